@@ -1,0 +1,225 @@
+"""The configuration is whole and typed, or the gateway does not start with it.
+
+`load` reads gateway.yaml and the two files it names. Every mistake of all three is collected, each
+with its file, its line and what to write instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from gateway.config.model import Gateway
+from gateway.config.privacy import Policy
+from gateway.config.routing import Routing
+from gateway.config.source import Document
+from gateway.config.source import load as load_yaml
+from gateway.config.values import Settings
+from gateway.errors import ConfigurationError, Mistake
+from gateway.event import Path
+
+ENVIRONMENT = {
+    "GATEWAY_LISTEN": ("listen",),
+    "GATEWAY_ADMIN_LISTEN": ("admin", "listen"),
+    "GATEWAY_DATA_DIR": ("data_dir",),
+}
+"""Variables that win over gateway.yaml."""
+
+Model = TypeVar("Model", bound=Settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All three files, with where everything in them stands."""
+
+    gateway: Gateway
+    policy: Policy
+    routing: Routing
+    gateway_document: Document
+    policy_document: Document
+    routing_document: Document
+
+    @property
+    def schemas_path(self) -> FilePath:
+        return FilePath(self.gateway_document.file).parent / self.gateway.schemas.path
+
+    @property
+    def analytics_js_path(self) -> FilePath | None:
+        path = self.gateway.analytics_js.path
+        return None if path is None else FilePath(self.gateway_document.file).parent / path
+
+
+def load(file: FilePath, environment: Mapping[str, str]) -> Configuration:
+    """Read and check the configuration. Raises ConfigurationError with every mistake found."""
+    gateway_document = load_yaml(file, environment)
+    mistakes: list[Mistake] = []
+    gateway = _typed(Gateway, gateway_document, mistakes, _overrides(environment))
+    policy_file, routing_file = _neighbours(file, gateway_document.value)
+    policy, policy_document = _load(Policy, policy_file, environment, mistakes)
+    routing, routing_document = _load(Routing, routing_file, environment, mistakes)
+    if routing and routing_document:
+        mistakes += _unknown_names(gateway, routing, routing_document)
+    if policy and policy_document and gateway:
+        mistakes += _unknown_sources(gateway, policy, policy_document)
+    if mistakes or not (gateway and policy and routing and policy_document and routing_document):
+        raise ConfigurationError(mistakes)
+    return Configuration(
+        gateway, policy, routing, gateway_document, policy_document, routing_document
+    )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` (did you mean …)` where a known word is near, else the known words if they are few."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    if near:
+        return f" (did you mean `{near[0]}`?)"
+    return f" (known: {', '.join(choices)})" if 0 < len(choices) <= 20 else ""
+
+
+def _overrides(environment: Mapping[str, str]) -> dict[Path, str]:
+    return {path: environment[name] for name, path in ENVIRONMENT.items() if environment.get(name)}
+
+
+def _neighbours(file: FilePath, value: Any) -> tuple[FilePath, FilePath]:
+    """privacy.yaml and routing.yaml, found even when the rest of gateway.yaml is wrong."""
+    given = value if isinstance(value, dict) else {}
+    policy, routing = given.get("policy"), given.get("routing")
+    return (
+        file.parent / (policy if isinstance(policy, str) else "privacy.yaml"),
+        file.parent / (routing if isinstance(routing, str) else "routing.yaml"),
+    )
+
+
+def _load(
+    model: type[Model], file: FilePath, environment: Mapping[str, str], mistakes: list[Mistake]
+) -> tuple[Model | None, Document | None]:
+    try:
+        document = load_yaml(file, environment)
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+        return None, None
+    return _typed(model, document, mistakes, {}), document
+
+
+def _typed(
+    model: type[Model], document: Document, mistakes: list[Mistake], overrides: dict[Path, str]
+) -> Model | None:
+    value = document.value
+    if not isinstance(value, dict):
+        mistakes.append(document.mistake((), "the file must hold keys and values"))
+        return None
+    for path, text in overrides.items():
+        value = _with(value, path, text)
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            path = _path_in(document, tuple(detail["loc"]))
+            mistakes.append(document.mistake(path, _sentence(model, path, detail)))
+        return None
+
+
+def _with(value: dict[str, Any], path: Path, text: str) -> dict[str, Any]:
+    head, *rest = path
+    inner = value.get(head) if isinstance(head, str) else None
+    filled = _with(inner if isinstance(inner, dict) else {}, tuple(rest), text) if rest else text
+    return {**value, str(head): filled}
+
+
+def _path_in(document: Document, location: Path) -> Path:
+    """The location pydantic gives, without the union tags that it mixes in."""
+    path: Path = ()
+    for step in location:
+        if (*path, step) in document.lines or step == location[-1]:
+            path = (*path, step)
+    return path
+
+
+def _sentence(model: type[BaseModel], path: Path, detail: Mapping[str, Any]) -> str:
+    where = ".".join(str(step) for step in path) or "the file"
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        known = _keys_at(model, path[:-1])
+        return f"`{path[-1]}` is not a setting here{did_you_mean(str(path[-1]), known)}"
+    if kind == "missing":
+        return f"`{where}` is missing"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if kind == "literal_error" and isinstance(detail["input"], str):
+        expected = str(detail["ctx"]["expected"])
+        words = [word.strip("' ") for word in expected.replace(" or ", ",").split(",")]
+        return f"`{where}` must be one of {expected}{_near(detail['input'], words)}"
+    return f"`{where}`: {message[:1].lower()}{message[1:]}"
+
+
+def _near(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f" (did you mean `{near[0]}`?)" if near else ""
+
+
+def _keys_at(model: type[BaseModel], path: Path) -> set[str]:
+    """The settings that may stand at `path`."""
+    models = [model]
+    for step in path:
+        following: list[type[BaseModel]] = []
+        for current in models:
+            for name, field in current.model_fields.items():
+                if step == (field.alias or name):
+                    following += _models_in(field)
+        models = following or models
+    return {
+        field.alias or name for current in models for name, field in current.model_fields.items()
+    }
+
+
+def _models_in(field: FieldInfo) -> list[type[BaseModel]]:
+    found: list[type[BaseModel]] = []
+    pending: list[Any] = [field.annotation]
+    while pending:
+        annotation = pending.pop()
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            found.append(annotation)
+        elif get_origin(annotation) in (tuple, dict, list, Union) or get_args(annotation):
+            pending += get_args(annotation)
+    return found
+
+
+def _unknown_names(
+    gateway: Gateway | None, routing: Routing, document: Document
+) -> Iterable[Mistake]:
+    for i, route in enumerate(routing.routes):
+        for j, name in enumerate(route.to):
+            if name not in routing.destinations:
+                yield document.mistake(
+                    ("routes", i, "to", j),
+                    f"`{name}` is not a destination{did_you_mean(name, routing.destinations)}",
+                )
+        if gateway:
+            path: Path = ("routes", i, "match", "source")
+            yield from _not_sources(gateway, route.match.source, document, path)
+
+
+def _unknown_sources(gateway: Gateway, policy: Policy, document: Document) -> Iterable[Mistake]:
+    for i, rule in enumerate(policy.rules):
+        yield from _not_sources(
+            gateway, rule.match.source, document, ("rules", i, "match", "source")
+        )
+
+
+def _not_sources(
+    gateway: Gateway, names: tuple[str, ...], document: Document, path: Path
+) -> Iterable[Mistake]:
+    known = {source.name for source in gateway.sources}
+    if gateway.unknown_keys == "accept":
+        known.add("unknown")
+    for i, name in enumerate(names):
+        if name not in known:
+            yield document.mistake(
+                (*path, i), f"`{name}` is not a source{did_you_mean(name, known)}"
+            )

@@ -1,0 +1,185 @@
+"""gateway.yaml, typed. The docstrings below are the configuration reference."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path as FilePath
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from gateway.config.values import Bytes, Listen, ListenAddress, NetworkAddress, Seconds, Settings
+from gateway.event import TelemetryClass
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("write a name of small letters, digits, - and _, at most 63 characters")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+
+
+class Admin(Settings):
+    """The listener for the people who run the gateway: pages, health, metrics, API."""
+
+    listen: ListenAddress = Listen("127.0.0.1", 8081)
+    """Address and port. Environment: GATEWAY_ADMIN_LISTEN."""
+    token: str = Field(default="", repr=False)
+    """What a person signs in with. Required as soon as the listener is not loopback."""
+
+    @field_validator("token")
+    @classmethod
+    def _long_enough(cls, value: str) -> str:
+        if value and len(value) < 16:
+            raise ValueError("a token under 16 characters can be guessed; make a longer one")
+        return value
+
+
+class Source(Settings):
+    """An app or a site that may send."""
+
+    name: Name
+    """What logs, metrics, routes and rules call it."""
+    write_keys: tuple[str, ...] = Field(min_length=1)
+    """Segment write keys and Mixpanel tokens that name this source."""
+    kind: Literal["browser", "mobile", "server", "any"] = "any"
+    """Where its SDK runs. `any`: told apart by each request."""
+    origins: tuple[str, ...] = ("*",)
+    """Origins that may send from a browser; `*` inside a pattern stands for any text."""
+
+    @field_validator("write_keys")
+    @classmethod
+    def _not_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(key.strip() for key in value):
+            raise ValueError("a write key is empty")
+        return value
+
+
+class Telemetry(Settings):
+    """The switch. Essential and billing events flow whatever it says."""
+
+    enabled: bool = True
+    """Whether optional events are taken. APPSMITH_DISABLE_TELEMETRY and DO_NOT_TRACK win over it."""
+    classes: dict[TelemetryClass, bool] = Field(default_factory=dict)
+    """The switch of one class, where it differs."""
+    respect_opt_out: bool = True
+    """Whether `Sec-GPC: 1` and `DNT: 1` on a request opt its optional events out."""
+
+
+class Schemas(Settings):
+    """The contract: which events may come and what they may hold."""
+
+    path: FilePath = FilePath("../schemas")
+    """The folder of `*.schema.json` files."""
+    unplanned_events: Literal["allow", "quarantine", "block"] = "allow"
+    """A track event that no schema names."""
+    unplanned_properties: Literal["allow", "omit"] = "omit"
+    """A property or trait that the event's schema does not list."""
+    violations: Literal["allow", "omit", "quarantine", "block"] = "allow"
+    """An event that breaks its schema. `omit` removes the offending properties."""
+
+
+class Limits(Settings):
+    """Where the gateway says no, so that no client can exhaust it."""
+
+    body_bytes: Bytes = Bytes(1024 * 1024)
+    """A request body after decompression. SDKs send up to 512,000 bytes."""
+    event_bytes: Bytes = Bytes(64 * 1024)
+    """One event as compact JSON. SDKs send up to 32,768 bytes."""
+    batch_events: int = Field(default=2500, ge=1)
+    """Events in one request; those behind are rejected."""
+    nesting: int = Field(default=64, ge=8, le=200)
+    """Levels of objects and arrays in one event."""
+    body_seconds: Seconds = Field(default=8, gt=0)
+    """How long a body may take to arrive. SDKs give up on an answer after 8 to 20 seconds."""
+    requests_in_flight: int = Field(default=1024, ge=1)
+    """Requests worked on at once; more are answered 429."""
+    events_per_second: int = Field(default=0, ge=0)
+    """Events taken from one source in a second; more are answered 429. 0: no limit."""
+
+
+class Journal(Settings):
+    """The durable log between accepting and delivering."""
+
+    max_bytes: Bytes = Bytes(8 * 1024**3)
+    """Size at which the gateway answers 503 rather than accept what it cannot keep."""
+    min_free_bytes: Bytes = Bytes(64 * 1024**2)
+    """Free disk space below which the gateway answers 503."""
+
+
+class Files(Settings):
+    """How the gateway rotates the JSON lines it writes: audit and quarantine."""
+
+    rotate_bytes: Bytes = Bytes(64 * 1024**2)
+    """Size at which a new file begins; a new day (UTC) begins one too."""
+    keep_days: int = Field(default=0, ge=0)
+    """Days after which a rotated file is deleted. 0: never."""
+
+
+class AnalyticsJs(Settings):
+    """The browser build of analytics.js that the gateway serves as Segment's CDN does."""
+
+    path: FilePath | None = None
+    """Folder with `standalone.js` and its chunks: `dist/umd` of @segment/analytics-next."""
+    host: str | None = None
+    """Host and port that browsers reach this gateway at. Empty: the host they asked for."""
+    protocol: Literal["http", "https"] | None = None
+    """Scheme that browsers reach this gateway with. Empty: the one they used."""
+
+
+class Gateway(Settings):
+    """gateway.yaml."""
+
+    listen: ListenAddress = Listen("127.0.0.1", 8080)
+    """Address and port of SDK traffic. Environment: GATEWAY_LISTEN."""
+    admin: Admin = Admin()
+    data_dir: FilePath = FilePath("data")
+    """Where everything durable lives, from the working directory. Environment: GATEWAY_DATA_DIR."""
+    processes: Literal["auto", 1] = "auto"
+    """Processes that serve; this version runs one."""
+    trusted_proxies: tuple[NetworkAddress, ...] = ()
+    """Networks whose Forwarded or X-Forwarded-For header is believed."""
+    sources: tuple[Source, ...] = ()
+    """Who may send."""
+    unknown_keys: Literal["reject", "accept"] = "reject"
+    """What becomes of a write key no source has: 400, or events of the source `unknown`."""
+    telemetry: Telemetry = Telemetry()
+    schemas: Schemas = Schemas()
+    policy: FilePath = FilePath("privacy.yaml")
+    """The privacy policy."""
+    routing: FilePath = FilePath("routing.yaml")
+    """Destinations and routes."""
+    limits: Limits = Limits()
+    journal: Journal = Journal()
+    files: Files = Files()
+    analytics_js: AnalyticsJs = AnalyticsJs()
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much the gateway says on standard error."""
+
+    @model_validator(mode="after")
+    def _sources_differ(self) -> Self:
+        names: set[str] = {"unknown"}
+        keys: dict[str, str] = {}
+        for source in self.sources:
+            if source.name in names:
+                raise ValueError(f"the source name `{source.name}` is taken; choose another")
+            names.add(source.name)
+            for key in source.write_keys:
+                if key in keys:
+                    raise ValueError(
+                        f"`{source.name}` and `{keys[key]}` have a write key in common"
+                    )
+                keys[key] = source.name
+        if not self.sources and self.unknown_keys == "reject":
+            raise ValueError("no source may send; add one under `sources`")
+        return self
+
+    @model_validator(mode="after")
+    def _admin_is_guarded(self) -> Self:
+        if not self.admin.token and not self.admin.listen.is_loopback:
+            raise ValueError("admin.token is required when admin.listen is not a loopback address")
+        return self

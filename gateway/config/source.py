@@ -1,0 +1,120 @@
+"""Every value of a configuration file remembers the line it came from.
+
+`load` composes the YAML itself, because an error without a line sends people searching. Values are
+filled from the environment: `${NAME}` must be set, `${NAME:-default}` need not; `$$` is a `$`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from gateway.errors import ConfigurationError, Mistake
+from gateway.event import Path
+
+_VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}|(?P<odd>\{))")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A configuration file: its plain value, and the line of everything in it."""
+
+    file: str
+    value: Any
+    lines: Mapping[Path, int]
+
+    def line(self, path: Path) -> int:
+        """The line of `path`, or of the nearest thing around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def mistake(self, path: Path, message: str) -> Mistake:
+        return Mistake(self.file, self.line(path), message)
+
+
+def load(file: FilePath, environment: Mapping[str, str]) -> Document:
+    """Read a YAML file. Raises ConfigurationError for what is unreadable, ambiguous or unset."""
+    name = str(file)
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([Mistake(name, 1, f"cannot be read: {error}")]) from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        line = mark.line + 1 if mark else 1
+        raise ConfigurationError([Mistake(name, line, f"not YAML: {problem}")]) from None
+    reader = _Reader(name, environment)
+    value = {} if node is None else reader.value(node, ())
+    if reader.mistakes:
+        raise ConfigurationError(reader.mistakes)
+    return Document(name, value, reader.lines)
+
+
+class _Reader:
+    """Builds plain values out of YAML nodes; tells on duplicate keys, which PyYAML lets pass."""
+
+    def __init__(self, file: str, environment: Mapping[str, str]) -> None:
+        self.file = file
+        self.environment = environment
+        self.lines: dict[Path, int] = {}
+        self.mistakes: list[Mistake] = []
+        self._scalars = yaml.SafeLoader("")
+
+    def value(self, node: yaml.Node, path: Path) -> Any:
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(child, (*path, i)) for i, child in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        built: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            line = key_node.start_mark.line + 1
+            if key in built:
+                first = self.lines[(*path, key)]
+                self._wrong(line, f"`{key}` is given twice, first on line {first}; keep one")
+            self.lines[(*path, key)] = line
+            built[key] = self.value(value_node, (*path, key))
+        return built
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        text = str(node.value)
+        if "$" not in text:
+            return self._scalars.construct_object(node)
+        line = node.start_mark.line + 1
+
+        def fill(match: re.Match[str]) -> str:
+            if match["odd"]:
+                self._wrong(
+                    line, "`${` opens a variable that does not close; write ${NAME}, or $$ for $"
+                )
+            if not (name := match["name"]):
+                return "$"
+            if name in self.environment:
+                return self.environment[name]
+            if match["default"] is None:
+                self._wrong(line, f"${{{name}}} is not set; set it, or write ${{{name}:-default}}")
+            return match["default"] or ""
+
+        filled = _VARIABLE.sub(fill, text)
+        if isinstance(node, yaml.ScalarNode) and node.style is None:
+            # An unquoted ${PORT:-8080} means the number, as it would without the variable.
+            plain = yaml.compose(filled, Loader=yaml.SafeLoader) if filled else None
+            if isinstance(plain, yaml.ScalarNode):
+                return self._scalars.construct_object(plain)
+        return filled
+
+    def _wrong(self, line: int, message: str) -> None:
+        self.mistakes.append(Mistake(self.file, line, message))

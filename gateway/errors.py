@@ -1,0 +1,57 @@
+"""Every error a person can meet is a GatewayError, and its message says what to do.
+
+GatewayError
+├── ConfigurationError    the gateway refuses to start, or keeps the old configuration; exit 78
+├── RequestError          a client's request cannot be read; the protocol picks the HTTP answer
+├── JournalError          nothing can be accepted durably just now; clients hear 503
+└── DestinationError      a destination cannot be written just now; its events wait
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class GatewayError(Exception):
+    """The root of what this project raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mistake:
+    """One thing wrong in a file, where it is and how to mend it."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+class ConfigurationError(GatewayError):
+    """All the mistakes found in the configuration, not only the first."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(sorted(set(mistakes)))
+        super().__init__("\n".join(map(str, self.mistakes)))
+
+
+class RequestError(GatewayError):
+    """A request that cannot be taken. `code` is stable, `message` is for a person.
+
+    Neither may quote the request: both go back over the wire and into logs.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class JournalError(GatewayError):
+    """The journal cannot make events durable: the disk is full or failing, or the limit reached."""
+
+
+class DestinationError(GatewayError):
+    """A destination cannot be written to; what waits for it stays in the journal."""

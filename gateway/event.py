@@ -1,0 +1,211 @@
+"""A raw event cannot travel: only what privacy made clean is stored, sent, logged or shown.
+
+Ingest makes a `RawEvent`. The pipeline turns it into a `Decision`, which holds a `CleanEvent` or the
+reason why there is none. The journal gives it back as a `StoredEvent`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Self
+
+import orjson
+
+Message = dict[str, Any]
+Path = tuple[str | int, ...]
+Protocol = Literal["segment", "mixpanel", "appsmith"]
+TelemetryClass = Literal["essential", "billing", "optional"]
+
+
+class Stage(StrEnum):
+    """Where in an event's life a reason ends it."""
+
+    REJECTED = "rejected"  # never accepted: counted against `received`
+    FILTERED = "filtered"  # accepted, and this destination does not get it
+    DEAD = "dead"  # accepted, and this destination refused it for good
+
+
+class Reason(StrEnum):
+    """Why an event did not reach a destination: one list for logs, metrics, pages and docs."""
+
+    stage: Stage
+    meaning: str
+
+    def __new__(cls, value: str, stage: Stage, meaning: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.stage = stage
+        member.meaning = meaning
+        return member
+
+    NOT_AN_OBJECT = "not_an_object", Stage.REJECTED, "A batch item was not a JSON object."
+    UNKNOWN_TYPE = (
+        "unknown_type",
+        Stage.REJECTED,
+        "The type is none of the protocol's message types.",
+    )
+    EVENT_TOO_LARGE = "event_too_large", Stage.REJECTED, "Larger than `limits.event_bytes`."
+    TOO_DEEP = "too_deep", Stage.REJECTED, "Nested deeper than `limits.nesting`."
+    TOO_MANY_IN_BATCH = (
+        "too_many_in_batch",
+        Stage.REJECTED,
+        "Behind the first `limits.batch_events` events of its batch.",
+    )
+    UNKNOWN_WRITE_KEY = (
+        "unknown_write_key",
+        Stage.REJECTED,
+        "A batch item named a write key that no source has.",
+    )
+    TELEMETRY_OFF = "telemetry_off", Stage.REJECTED, "Telemetry is off for the class of this event."
+    OPTED_OUT = "opted_out", Stage.REJECTED, "The request said `Sec-GPC: 1` or `DNT: 1`."
+    UNPLANNED_EVENT = (
+        "unplanned_event",
+        Stage.REJECTED,
+        "No schema describes it and `schemas.unplanned_events` is `block`.",
+    )
+    SCHEMA_VIOLATION = (
+        "schema_violation",
+        Stage.REJECTED,
+        "It breaks its schema and `schemas.violations` is `block`.",
+    )
+    PRIVACY_FAILED = (
+        "privacy_failed",
+        Stage.REJECTED,
+        "The policy could not be applied to it, so nothing of it was kept.",
+    )
+
+    NO_ROUTE = "no_route", Stage.FILTERED, "No route of routing.yaml leads it to the destination."
+    INTEGRATIONS = (
+        "integrations",
+        Stage.FILTERED,
+        "Its `integrations` object switches the destination off.",
+    )
+    CONSENT = (
+        "consent",
+        Stage.FILTERED,
+        "The person did not consent to a category of the destination.",
+    )
+    SAMPLED_OUT = "sampled_out", Stage.FILTERED, "Its user is outside the route's sample."
+    QUARANTINED = (
+        "quarantined",
+        Stage.FILTERED,
+        "Kept aside in `quarantine/` because its schema says no or says nothing.",
+    )
+
+    @property
+    def is_unexpected(self) -> bool:
+        """Whether somebody should look: it points at a fault of the gateway, not of a client."""
+        return self is Reason.PRIVACY_FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """One event as a client meant it, normalised to its protocol's shape and not yet clean.
+
+    `message` belongs to the event: the pipeline may change it in place. Neither it nor the client's
+    address shows in a repr, so that no traceback can carry them.
+    """
+
+    source: str
+    protocol: Protocol
+    type: str  # track, page, screen, identify, group, alias; for Mixpanel event, people, groups
+    name: str | None = field(repr=False)  # a track's event, a page's or screen's name
+    message: Message = field(repr=False)
+    received_at: float  # epoch seconds
+    client_address: str | None = field(default=None, repr=False)  # of a browser's or phone's user
+    opted_out: bool = False  # the request said Sec-GPC: 1 or DNT: 1
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value that did not leave as it came. Never the value."""
+
+    pointer: str  # JSON Pointer whose keys are clean too
+    action: str  # drop, mask, pseudonymize, truncate, strip_query, omit
+    rule: str  # id in privacy.yaml, or `schema:<name>`, `contract`, `limits`
+    kind: str  # a detector's name, or the JSON type of what went
+    length: int  # characters of a string, digits of a number, members of an object or array
+
+    def as_json(self) -> dict[str, str | int]:
+        return {
+            "pointer": self.pointer,
+            "action": self.action,
+            "rule": self.rule,
+            "kind": self.kind,
+            "length": self.length,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Where an event breaks its schema, in RudderStack's type names. Never the value."""
+
+    type: str  # Required-Missing, Datatype-Mismatch, Additional-Properties, Unplanned-Event, …
+    pointer: str
+    message: str
+
+    def as_json(self) -> dict[str, str]:
+        return {"type": self.type, "pointer": self.pointer, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the rooms behind the journal need to know without parsing the message."""
+
+    message_id: str
+    source: str
+    protocol: Protocol
+    type: str
+    name: str | None
+    schema: str
+    telemetry_class: TelemetryClass
+    received_at: float
+    user: str  # clean user or anonymous id; the lane and the sample of the event
+    pseudonyms: tuple[str, ...]  # the tokens in the message that each destination makes its own
+    to: tuple[str, ...]  # destinations
+    filtered: Mapping[str, Reason]  # for every other destination, why not
+
+
+@dataclass(frozen=True, slots=True)
+class CleanEvent:
+    """What may travel."""
+
+    header: Header
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A clean event as the journal gives it back, at its place in the log."""
+
+    sequence: int
+    header: Header
+    body: bytes  # the message, serialised
+
+    @property
+    def message(self) -> Message:
+        loaded: Message = orjson.loads(self.body)
+        return loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of one event: an event that is accepted, or the reason why it is not.
+
+    `changes` and `violations` are what the audit tells; every text in them is clean.
+    """
+
+    source: str
+    protocol: Protocol
+    type: str
+    name: str | None
+    message_id: str
+    received_at: float
+    event: CleanEvent | None
+    reason: Reason | None  # set when the event was rejected, or quarantined
+    schema: str | None
+    telemetry_class: TelemetryClass | None
+    changes: tuple[Change, ...] = ()
+    violations: tuple[Violation, ...] = ()
