@@ -1,4 +1,4 @@
-"""A raw event cannot travel: only what privacy made clean is stored, sent, logged or shown.
+"""A raw event cannot travel: only what privacy made clean is stored, sent or shown.
 
 Ingest makes a `RawEvent`. The pipeline turns it into a `Decision`, which holds a `CleanEvent` or the
 reason why there is none. The journal gives it back as a `StoredEvent`.

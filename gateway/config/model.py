@@ -35,7 +35,7 @@ class Admin(Settings):
     @classmethod
     def _long_enough(cls, value: str) -> str:
         if value and len(value) < 16:
-            raise ValueError("a token under 16 characters can be guessed; make a longer one")
+            raise ValueError("a token under 16 characters can be guessed")
         return value
 
 

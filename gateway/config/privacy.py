@@ -69,6 +69,6 @@ class Policy(Settings):
         seen: set[str] = set()
         for rule in self.rules:
             if rule.id in seen:
-                raise ValueError(f"two rules have the id `{rule.id}`; give each its own")
+                raise ValueError(f"two rules have the id `{rule.id}`; each needs its own")
             seen.add(rule.id)
         return self
