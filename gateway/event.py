@@ -1,7 +1,7 @@
 """A raw event cannot travel: only what privacy made clean is stored, sent or shown.
 
-Ingest makes a `RawEvent`. The pipeline turns it into a `Decision`, which holds a `CleanEvent` or the
-reason why there is none. The journal gives it back as a `StoredEvent`.
+Ingest makes a `RawEvent`. The pipeline turns it into a `Decision`, which holds a `CleanEvent` or
+the reason why there is none. The journal gives it back as a `StoredEvent`.
 """
 
 from __future__ import annotations

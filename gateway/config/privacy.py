@@ -51,7 +51,7 @@ class Pseudonyms(Settings):
     """How identifiers are replaced."""
 
     form: Literal["hex", "uuid"] = "hex"
-    """64 hexadecimal digits, or the form of a UUIDv4 (Mixpanel's original identity merge wants it)."""
+                raise ValueError(f"two rules have the id `{rule.id}`; each needs its own")
 
 
 class Policy(Settings):
