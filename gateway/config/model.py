@@ -63,7 +63,7 @@ class Telemetry(Settings):
     """The switch. Essential and billing events flow whatever it says."""
 
     enabled: bool = True
-            raise ValueError("a token under 16 characters can be guessed")
+    """Whether optional events are taken. APPSMITH_DISABLE_TELEMETRY and DO_NOT_TRACK win."""
     classes: dict[TelemetryClass, bool] = Field(default_factory=dict)
     """The switch of one class, where it differs."""
     respect_opt_out: bool = True

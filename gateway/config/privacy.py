@@ -51,7 +51,7 @@ class Pseudonyms(Settings):
     """How identifiers are replaced."""
 
     form: Literal["hex", "uuid"] = "hex"
-                raise ValueError(f"two rules have the id `{rule.id}`; each needs its own")
+    """64 hexadecimal digits, or a UUIDv4 (Mixpanel's original identity merge wants one)."""
 
 
 class Policy(Settings):
