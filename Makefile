@@ -1,0 +1,52 @@
+# What a person types. `make run` and `make test` need nothing but Python 3.11 and a network.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help run test check-style bench lock docs clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/runtime: requirements/runtime.lock pyproject.toml
+	@echo "installing into $(VENV) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements/runtime.lock
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/development: $(VENV)/runtime requirements/dev.lock
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@
+
+run: $(VENV)/runtime ## start the gateway with config/gateway.yaml
+	@exec $(BIN)/gateway run
+
+test: $(VENV)/development clients ## lint, type-check and run every test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+.PHONY: clients
+clients: $(VENV)/development # the SDKs that the tests drive; each is skipped by name where it cannot be had
+	@test ! -x tests/clients/install || tests/clients/install
+
+bench: $(VENV)/development ## the benchmarks behind the README's figures
+	@$(BIN)/python -m benchmarks
+
+docs: $(VENV)/runtime ## write the generated pages of docs/
+	@$(BIN)/python -m gateway.config.reference > docs/configuration.md
+
+lock: $(VENV)/development ## pin every dependency anew
+	@for extra in "" "--extra dev"; do \
+	  name=$${extra:+dev}; \
+	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-annotate --no-header $$extra pyproject.toml \
+	    -o requirements/$${name:-runtime}.lock; \
+	done
+
+clean: ## remove what was built and installed
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
