@@ -38,7 +38,7 @@ bench: $(VENV)/development ## the benchmarks behind the README's figures
 	@$(BIN)/python -m benchmarks
 
 docs: $(VENV)/runtime ## write the generated pages of docs/
-	@$(BIN)/python -m gateway.config.reference > docs/configuration.md
+	@$(BIN)/python -m gateway.reference docs
 
 lock: $(VENV)/development ## pin every dependency anew
 	@for extra in "" "--extra dev"; do \

@@ -55,3 +55,15 @@ class JournalError(GatewayError):
 
 class DestinationError(GatewayError):
     """A destination cannot be written to; what waits for it stays in the journal."""
+
+
+def fault(error: BaseException) -> str:
+    """What failed and where: `KeyError at segment.py:120`.
+
+    Not the message and not the traceback, because either could quote an event.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    file = trace.tb_frame.f_code.co_filename.rpartition("/")[2] if trace else "unknown"
+    return f"{type(error).__name__} at {file}:{trace.tb_lineno if trace else 0}"

@@ -88,6 +88,11 @@ class Reason(StrEnum):
         "The person did not consent to a category of the destination.",
     )
     SAMPLED_OUT = "sampled_out", Stage.FILTERED, "Its user is outside the route's sample."
+    BUNDLED = (
+        "bundled",
+        Stage.FILTERED,
+        "analytics.js had already sent it to the destination from the browser.",
+    )
     QUARANTINED = (
         "quarantined",
         Stage.FILTERED,
@@ -209,3 +214,4 @@ class Decision:
     telemetry_class: TelemetryClass | None
     changes: tuple[Change, ...] = ()
     violations: tuple[Violation, ...] = ()
+    fault: str | None = None  # where the code failed, with reason `privacy_failed`

@@ -1,0 +1,96 @@
+"""The counters make the equation visible; the configuration bounds the values of each label.
+
+    received = accepted + rejected(reason)
+    accepted = delivered + pending + filtered(reason) + dead(reason)      for each destination
+
+All numbers of one scrape come from one look at the journal, so the equation holds in each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric, as the scrape and the reference name it."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    labels: tuple[str, ...]
+    meaning: str
+
+
+METRICS = (
+    Metric("gateway_events_received_total", "counter", ("source",), "Events in readable requests."),
+    Metric("gateway_events_accepted_total", "counter", (), "Events made durable."),
+    Metric("gateway_events_rejected_total", "counter", ("reason",), "Events not accepted."),
+    Metric(
+        "gateway_destination_delivered_total",
+        "counter",
+        ("destination",),
+        "Events the destination has.",
+    ),
+    Metric(
+        "gateway_destination_filtered_total",
+        "counter",
+        ("destination", "reason"),
+        "Accepted events the destination does not get.",
+    ),
+    Metric(
+        "gateway_destination_dead_total",
+        "counter",
+        ("destination", "reason"),
+        "Accepted events the destination refused for good.",
+    ),
+    Metric(
+        "gateway_destination_pending_events",
+        "gauge",
+        ("destination",),
+        "Accepted events not yet settled for the destination.",
+    ),
+    Metric(
+        "gateway_destination_waiting",
+        "gauge",
+        ("destination",),
+        "1 while the destination cannot be written to and its events wait.",
+    ),
+    Metric(
+        "gateway_fields_changed_total",
+        "counter",
+        ("rule", "action"),
+        "Fields the policy removed or changed since the start.",
+    ),
+    Metric("gateway_requests_total", "counter", ("status",), "Answers to SDKs since the start."),
+    Metric("gateway_journal_bytes", "gauge", (), "Size of the journal on disk."),
+    Metric("gateway_ready", "gauge", (), "1 while events can be accepted durably."),
+)
+
+Samples = Mapping[str, Mapping[tuple[str, ...], float]]
+"""Metric name → label values → value."""
+
+
+class _Snapshot(Collector):
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
+
+    def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
+        for metric in METRICS:
+            family = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+            made = family(metric.name, metric.meaning, labels=metric.labels)
+            for labels, value in self._samples.get(metric.name, {}).items():
+                made.add_metric(labels, value)
+            yield made
+
+
+def exposition(samples: Samples) -> bytes:
+    """The text that Prometheus scrapes."""
+    registry = CollectorRegistry()
+    registry.register(_Snapshot(samples))
+    return generate_latest(registry)

@@ -1,0 +1,177 @@
+"""`gateway audit` answers what was removed, from the audit files alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path as FilePath
+from typing import Any, TextIO
+
+import orjson
+
+from gateway.globs import compile_globs
+
+_AGO = re.compile(r"(\d+)\s*(m|h|d|w)")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which lines count."""
+
+    since: str = ""  # a timestamp as the lines write it; they sort as text
+    event: re.Pattern[str] | None = None
+
+    def takes(self, line: dict[str, Any]) -> bool:
+        return line["time"] >= self.since and (
+            self.event is None or self.event.fullmatch(_event(line)) is not None
+        )
+
+
+@dataclass(slots=True)
+class Totals:
+    """What was removed."""
+
+    lines: int = 0
+    first: str = ""
+    last: str = ""
+    rules: Counter[tuple[str, str]] = field(default_factory=Counter)
+    paths: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    violations: Counter[str] = field(default_factory=Counter)
+
+    def add(self, line: dict[str, Any]) -> None:
+        self.lines += 1
+        self.first = min(self.first or line["time"], line["time"])
+        self.last = max(self.last, line["time"])
+        changes = line.get("changes", ())
+        for change in changes:
+            self.rules[change["rule"], change["action"]] += 1
+            self.paths[re.sub(r"/\d+(?=/|$)", "/*", change["pointer"])] += 1
+            self.kinds[change["kind"]] += 1
+        if changes:
+            self.events[_event(line)] += len(changes)
+        if reason := line.get("reason"):
+            self.reasons[reason] += 1
+        for violation in line.get("violations", ()):
+            self.violations[violation["type"]] += 1
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "events": self.lines,
+            "from": self.first or None,
+            "to": self.last or None,
+            "changes": sum(self.rules.values()),
+            "by_rule": [
+                {"rule": rule, "action": action, "count": count}
+                for (rule, action), count in self.rules.most_common()
+            ],
+            "by_path": dict(self.paths.most_common()),
+            "by_event": dict(self.events.most_common()),
+            "by_kind": dict(self.kinds.most_common()),
+            "by_reason": dict(self.reasons.most_common()),
+            "by_violation": dict(self.violations.most_common()),
+        }
+
+
+def parse_since(text: str, now: datetime) -> str:
+    """`7d`, `12h`, `30m`, `2w` ago, a date or a time. Raises ValueError for anything else."""
+    if match := _AGO.fullmatch(text.strip()):
+        moment = now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    else:
+        moment = datetime.fromisoformat(text)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def run(folder: FilePath, chosen: Filter, *, as_json: bool, follow: bool, out: TextIO) -> int:
+    """Print the totals of an audit folder, or with `follow` each line as it comes."""
+    if follow:
+        return _follow(folder, chosen, as_json=as_json, out=out)
+    totals = Totals()
+    for file in sorted(folder.glob("*.jsonl")):
+        with file.open("rb") as lines:
+            for line in _parsed(lines):
+                if chosen.takes(line):
+                    totals.add(line)
+    if as_json:
+        print(json.dumps(totals.as_json(), ensure_ascii=False, indent=2), file=out)
+    else:
+        print("\n".join(_report(totals)), file=out)
+    return 0
+
+
+def _report(totals: Totals) -> Iterator[str]:
+    if not totals.lines:
+        yield "Nothing was removed or refused."
+        return
+    changes = sum(totals.rules.values())
+    yield f"{changes} fields of {totals.lines} events, {totals.first} to {totals.last}"
+    rules = Counter({f"{rule}  {action}": n for (rule, action), n in totals.rules.items()})
+    yield from _section("by rule", rules)
+    yield from _section("by event", totals.events)
+    yield from _section("by path", totals.paths)
+    yield from _section("by kind", totals.kinds)
+    yield from _section("refused or kept aside", totals.reasons)
+    yield from _section("schema violations", totals.violations)
+
+
+def _section(title: str, counted: Counter[str], most: int = 20) -> Iterator[str]:
+    if counted:
+        yield f"\n{title}"
+        yield from (f"{count:>9}  {name}" for name, count in counted.most_common(most))
+        if len(counted) > most:
+            yield f"           … and {len(counted) - most} more (--json has all)"
+
+
+def _follow(folder: FilePath, chosen: Filter, *, as_json: bool, out: TextIO) -> int:
+    for line in _tail(folder):
+        if chosen.takes(line):
+            print(orjson.dumps(line).decode() if as_json else _brief(line), file=out, flush=True)
+    return 0
+
+
+def _brief(line: dict[str, Any]) -> str:
+    what = [f"{c['action']} {c['pointer']} ({c['rule']})" for c in line.get("changes", ())]
+    what += [f"{v['type']} {v['pointer']}" for v in line.get("violations", ())]
+    if reason := line.get("reason"):
+        what.insert(0, f"{line['outcome']}: {reason}")
+    return f"{line['time']} {line['source']} {_event(line)} {line['messageId']}  {'; '.join(what)}"
+
+
+def _tail(folder: FilePath) -> Iterator[dict[str, Any]]:
+    """New lines of the newest file, and of those that follow it. Ends only with the reader."""
+    offsets = {file: file.stat().st_size for file in folder.glob("*.jsonl")}
+    while True:
+        for file in sorted(folder.glob("*.jsonl")):
+            with file.open("rb") as lines:
+                lines.seek(offsets.get(file, 0))
+                for raw in lines:
+                    if not raw.endswith(b"\n"):
+                        break
+                    offsets[file] = offsets.get(file, 0) + len(raw)
+                    yield orjson.loads(raw)
+        time.sleep(0.5)
+
+
+def _parsed(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+    """Whole lines; one that is just being written is left for the next look."""
+    for raw in lines:
+        if raw.endswith(b"\n"):
+            yield orjson.loads(raw)
+
+
+def _event(line: dict[str, Any]) -> str:
+    return str(line.get("event") or line["type"])
+
+
+def event_filter(glob: str | None) -> re.Pattern[str] | None:
+    """The `--event` option."""
+    return compile_globs([glob]) if glob else None

@@ -1,0 +1,67 @@
+"""`gateway check` finds every mistake that would stop the start, and shows what may leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import TextIO
+
+from gateway.app import compile_rules
+from gateway.config import Configuration, load
+from gateway.contract import load_catalogue
+from gateway.errors import ConfigurationError, Mistake
+from gateway.pipeline import Rules
+from gateway.privacy import Pseudonymizer
+
+
+def run(file: FilePath, environment: Mapping[str, str], out: TextIO) -> int:
+    """Print what is in force, or raise ConfigurationError with every mistake."""
+    configuration, rules = _everything(file, environment)
+    print("\n".join(_summary(configuration, rules)), file=out)
+    return 0
+
+
+def _everything(file: FilePath, environment: Mapping[str, str]) -> tuple[Configuration, Rules]:
+    """Configuration and rules; where the files are wrong, the default schemas are tried as well."""
+    mistakes: list[Mistake] = []
+    try:
+        configuration = load(file, environment)
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+        try:
+            load_catalogue(file.parent / "../schemas")
+        except ConfigurationError as more:
+            mistakes += more.mistakes
+        raise ConfigurationError(mistakes) from None
+    rules = compile_rules(
+        configuration, environment, Pseudonymizer.ephemeral(configuration.policy.pseudonyms.form)
+    )
+    return configuration, rules
+
+
+def _summary(configuration: Configuration, rules: Rules) -> list[str]:
+    gateway, policy, routing = configuration.gateway, configuration.policy, configuration.routing
+    lines = [
+        f"sources       {', '.join(source.name for source in gateway.sources) or 'any'}",
+        f"schemas       {len(rules.catalogue.plans)}, every example valid",
+        f"policy        {len(policy.rules)} rules, client_ip {policy.client_ip}",
+        f"destinations  {', '.join(f'{n} ({d.type})' for n, d in routing.destinations.items())}",
+        f"routes        {', '.join(route.name for route in routing.routes)}",
+    ]
+    off = [name for name, on in rules.switches.enabled.items() if not on]
+    if off:
+        by = f" (by {rules.switches.locked_by})" if rules.switches.locked_by else ""
+        lines.append(f"telemetry     off for {', '.join(off)}{by}")
+    lines += [f"kept          {pointer}: leaves as it came" for pointer in policy.keep]
+    lines += [
+        f"kept          {rule.id}: leaves as it came"
+        for rule in policy.rules
+        if rule.action == "keep"
+    ]
+    reached = {name for route in routing.routes for name in route.to}
+    lines += [
+        f"note          no route leads to {name}"
+        for name in routing.destinations
+        if name not in reached
+    ]
+    return [*lines, "The configuration is good."]
