@@ -122,7 +122,7 @@ def test_every_mistake_of_every_file_is_told(tmp_path: Path) -> None:
         ),
         (
             f"{GATEWAY}admin: {{token: short}}\n",
-            "a token of fewer than 16 characters can be guessed",
+            "a token under 16 characters can be guessed",
         ),
     ],
 )
