@@ -1,0 +1,3 @@
+import { AnalyticsBrowser } from "analytics-next-1.81";
+
+window.AnalyticsBrowser = AnalyticsBrowser;
