@@ -1,0 +1,23 @@
+"""What an event may hold is written in one JSON Schema file per event, and checked at load.
+
+`load_catalogue` reads the folder, `Catalogue.match` finds the plan of an event, and `examine` holds
+the event against it.
+"""
+
+from __future__ import annotations
+
+from gateway.contract.breaches import Breach
+from gateway.contract.catalogue import Catalogue
+from gateway.contract.examine import Examination, NotExaminableError, examine
+from gateway.contract.load import load_catalogue
+from gateway.contract.plan import Plan
+
+__all__ = [
+    "Breach",
+    "Catalogue",
+    "Examination",
+    "NotExaminableError",
+    "Plan",
+    "examine",
+    "load_catalogue",
+]

@@ -1,0 +1,144 @@
+"""The catalogue loads whole and right, or not at all.
+
+`load_catalogue` tells every mistake of every schema file, with its file and line.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path as FilePath
+from typing import Any, cast
+
+from gateway.config.privacy import Action
+from gateway.config.source import Document
+from gateway.contract.catalogue import Catalogue
+from gateway.contract.library import SUFFIX, Library, Node
+from gateway.contract.plan import Plan, compile_plan, event_of
+from gateway.contract.review import is_common, python_validator, review
+from gateway.contract.source import read
+from gateway.errors import ConfigurationError, Mistake
+from gateway.event import Path
+
+_ANY_MEMBER = frozenset(
+    {"patternProperties", "additionalProperties", "unevaluatedProperties"}
+    | {"items", "prefixItems", "additionalItems", "contains"}
+)
+
+
+def load_catalogue(folder: FilePath) -> Catalogue:
+    """Read, check and compile every `*.schema.json` below `folder`.
+
+    Raises ConfigurationError with every mistake found, each with its file and line.
+    """
+    documents: dict[str, Document] = {}
+    mistakes: list[Mistake] = []
+    for name, file in _files(folder, mistakes):
+        try:
+            documents[name] = read(file)
+        except ConfigurationError as error:
+            mistakes += error.mistakes
+    library = Library(documents)
+    sound = []
+    for name in documents:
+        found = review(name, library)
+        mistakes += found
+        if not found and not is_common(name):
+            sound.append(name)
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    registry = library.rust_registry()
+    plans = [compile_plan(library.root(name), library, registry) for name in sound]
+    mistakes += _claimed_twice(plans, library)
+    catalogue = Catalogue(plans, {plan.name: _privacy(plan.name, library) for plan in plans})
+    for plan in plans:
+        mistakes += _examples(plan, catalogue, library)
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return catalogue
+
+
+def _files(folder: FilePath, mistakes: list[Mistake]) -> Iterator[tuple[str, FilePath]]:
+    files = sorted(folder.rglob("*.json"))
+    if not files:
+        mistakes.append(Mistake(str(folder), 1, f"holds no *{SUFFIX} file"))
+    for file in files:
+        if file.name.endswith(SUFFIX):
+            yield file.relative_to(folder).as_posix().removesuffix(SUFFIX), file
+        else:
+            mistakes.append(
+                Mistake(str(file), 1, f"call it `{file.stem}{SUFFIX}`, or move it away")
+            )
+
+
+def _examples(plan: Plan, catalogue: Catalogue, library: Library) -> Iterator[Mistake]:
+    """Every example must be right, by the reference implementation, and be the schema's own."""
+    document = library.documents[plan.name]
+    schema = document.value
+    validator = python_validator(schema)(
+        {**schema, "$id": library.address(plan.name)}, registry=library.python_registry()
+    )
+    for index, example in enumerate(schema["examples"]):
+        place: Path = ("examples", index)
+        if not isinstance(example, dict):
+            yield document.mistake(place, "an example must be a whole event")
+            continue
+        for error in validator.iter_errors(example):
+            path = (*place, *error.absolute_path)
+            yield document.mistake(path, f"the example breaks the schema: {error.message}")
+        matched = catalogue.match(event_of(example, plan.match))
+        if matched is not plan:
+            found = f"that of `{matched.name}`" if matched else "no schema's"
+            yield document.mistake(place, f"the example is not this schema's event but {found}")
+
+
+def _claimed_twice(plans: Sequence[Plan], library: Library) -> Iterator[Mistake]:
+    owners: dict[tuple[Any, ...], str] = {}
+    for plan in plans:
+        match = plan.match
+        claims = [
+            (kind, "event", name) for kind in match.types for name in match.names + match.globs
+        ]
+        claims += [(kind, "pattern", match.pattern) for kind in match.types if match.pattern]
+        claims = claims or [(kind, "type", kind) for kind in match.types]
+        for kind, key, name in claims:
+            claim = (match.protocol, kind, key, name, frozenset(match.has), plan.version)
+            owner = owners.setdefault(claim, plan.name)
+            if owner != plan.name:
+                document = library.documents[plan.name]
+                place: Path = ("x-telemetry", "match", key)
+                given = document.value["x-telemetry"]["match"][key]
+                if isinstance(given, list):
+                    place = (*place, given.index(name))
+                yield document.mistake(place, f"`{name}` is claimed by `{owner}` already")
+
+
+def _privacy(name: str, library: Library) -> tuple[tuple[str, Action], ...]:
+    found: dict[tuple[str, Action], None] = {}
+    _annotated([library.root(name)], "", library, frozenset(), found)
+    return tuple(found)
+
+
+def _annotated(
+    nodes: list[Node],
+    pointer: str,
+    library: Library,
+    above: frozenset[frozenset[tuple[str, Path]]],
+    found: dict[tuple[str, Action], None],
+) -> None:
+    here = frozenset((node.name, node.path) for node in nodes)
+    if here in above:
+        return
+    below: defaultdict[str, list[Node]] = defaultdict(list)
+    for node in library.expand(nodes):
+        if (action := node.schema.get("x-privacy")) is not None:
+            found[pointer, cast("Action", action)] = None
+        for child in node.children():
+            keyword, *rest = child.path[len(node.path) :]
+            if keyword == "properties":
+                key = str(rest[0]).replace("~", "~0").replace("/", "~1")
+                below[f"{pointer}/{key}"].append(child)
+            elif keyword in _ANY_MEMBER:
+                below[f"{pointer}/*"].append(child)
+    for inner, children in below.items():
+        _annotated(children, inner, library, above | {here}, found)

@@ -1,0 +1,177 @@
+"""A plan is one schema file, compiled: nothing of it is looked up again when an event comes.
+
+`Match` says which events it is for, `Shape` which members they may hold, and the engine whether
+they are right. The engine takes time linear in the event whatever the patterns: it has no
+look-around and no backreferences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jsonschema_rs
+
+from gateway.contract.library import Library, Node, is_draft_07
+from gateway.contract.shape import Shape, shapes
+from gateway.event import Message, Path, Protocol, RawEvent, TelemetryClass
+
+TYPES: Mapping[Protocol, tuple[str, ...]] = {
+    "segment": ("track", "page", "screen", "identify", "group", "alias"),
+    "mixpanel": ("event", "people", "groups"),
+    "appsmith": ("usage_pulse", "usage_report", "registration"),
+}
+"""Message types of each protocol."""
+NAMED_TYPES = frozenset({"track", "page", "screen", "event"})
+"""Message types whose events have a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Which events a schema is for."""
+
+    protocol: Protocol
+    types: tuple[str, ...]
+    names: tuple[str, ...] = ()  # exact
+    globs: tuple[str, ...] = ()
+    pattern: str | None = None
+    has: tuple[Path, ...] = ()  # what the event must hold, whatever the value
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes a whole message type of a protocol for events of any name."""
+        return not (self.names or self.globs or self.pattern or self.has)
+
+    def holds(self, message: Message) -> bool:
+        return all(_present(message, path) for path in self.has)
+
+
+def _present(message: Any, path: Path) -> bool:
+    for step in path:
+        if not isinstance(message, dict) or (message := message.get(step)) is None:
+            return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One schema of the catalogue, compiled."""
+
+    name: str  # path below the folder, without `.schema.json`
+    file: str
+    title: str
+    telemetry_class: TelemetryClass
+    planned: bool  # False for the open contract of a whole message type
+    match: Match
+    version: int | None
+    engine: jsonschema_rs.Validator = field(repr=False)
+    shapes: tuple[tuple[Path, Shape], ...] = field(repr=False)
+    names: frozenset[str] = field(repr=False)
+    """Every member the schema names: these may stand in a message, no other key may."""
+
+
+def compile_plan(node: Node, library: Library, registry: jsonschema_rs.Registry) -> Plan:
+    """Compile the reviewed schema at `node`."""
+    telemetry = node.schema["x-telemetry"]
+    match = _match_of(telemetry["match"])
+    return Plan(
+        name=node.name,
+        file=library.documents[node.name].file,
+        title=node.schema["title"],
+        telemetry_class=telemetry["class"],
+        planned=not match.is_open or match.protocol == "appsmith",
+        match=match,
+        version=telemetry.get("version"),
+        engine=_engine(node, library, registry),
+        shapes=shapes(node, match.protocol, library),
+        names=_member_names(node, library),
+    )
+
+
+def _match_of(given: Mapping[str, Any]) -> Match:
+    """The `match` of a reviewed file."""
+    names = many(given.get("event"))
+    return Match(
+        protocol=given["protocol"],
+        types=tuple(many(given["type"])),
+        names=tuple(name for name in names if not is_glob(name)),
+        globs=tuple(name for name in names if is_glob(name)),
+        pattern=given.get("pattern"),
+        has=tuple(
+            tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
+            for pointer in many(given.get("has"))
+        ),
+    )
+
+
+def _engine(
+    node: Node, library: Library, registry: jsonschema_rs.Registry
+) -> jsonschema_rs.Validator:
+    """The compiled schema. `format` describes and is not enforced, as draft 2020-12 has it."""
+    validator = (
+        jsonschema_rs.Draft7Validator
+        if is_draft_07(library.documents[node.name].value)
+        else jsonschema_rs.Draft202012Validator
+    )
+    return validator(
+        dict(node.schema),
+        validate_formats=False,
+        registry=registry,
+        base_uri=library.address(node.name),
+        pattern_options=jsonschema_rs.RegexOptions(),
+        offline=True,
+    )
+
+
+def many(value: Any) -> list[Any]:
+    """A list, where one value may stand for a list of one."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def is_glob(name: str) -> bool:
+    return "*" in name or "?" in name
+
+
+def name_pattern(pattern: str) -> jsonschema_rs.Validator:
+    """A pattern over whole event names, in the same linear-time engine as the schemas."""
+    return jsonschema_rs.Draft202012Validator(
+        {"type": "string", "pattern": f"^(?:{pattern})$"},
+        pattern_options=jsonschema_rs.RegexOptions(),
+        offline=True,
+    )
+
+
+def event_of(message: Message, match: Match) -> RawEvent:
+    """An example of a schema as the event that ingest would make of it."""
+    kind = message.get("type")
+    if match.protocol != "segment" or kind is None:
+        kind = match.types[0]
+    name = message.get("event" if kind in ("track", "event") else "name")
+    return RawEvent(
+        source="example",
+        protocol=match.protocol,
+        type=str(kind),
+        name=name if kind in NAMED_TYPES and isinstance(name, str) else None,
+        message=message,
+        received_at=0,
+    )
+
+
+def _member_names(root: Node, library: Library) -> frozenset[str]:
+    names: set[str] = set()
+    seen: set[tuple[str, Path]] = set()
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if (node.name, node.path) in seen:
+            continue
+        seen.add((node.name, node.path))
+        names.update(node.schema.get("properties", ()))
+        names.update(node.schema.get("required", ()))
+        pending += node.children()
+        if (target := library.resolve(node)) is not None:
+            pending.append(target)
+    return frozenset(names)

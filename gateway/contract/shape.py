@@ -1,0 +1,90 @@
+"""What a schema lists is known beforehand: one look-up a member tells the planned from the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from gateway.contract.library import Library, Node
+from gateway.event import Path, Protocol
+
+OPEN_GROUNDS: Mapping[Protocol, tuple[Path, ...]] = {
+    "segment": (("properties",), ("traits",)),
+    "mixpanel": (("properties",), ("$set",), ("$set_once",), ("$add",), ("$append",), ("$union",)),
+    "appsmith": ((),),
+}
+"""The objects that clients fill with what they like; unplanned properties are looked for there."""
+MIXPANEL_FRAME = ("token", "distinct_id", "time", "$insert_id")
+"""Properties that a Mixpanel event cannot do without: neither unplanned nor ever left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The members that a schema lists for an object, and for the objects inside it."""
+
+    members: Mapping[str, Shape | None]  # None: nothing inside it can be unplanned
+    closed: bool  # lists members and does not say that others may come
+    items: Shape | None = None  # of an array
+    others: Shape | None = None  # of members that are not listed
+
+
+def shapes(root: Node, protocol: Protocol, library: Library) -> tuple[tuple[Path, Shape], ...]:
+    """The shape of each ground where something can be unplanned."""
+    found = []
+    for path in OPEN_GROUNDS[protocol]:
+        nodes = [root]
+        for step in path:
+            expanded = library.expand(nodes)
+            nodes = [child for node in expanded if (child := node / ("properties", step))]
+        if (shape := _shape(nodes, library, frozenset())) is not None:
+            if protocol == "mixpanel":
+                shape = replace(shape, members={**dict.fromkeys(MIXPANEL_FRAME), **shape.members})
+            found.append((path, shape))
+    return tuple(found)
+
+
+def _shape(
+    nodes: list[Node], library: Library, above: frozenset[frozenset[tuple[str, Path]]]
+) -> Shape | None:
+    """What `nodes`, all schemas of one value, list together; None if nothing can be unplanned.
+
+    A schema that contains itself is followed once; what repeats inside it counts as open.
+    """
+    here = frozenset((node.name, node.path) for node in nodes)
+    if not nodes or here in above:
+        return None
+    expanded = library.expand(nodes)
+    inner: dict[str, list[Node]] = {}
+    items: list[Node] = []
+    others: list[Node] = []
+    listed = open_ended = False
+    for node in expanded:
+        properties = node.schema.get("properties", {})
+        listed = listed or bool(properties)
+        for key in properties:
+            inner.setdefault(key, [])
+            if (child := node / ("properties", key)) is not None:
+                inner[key].append(child)
+        for keyword in ("additionalProperties", "unevaluatedProperties", "patternProperties"):
+            open_ended = open_ended or keyword in node.schema
+        others += _at(node, ("additionalProperties",))
+        for pattern in node.schema.get("patternProperties", ()):
+            others += _at(node, ("patternProperties", pattern))
+        items += _at(node, ("items",))
+        for keyword in ("items", "prefixItems"):
+            if isinstance(listing := node.schema.get(keyword), list):
+                for index in range(len(listing)):
+                    items += _at(node, (keyword, index))
+    following = above | {here}
+    shape = Shape(
+        members={key: _shape(children, library, following) for key, children in inner.items()},
+        closed=listed and not open_ended,
+        items=_shape(items, library, following),
+        others=_shape(others, library, following),
+    )
+    watched = shape.closed or shape.items or shape.others or any(shape.members.values())
+    return shape if watched else None
+
+
+def _at(node: Node, path: Path) -> list[Node]:
+    return [] if (child := node / path) is None else [child]
