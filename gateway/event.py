@@ -98,11 +98,38 @@ class Reason(StrEnum):
         Stage.FILTERED,
         "Kept aside in `quarantine/` because its schema says no or says nothing.",
     )
+    NO_EQUIVALENT = (
+        "no_equivalent",
+        Stage.FILTERED,
+        "The destination's protocol has nothing that means the same.",
+    )
+    INCOMPLETE = (
+        "incomplete",
+        Stage.FILTERED,
+        "It lacks what the destination cannot do without: a name, an id, or any trait.",
+    )
+    OVER_VENDOR_LIMIT = (
+        "over_vendor_limit",
+        Stage.FILTERED,
+        "Larger than the destination takes.",
+    )
+    DESTINATION_AWAY = (
+        "destination_away",
+        Stage.FILTERED,
+        "The destination was not in routing.yaml while the event was in the journal.",
+    )
+
+    REFUSED = "refused", Stage.DEAD, "The destination answered that it will never take it."
+    UNRENDERABLE = (
+        "unrenderable",
+        Stage.DEAD,
+        "The gateway could not put it into the destination's form.",
+    )
 
     @property
     def is_unexpected(self) -> bool:
         """Whether somebody should look: it points at a fault of the gateway, not of a client."""
-        return self is Reason.PRIVACY_FAILED
+        return self in {Reason.PRIVACY_FAILED, Reason.UNRENDERABLE}
 
 
 @dataclass(frozen=True, slots=True)

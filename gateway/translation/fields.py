@@ -1,0 +1,145 @@
+"""A row of the table reads and writes the same places, whichever way it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.event import Message
+from gateway.translation.identifiers import insert_id
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a value changes on its way; None from either function leaves the field out."""
+
+    name: str
+    to_mixpanel: Callable[[Any], Any]
+    to_segment: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A row: where Segment keeps a value and which Mixpanel properties carry it."""
+
+    segment: tuple[str, ...]
+    mixpanel: tuple[str, ...]  # all are written; the first that is there is read
+    also: tuple[str, ...] = ()  # what Mixpanel's own SDKs call it; read, never written
+    form: Form | None = None  # None: as it is
+
+
+def milliseconds(value: Any) -> int | None:
+    """An ISO 8601 text, or a number that is a time already, as Mixpanel's `time`."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return int(value * 1000) if abs(value) < 1e10 else int(value)
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    # In whole microseconds: a float second would lose a millisecond to rounding now and then.
+    since = moment - _EPOCH
+    return (since.days * 86400 + since.seconds) * 1000 + since.microseconds // 1000
+
+
+def timestamp(value: Any) -> str | None:
+    """Mixpanel's `time`, seconds or milliseconds, as Segment writes a timestamp."""
+    if isinstance(value, str) and value.strip().isdigit():
+        value = int(value)
+    number = milliseconds(value)
+    if number is None:
+        return None
+    seconds, rest = divmod(number, 1000)
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+
+
+def _address(value: Any) -> Any:
+    return 0 if value in ("", "0.0.0.0") else value  # noqa: S104 (Segment's word for "no address")
+
+
+def _no_address(value: Any) -> Any:
+    return value if isinstance(value, str) and value not in ("", "0") else None
+
+
+def _text(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _truth(value: Any) -> Any:
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+_ACTIONS = "Segment Actions: "
+
+
+def _library(value: Any) -> Any:
+    return f"{_ACTIONS}{value}"
+
+
+def _own_library(value: Any) -> Any:
+    if not isinstance(value, str):
+        return None
+    return value.removeprefix(_ACTIONS) if value.startswith(_ACTIONS) else f"mixpanel-{value}"
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+INSERT_ID = Form("a legal `$insert_id`", insert_id, str)
+TIME = Form("milliseconds since 1970", milliseconds, timestamp)
+ADDRESS = Form("0 where there is none", _address, _no_address)
+TEXT = Form("as text", _text, _truth)
+LIBRARY = Form("`Segment Actions: ` before it", _library, _own_library)
+
+
+def write(rows: Iterable[Field], message: Message, properties: Message) -> None:
+    """Add to `properties` what the rows find in a Segment message and what is not there yet."""
+    for row in rows:
+        if not row.mixpanel:
+            continue
+        value = _at(message, row.segment)
+        if value is not None and row.form is not None:
+            value = row.form.to_mixpanel(value)
+        if value is not None:
+            for name in row.mixpanel:
+                properties.setdefault(name, value)
+
+
+def read(rows: Iterable[Field], properties: Message, message: Message) -> None:
+    """Move into `message` what the rows find in Mixpanel properties."""
+    for row in rows:
+        name = next((n for n in (*row.mixpanel, *row.also) if properties.get(n) is not None), None)
+        if name is None:
+            continue
+        found = properties.pop(name)
+        for other in row.mixpanel:
+            if properties.get(other) == found:
+                del properties[other]
+        value = found if row.form is None else row.form.to_segment(found)
+        if value is not None:
+            _put(message, row.segment, value)
+
+
+def _at(message: Message, path: tuple[str, ...]) -> Any:
+    value: Any = message
+    for key in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value
+
+
+def _put(message: Message, path: tuple[str, ...], value: Any) -> None:
+    *parents, last = path
+    for key in parents:
+        message = message.setdefault(key, {})
+    message[last] = value

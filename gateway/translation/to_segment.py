@@ -1,0 +1,197 @@
+"""A Mixpanel record becomes the one Segment message that means the same, or none at all.
+
+Segment has no word for `$add`, `$append`, `$union`, `$remove`, `$unset`, `$set_once` and `$delete`:
+made into traits they would overwrite what they should have changed. They stay with Mixpanel and
+file destinations. Facts: docs.mixpanel.com, identity merge, user and group profiles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+
+from gateway.event import Header, Message, Reason
+from gateway.translation import fields
+from gateway.translation.identifiers import DEVICE, usable
+from gateway.translation.table import (
+    EVENT,
+    GROUP_TRAITS,
+    INTERNAL,
+    OURS,
+    PAGE,
+    PAGE_VIEW,
+    TRAITS,
+)
+
+
+def translate(message: Message, header: Header, group_key: str) -> Message | Reason:
+    """The Segment message of one record, or why there is none.
+
+    `group_key` names the property that holds the group of an event; Segment knows only one kind.
+    """
+    match header.type:
+        case "event":
+            return _event(message, header, group_key)
+        case "people":
+            return _people(message, header)
+        case "groups":
+            return _group(message, header, group_key)
+    return Reason.NO_EQUIVALENT
+
+
+def _event(record: Message, header: Header, group_key: str) -> Message | Reason:
+    name = record.get("event")
+    properties = dict(_object(record.get("properties")))
+    if not isinstance(name, str) or not name:
+        return Reason.INCOMPLETE
+    if properties.get("$ignore"):
+        return Reason.NO_EQUIVALENT
+    match name:
+        case "$identify":
+            return _identify(properties, header)
+        case "$create_alias":
+            return _alias(
+                properties.get("distinct_id"), properties.get("alias"), properties, header
+            )
+        case "$merge":
+            pair = properties.get("$distinct_ids")
+            if not isinstance(pair, list) or len(pair) != 2:
+                return Reason.INCOMPLETE
+            return _alias(pair[1], pair[0], properties, header)
+        case _:
+            return _track(name, properties, header, group_key)
+
+
+def _track(name: str, properties: Message, header: Header, group_key: str) -> Message:
+    message = _message("page" if name == PAGE_VIEW else "track", properties, header)
+    message |= _who(properties, message["messageId"])
+    if name == PAGE_VIEW:
+        ours = properties.get("$source") == "segment"
+        title = properties.get("event_original_name" if ours else "current_page_title")
+        if isinstance(title, str):
+            message["name"] = title
+        fields.read(PAGE, dict(properties), message)
+    else:
+        message["event"] = name
+    fields.read(EVENT, properties, message)
+    groups = properties.get(group_key)
+    group = usable(groups[0] if isinstance(groups, list) and groups else groups)
+    if group:
+        message.setdefault("context", {})["groupId"] = group
+        del properties[group_key]
+    kept = message.setdefault("properties", {})
+    page = {alias for row in PAGE for alias in row.mixpanel} if name == PAGE_VIEW else frozenset()
+    ours = OURS if properties.get("$source") == "segment" else frozenset()
+    for key, value in properties.items():
+        if key not in INTERNAL and key not in ours and key not in page and key[:7] != "$mp_api":
+            kept[key] = value
+    return message
+
+
+def _identify(properties: Message, header: Header) -> Message | Reason:
+    user = usable(properties.get("$identified_id")) or usable(properties.get("distinct_id"))
+    device = usable(properties.get("$anon_id")) or usable(properties.get("$anon_distinct_id"))
+    if not user:
+        return Reason.INCOMPLETE
+    message = _message("identify", properties, header)
+    message["userId"] = user
+    if device:
+        message["anonymousId"] = device.removeprefix(DEVICE)
+    message["traits"] = {}
+    return message
+
+
+def _alias(former: Any, present: Any, properties: Message, header: Header) -> Message | Reason:
+    previous, user = usable(former), usable(present)
+    if not previous or not user:
+        return Reason.INCOMPLETE
+    message = _message("alias", properties, header)
+    message["previousId"] = previous.removeprefix(DEVICE)
+    message["userId"] = user.removeprefix(DEVICE)
+    return message
+
+
+def _people(record: Message, header: Header) -> Message | Reason:
+    traits = record.get("$set")
+    if not isinstance(traits, dict):
+        return Reason.NO_EQUIVALENT
+    message = _update("identify", record, header)
+    identifiers = {
+        "distinct_id": record.get("$distinct_id"),
+        "$user_id": record.get("$user_id"),
+        "$device_id": record.get("$device_id"),
+    }
+    message |= _who(identifiers, message["messageId"])
+    message["traits"] = _traits(TRAITS, traits)
+    address = fields.ADDRESS.to_segment(record.get("$ip"))
+    if address is not None:
+        message["context"] = {"ip": address}
+    return message
+
+
+def _group(record: Message, header: Header, group_key: str) -> Message | Reason:
+    traits = record.get("$set")
+    if not isinstance(traits, dict):
+        return Reason.NO_EQUIVALENT
+    group = usable(record.get("$group_id"))
+    if not group:
+        return Reason.INCOMPLETE
+    message = _update("group", record, header)
+    message["groupId"] = group
+    message["anonymousId"] = message["messageId"]
+    message["traits"] = _traits(GROUP_TRAITS, traits)
+    if record.get("$group_key") != group_key:
+        message["traits"]["$group_key"] = record.get("$group_key")
+    return message
+
+
+def _message(kind: str, properties: Message, header: Header) -> Message:
+    return {
+        "type": kind,
+        "messageId": str(properties.get("$insert_id") or header.message_id),
+        "timestamp": _moment(properties.get("time"), header),
+    }
+
+
+def _update(kind: str, record: Message, header: Header) -> Message:
+    """Profile updates carry no id; one made of their content is the same each time."""
+    content = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+    seal = hashlib.blake2b(content, digest_size=18, key=str(header.received_at).encode())
+    return {
+        "type": kind,
+        "messageId": header.message_id or seal.hexdigest(),
+        "timestamp": _moment(record.get("$time"), header),
+    }
+
+
+def _moment(value: Any, header: Header) -> str:
+    moment = fields.timestamp(value) or fields.timestamp(int(header.received_at * 1000))
+    return moment or ""
+
+
+def _who(properties: Message, fallback: str) -> Message:
+    """Who it is, in Segment's two ids. It wants one: a record of nobody stands for itself.
+
+    With the original identity merge an anonymous distinct_id is the bare `$device_id`.
+    """
+    user, device = usable(properties.get("$user_id")), usable(properties.get("$device_id"))
+    own = usable(properties.get("distinct_id"))
+    if own and own.startswith(DEVICE):
+        device = device or own.removeprefix(DEVICE)
+    elif own and own != device:
+        user = user or own
+    who = {"userId": user, "anonymousId": device}
+    return {key: value for key, value in who.items() if value} or {"anonymousId": fallback}
+
+
+def _traits(rows: tuple[fields.Field, ...], profile: Message) -> Message:
+    rest = dict(profile)
+    traits: Message = {}
+    fields.read(rows, rest, traits)
+    return {**rest, **traits}
+
+
+def _object(value: Any) -> Message:
+    return value if isinstance(value, dict) else {}
