@@ -3,6 +3,7 @@
 GatewayError
 ├── ConfigurationError    the gateway refuses to start, or keeps the old configuration; exit 78
 ├── RequestError          a client's request cannot be read; the protocol picks the HTTP answer
+├── Overloaded            more than the limits allow just now; clients hear 429
 ├── JournalError          nothing can be accepted durably just now; clients hear 503
 └── DestinationError      a destination cannot be written just now; its events wait
 """
@@ -47,6 +48,14 @@ class RequestError(GatewayError):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class Overloaded(GatewayError):
+    """A limit is reached. `retry_after`: whole seconds after which the same request may be taken."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"over a limit; try again in {retry_after} s")
+        self.retry_after = retry_after
 
 
 class JournalError(GatewayError):

@@ -1,0 +1,81 @@
+"""Bytes of any protocol become events here, and nothing a client sends can do anything else.
+
+A protocol is a pure reader, request facts to `Intake`, and its routes, which give each SDK the
+answer it expects. Both speak to the rest of the gateway through a `Door`.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from gateway.config.model import AnalyticsJs, Limits
+from gateway.config.values import Network
+from gateway.event import Protocol, RawEvent, Reason
+from gateway.ingest.sources import Sources
+from gateway.ingest.throttle import Throttle
+
+__all__ = ["Door", "Intake", "Refusal", "Sources", "Throttle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One event of a readable request that is not taken; the rest of its batch is."""
+
+    source: str
+    type: str | None
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What one request holds."""
+
+    protocol: Protocol
+    events: list[RawEvent]
+    refusals: list[Refusal]
+
+
+class Door(typing.Protocol):
+    """What the rest of the gateway offers to ingest. Settings may change between two requests."""
+
+    @property
+    def sources(self) -> Sources: ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def throttle(self) -> Throttle:
+        """One for all protocols."""
+        ...
+
+    @property
+    def trusted_proxies(self) -> Sequence[Network]: ...
+
+    @property
+    def analytics_js(self) -> AnalyticsJs: ...
+
+    @property
+    def analytics_js_path(self) -> FilePath | None:
+        """`analytics_js.path`, resolved."""
+        ...
+
+    @property
+    def closing(self) -> bool:
+        """Whether the gateway is stopping: clients hear 503 and their connections close."""
+        ...
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        ...
+
+    async def take(self, intake: Intake) -> None:
+        """Durable when it returns. Raises JournalError (503) or Overloaded (429)."""
+        ...
+
+    def refused(self, protocol: Protocol, code: str) -> None:
+        """Count a whole request that was answered with an error. `code` is one of a bounded set."""
+        ...

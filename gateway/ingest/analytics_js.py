@@ -1,0 +1,100 @@
+"""The gateway can stand in for Segment's CDN, and whatever starts from it sends to the gateway.
+
+segment-wire.md §1.2 has the paths, §6 what the settings must hold: without `integrations` an SDK
+sends to Segment itself, and without `metrics` it sends its own counters there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path as FilePath
+
+import orjson
+from aiohttp import web
+
+from gateway.errors import RequestError
+from gateway.ingest import Door
+from gateway.ingest.segment_answers import Handler, refusal
+from gateway.ingest.sender import is_trusted
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+_LIBRARY = "standalone.js"
+_BRIEFLY = "public, max-age=300"
+_FOR_EVER = "public, max-age=31536000, immutable"
+_FOR_ANY_PAGE = {"Access-Control-Allow-Origin": "*"}
+_PLAN = {"__default": {"enabled": True, "integrations": {}}}
+
+
+def paths(door: Door) -> Iterator[tuple[str, Handler]]:
+    """What to serve where."""
+    yield "/v1/projects/{key}/settings", partial(_settings, door)
+    for path in ("analytics.min.js", "platform/analytics.min.js"):
+        yield f"/analytics.js/v1/{{key}}/{path}", partial(_library, door)
+    yield "/analytics-next/bundles/{file}", partial(_file, door, "", _FOR_EVER)
+    yield "/next-integrations/{file:.+}", partial(_file, door, "next-integrations", _BRIEFLY)
+
+
+async def _settings(door: Door, request: web.Request) -> web.Response:
+    key = request.match_info["key"]
+    if not (door.sources.find(key) or door.sources.unknown):
+        return refusal(404, "invalid_write_key", "no source of this gateway has this write key")
+    scheme, host = _reached_at(door, request)
+    settings = {
+        "integrations": {
+            "Segment.io": {
+                "apiKey": key,
+                "apiHost": f"{host}/v1",
+                "protocol": scheme,
+                "unbundledIntegrations": [],
+                "addBundledMetadata": True,
+                "maybeBundledConfigIds": {},
+            }
+        },
+        "plan": {"track": _PLAN, "identify": _PLAN, "group": _PLAN},
+        "metrics": {"sampleRate": 0},
+    }
+    return web.Response(
+        body=orjson.dumps(settings),
+        headers={"Content-Type": "application/json", "Cache-Control": "public, max-age=60"},
+    )
+
+
+async def _library(door: Door, _: web.Request) -> web.StreamResponse:
+    return _serve(door, (_LIBRARY,), _BRIEFLY)
+
+
+async def _file(door: Door, folder: str, cached: str, request: web.Request) -> web.StreamResponse:
+    steps = request.match_info["file"].split("/")
+    return _serve(door, (folder, *steps) if folder else steps, cached)
+
+
+def _serve(door: Door, steps: list[str] | tuple[str, ...], cached: str) -> web.StreamResponse:
+    folder: FilePath | None = door.analytics_js_path
+    if folder is None:
+        return refusal(
+            404,
+            "analytics_js_not_configured",
+            "set analytics_js.path in gateway.yaml to the folder dist/umd of the npm package"
+            " @segment/analytics-next (npm pack @segment/analytics-next)",
+        )
+    file = folder.joinpath(*steps)
+    if not all(map(_FILE.fullmatch, steps)) or not file.is_file():
+        return refusal(404, "no_such_file", "the folder of analytics_js.path has no such file")
+    return web.FileResponse(file, headers={"Cache-Control": cached, **_FOR_ANY_PAGE})
+
+
+def _reached_at(door: Door, request: web.Request) -> tuple[str, str]:
+    """Scheme and host (with port) at which the browser reaches this gateway."""
+    headers = request.headers
+    host, scheme = headers.get("Host", ""), request.scheme
+    if is_trusted(request.remote, door.trusted_proxies):
+        host = headers.get("X-Forwarded-Host", host).partition(",")[0].strip()
+        forwarded = headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
+        scheme = forwarded if forwarded in {"http", "https"} else scheme
+    host = door.analytics_js.host or host
+    if not _HOST.fullmatch(host):
+        raise RequestError("invalid_host", "the Host header names no host")
+    return door.analytics_js.protocol or scheme, host

@@ -1,0 +1,85 @@
+"""JSON as clients really write it is read into values that can always be written again.
+
+What comes out holds no NaN, no infinity, no lone surrogate and no integer beyond 64 bits, and is
+at most 1024 levels deep. Ordinary bodies pay for none of this.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+from gateway.errors import RequestError
+
+_BOM = b"\xef\xbb\xbf"
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair
+    r"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
+
+def decode(body: bytes) -> Any:
+    """The JSON value of a body. Raises RequestError `invalid_json` or `too_deep`.
+
+    Python's json module writes NaN and Infinity (the Segment and Mixpanel SDKs for Python do too);
+    they and numbers out of range become null. Half a surrogate pair becomes U+FFFD.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _patiently(body)
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Whether objects and arrays nest more than `levels` deep; `value` itself is the first."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) is dict or type(child) is list
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _patiently(body: bytes) -> Any:
+    try:
+        text = body.removeprefix(_BOM).decode()
+        return json.loads(
+            _ESCAPE.sub(_whole, text),
+            parse_constant=_nothing,
+            parse_float=_float,
+            parse_int=_integer,
+        )
+    except RecursionError:
+        raise RequestError("too_deep", "the JSON is nested too deeply") from None
+    except ValueError:
+        raise RequestError("invalid_json", "the body is not JSON in UTF-8") from None
+
+
+def _whole(escape: re.Match[str]) -> str:
+    return r"\ufffd" if escape["lone"] else escape[0]
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
+def _float(text: str) -> float | None:
+    number = float(text)
+    return number if abs(number) != float("inf") else None
+
+
+def _integer(text: str) -> int | float | None:
+    if len(text) <= 20:
+        number = int(text)
+        if -(2**63) <= number < 2**64:
+            return number
+    return _float(text)

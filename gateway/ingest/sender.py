@@ -1,0 +1,91 @@
+"""A person's address is known for a browser's or phone's event only, never for a server's."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aiohttp import web
+
+from gateway.config.values import Network
+
+_ON_A_DEVICE = (
+    "analytics.js",
+    "analytics-ios",
+    "analytics-android",
+    "analytics-kotlin",
+    "analytics-swift",
+    "analytics-react-native",
+    "@segment/analytics-react-native",
+    "analytics-flutter",
+    "RudderLabs JavaScript SDK",
+)
+_ON_A_SERVER = (
+    "analytics-node",
+    "@segment/analytics-node",
+    "analytics-python",
+    "analytics-java",
+    "analytics-go",
+    "analytics-ruby",
+    "analytics-php",
+    "analytics-clojure",
+    "Analytics.NET",
+    "Analytics-CSharp",
+    "rudder-analytics-python",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What a request tells about who sent it, beside its body."""
+
+    address: str | None = field(default=None, repr=False)
+    origin: str | None = None
+    is_page: bool = False  # a browser sent it on behalf of a page
+    opted_out: bool = False
+
+
+def sender_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Sender:
+    """The peer, or who the trusted proxies say it is.
+
+    A browser says Origin or Sec-Fetch-Site. Sec-Fetch-Mode alone proves nothing: Node's fetch
+    sends it too.
+    """
+    headers = request.headers
+    origin = headers.get("Origin")
+    return Sender(
+        address=None if trusted else request.remote,
+        origin=origin,
+        is_page=origin is not None or "Sec-Fetch-Site" in headers,
+        opted_out=headers.get("Sec-GPC") == "1" or headers.get("DNT") == "1",
+    )
+
+
+def is_trusted(peer: str | None, trusted: Sequence[Network]) -> bool:
+    """Whether the peer is a proxy whose forwarding headers are believed."""
+    if not trusted or peer is None:
+        return False
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in network for network in trusted)
+
+
+def is_on_a_device(
+    kind: Literal["browser", "mobile", "server", "any"], library: str | None, sender: Sender
+) -> bool:
+    """Whether an event comes straight from a person's device, so that the address is theirs.
+
+    `library`: `context.library.name` of the event, or what the protocol has instead.
+    """
+    if kind != "any":
+        return kind != "server"
+    if library is not None:
+        if library.startswith(_ON_A_DEVICE):
+            return True
+        if library.startswith(_ON_A_SERVER):
+            return False
+    return sender.is_page

@@ -1,0 +1,23 @@
+"""Every request reaches its route, which alone decides about encodings and sizes."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+LINE_BYTES = 128 * 1024
+"""Of a request line: events come in the query of a GET too."""
+FIELD_BYTES = 16 * 1024
+"""Of one header."""
+
+
+def runner(app: web.Application) -> web.AppRunner:
+    """What serves SDK traffic. Bodies arrive as they were sent, compressed where they were."""
+    return web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,
+        max_line_size=LINE_BYTES,
+        max_field_size=FIELD_BYTES,
+        keepalive_timeout=75,
+        lingering_time=5,
+    )
