@@ -50,8 +50,8 @@ class RequestError(GatewayError):
         self.message = message
 
 
-class Overloaded(GatewayError):
-    """A limit is reached. `retry_after`: whole seconds after which the same request may be taken."""
+class Overloaded(GatewayError):  # noqa: N818 (a state of the gateway, no fault)
+    """A limit is reached. `retry_after`: whole seconds until the same request may be taken."""
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"over a limit; try again in {retry_after} s")
