@@ -25,7 +25,7 @@ class Field:
     """A row: where Segment keeps a value and which Mixpanel properties carry it."""
 
     segment: tuple[str, ...]
-    mixpanel: tuple[str, ...]  # all are written; the first that is there is read
+    mixpanel: tuple[str, ...]  # all are written, the first is read
     also: tuple[str, ...] = ()  # what Mixpanel's own SDKs call it; read, never written
     form: Form | None = None  # None: as it is
 
@@ -61,7 +61,7 @@ def timestamp(value: Any) -> str | None:
         moment = datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
         return None
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    return f"{moment.isoformat()[:19]}.{rest:03d}Z"
 
 
 def _address(value: Any) -> Any:
@@ -117,7 +117,8 @@ def write(rows: Iterable[Field], message: Message, properties: Message) -> None:
 def read(rows: Iterable[Field], properties: Message, message: Message) -> None:
     """Move into `message` what the rows find in Mixpanel properties."""
     for row in rows:
-        name = next((n for n in (*row.mixpanel, *row.also) if properties.get(n) is not None), None)
+        names = (*row.mixpanel[:1], *row.also)
+        name = next((name for name in names if properties.get(name) is not None), None)
         if name is None:
             continue
         found = properties.pop(name)
