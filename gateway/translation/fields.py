@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -35,7 +35,7 @@ def milliseconds(value: Any) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return int(value * 1000) if abs(value) < 1e10 else int(value)
+        return round(value * 1000) if abs(value) < 1e10 else round(value)
     if not isinstance(value, str):
         return None
     try:
@@ -101,33 +101,58 @@ TEXT = Form("as text", _text, _truth)
 LIBRARY = Form("`Segment Actions: ` before it", _library, _own_library)
 
 
-def write(rows: Iterable[Field], message: Message, properties: Message) -> None:
-    """Add to `properties` what the rows find in a Segment message and what is not there yet."""
-    for row in rows:
-        if not row.mixpanel:
-            continue
-        value = _at(message, row.segment)
-        if value is not None and row.form is not None:
-            value = row.form.to_mixpanel(value)
-        if value is not None:
-            for name in row.mixpanel:
-                properties.setdefault(name, value)
+class Table:
+    """Rows, sorted out for both directions: nobody pays for fields that an event does not have.
 
+    Where two rows write one property, the first that has a value wins; so it does on the way back.
+    """
 
-def read(rows: Iterable[Field], properties: Message, message: Message) -> None:
-    """Move into `message` what the rows find in Mixpanel properties."""
-    for row in rows:
-        names = (*row.mixpanel[:1], *row.also)
-        name = next((name for name in names if properties.get(name) is not None), None)
-        if name is None:
-            continue
-        found = properties.pop(name)
-        for other in row.mixpanel:
-            if properties.get(other) == found:
-                del properties[other]
-        value = found if row.form is None else row.form.to_segment(found)
-        if value is not None:
-            _put(message, row.segment, value)
+    __slots__ = ("_named", "_sections", "_sources", "rows")
+
+    def __init__(self, *rows: Field) -> None:
+        self.rows = rows
+        sections: dict[tuple[str, ...], list[Field]] = {}
+        self._sources = tuple((*row.mixpanel[:1], *row.also) for row in rows)
+        named: dict[str, list[int]] = {}
+        for i, row in enumerate(rows):
+            if row.mixpanel:
+                sections.setdefault(row.segment[:-1], []).append(row)
+            for name in self._sources[i]:
+                named.setdefault(name, []).append(i)
+        self._sections = tuple(sections.items())
+        self._named = named
+
+    def write(self, message: Message, properties: Message) -> None:
+        """Add to `properties` what stands in a Segment message and is not there yet."""
+        for path, rows in self._sections:
+            place = _at(message, path)
+            if not isinstance(place, dict):
+                continue
+            for row in rows:
+                value = place.get(row.segment[-1])
+                if value is not None and row.form is not None:
+                    value = row.form.to_mixpanel(value)
+                if value is not None:
+                    for name in row.mixpanel:
+                        properties.setdefault(name, value)
+
+    def read(self, properties: Message, message: Message) -> None:
+        """Move from Mixpanel properties into `message` what has a place there."""
+        there = {i for name in properties.keys() & self._named.keys() for i in self._named[name]}
+        for i in sorted(there):
+            row = self.rows[i]
+            for name in self._sources[i]:
+                if properties.get(name) is not None:
+                    found = properties.pop(name)
+                    break
+            else:
+                continue
+            for other in row.mixpanel[1:]:
+                if properties.get(other) == found:
+                    del properties[other]
+            value = found if row.form is None else row.form.to_segment(found)
+            if value is not None:
+                _put(message, row.segment, value)
 
 
 def _at(message: Message, path: tuple[str, ...]) -> Any:

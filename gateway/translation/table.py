@@ -2,15 +2,14 @@
 
 The rows are those of Segment's own Mixpanel destination (segmentio/action-destinations,
 `destinations/mixpanel`), so that reports built on it keep working, and what Mixpanel's SDKs send
-beside. docs/mapping.md prints them. Where two rows write one property, the first that has a value
-wins; so it does on the way back.
+beside. docs/mapping.md prints them.
 """
 
 from __future__ import annotations
 
-from gateway.translation.fields import ADDRESS, INSERT_ID, LIBRARY, TEXT, TIME, Field
+from gateway.translation.fields import ADDRESS, INSERT_ID, LIBRARY, TEXT, TIME, Field, Table
 
-EVENT: tuple[Field, ...] = (
+EVENT = Table(
     Field(("messageId",), ("$insert_id",), form=INSERT_ID),
     Field(("timestamp",), ("time",), form=TIME),
     Field(("context", "ip"), ("ip",), form=ADDRESS),
@@ -61,7 +60,7 @@ EVENT: tuple[Field, ...] = (
 PAGE_VIEW = "$mp_web_page_view"
 """Mixpanel's own page view; the one name of a page event that can be read back."""
 
-PAGE: tuple[Field, ...] = (
+PAGE = Table(
     Field(("properties", "url"), ("$current_url",)),
     Field(("properties", "path"), ("current_url_path",)),
     Field(("properties", "search"), ("current_url_search",)),
@@ -70,7 +69,7 @@ PAGE: tuple[Field, ...] = (
 )
 """What a page's properties are called in a `$mp_web_page_view`."""
 
-TRAITS: tuple[Field, ...] = (
+TRAITS = Table(
     Field(("email",), ("$email",)),
     Field(("firstName",), ("$first_name",)),
     Field(("lastName",), ("$last_name",)),
@@ -84,7 +83,7 @@ TRAITS: tuple[Field, ...] = (
 )
 """Traits of a user with a place of their own in a profile; all others keep their names."""
 
-GROUP_TRAITS: tuple[Field, ...] = (
+GROUP_TRAITS = Table(
     Field(("name",), ("$name",)),
     Field(("createdAt",), ("$created",)),
     Field(("created",), ("$created",)),

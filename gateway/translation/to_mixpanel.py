@@ -83,8 +83,8 @@ def _view(message: Message, header: Header, project: Project) -> tuple[Operation
     given = _object(message.get("properties"))
     viewed: Message = {}
     if event == PAGE_VIEW:
-        fields.write(PAGE, message, viewed)
-        taken = {row.segment[1] for row in PAGE}
+        PAGE.write(message, viewed)
+        taken = {row.segment[1] for row in PAGE.rows}
         given = {key: value for key, value in given.items() if key not in taken}
     properties = _properties(message, header, project, name, {**viewed, **given})
     return (_event(event, properties),)
@@ -149,7 +149,7 @@ def _properties(
     }
     if isinstance(name, str):
         built["event_original_name"] = name
-    fields.write(EVENT, message, built)
+    EVENT.write(message, built)
     context = _object(message.get("context"))
     if group := usable(context.get("groupId")):
         built[project.group_key] = group
@@ -227,10 +227,10 @@ def _profile(
     return Operation("people", record)
 
 
-def _traits(rows: tuple[fields.Field, ...], traits: Message) -> Message:
+def _traits(table: fields.Table, traits: Message) -> Message:
     """Traits under their Mixpanel names; those without one keep their own. A null stays a null."""
     profile: Message = {}
-    named = {row.segment[0]: row.mixpanel[0] for row in rows if row.mixpanel}
+    named = {row.segment[0]: row.mixpanel[0] for row in table.rows if row.mixpanel}
     for trait, name in named.items():
         if trait in traits:
             profile.setdefault(name, traits[trait])

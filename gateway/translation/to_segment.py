@@ -25,6 +25,8 @@ from gateway.translation.table import (
     TRAITS,
 )
 
+_PAGE_NAMES = frozenset(name for row in PAGE.rows for name in row.mixpanel)
+
 
 def translate(message: Message, header: Header, group_key: str) -> Message | Reason:
     """The Segment message of one record, or why there is none.
@@ -72,17 +74,19 @@ def _track(name: str, properties: Message, header: Header, group_key: str) -> Me
         title = properties.get("event_original_name" if ours else "current_page_title")
         if isinstance(title, str):
             message["name"] = title
-        fields.read(PAGE, dict(properties), message)
+        PAGE.read(dict(properties), message)
     else:
         message["event"] = name
-    fields.read(EVENT, properties, message)
+    EVENT.read(properties, message)
     groups = properties.get(group_key)
     group = usable(groups[0] if isinstance(groups, list) and groups else groups)
     if group:
         message.setdefault("context", {})["groupId"] = group
         del properties[group_key]
     kept = message.setdefault("properties", {})
-    page = {alias for row in PAGE for alias in row.mixpanel} if name == PAGE_VIEW else frozenset()
+    page = (
+        {alias for row in PAGE.rows for alias in row.mixpanel} if name == PAGE_VIEW else frozenset()
+    )
     ours = OURS if properties.get("$source") == "segment" else frozenset()
     for key, value in properties.items():
         if key not in INTERNAL and key not in ours and key not in page and key[:7] != "$mp_api":
@@ -167,8 +171,7 @@ def _update(kind: str, record: Message, header: Header) -> Message:
 
 
 def _moment(value: Any, header: Header) -> str:
-    moment = fields.timestamp(value) or fields.timestamp(int(header.received_at * 1000))
-    return moment or ""
+    return fields.timestamp(value) or fields.timestamp(header.received_at) or ""
 
 
 def _who(properties: Message, fallback: str) -> Message:
@@ -186,10 +189,10 @@ def _who(properties: Message, fallback: str) -> Message:
     return {key: value for key, value in who.items() if value} or {"anonymousId": fallback}
 
 
-def _traits(rows: tuple[fields.Field, ...], profile: Message) -> Message:
+def _traits(table: fields.Table, profile: Message) -> Message:
     rest = dict(profile)
     traits: Message = {}
-    fields.read(rows, rest, traits)
+    table.read(rest, traits)
     return {**rest, **traits}
 
 

@@ -54,7 +54,7 @@ projects = st.builds(
 def contexts(draw: st.DrawFn) -> Message:
     """Any choice of the context fields that the table knows."""
     context: Message = {}
-    for row in EVENT:
+    for row in EVENT.rows:
         if row.segment[0] != "context" or row.segment in ONE_WAY or not draw(st.booleans()):
             continue
         *parents, last = row.segment[1:]

@@ -111,7 +111,7 @@ def properties(message: Message, kind: str = "track", project: Project = SIMPLIF
 
 
 def test_every_row_of_the_table_has_its_golden_line() -> None:
-    assert {row.segment for row in EVENT} == set(CONTEXT)
+    assert {row.segment for row in EVENT.rows} == set(CONTEXT)
 
 
 @pytest.mark.parametrize("path", CONTEXT, ids=".".join)
