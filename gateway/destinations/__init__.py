@@ -42,7 +42,8 @@ class Delivered:
     """The vendor has every event of the request."""
 
     state: str | None = None
-    """What the destination wants back when it is opened again; kept with its cursor."""
+    """What the destination wants back when it is opened again; kept with its cursor. Only of use
+    where one lane carries all events in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,11 @@ class Destination(Protocol):
         """One attempt, bounded in time. Raises nothing that a vendor or a disk can cause."""
         ...
 
-    async def open(self, state: str | None) -> None:
-        """Take up where `state`, the last one that a delivery returned, left off."""
+    async def open(self, state: str | None) -> str | None:
+        """Take up where `state`, the last one that was kept, left off.
+
+        Returns the state to keep before the first `send`, if there is any. Raises DestinationError.
+        """
         ...
 
     async def close(self) -> None: ...

@@ -1,0 +1,99 @@
+"""Every item of a batch ends in exactly one outcome, or in a batch that is still to be sent.
+
+A refused item never takes its neighbours with it: where the vendor does not say which one it
+refuses, the batch is halved until it is found. What is left keeps its order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from gateway.delivery.window import Outcome
+from gateway.destinations import Delivered, Rejected, Rendered, Request
+from gateway.errors import DestinationError, fault
+from gateway.event import Reason, StoredEvent
+from gateway.journal import DeadLetter
+
+DETAIL_LENGTH = 500
+"""Characters kept of what a vendor says."""
+
+
+class Item(Protocol):
+    """An event, or a line of the audit."""
+
+    @property
+    def sequence(self) -> int: ...
+
+
+ItemT = TypeVar("ItemT", bound=Item)
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Generic[ItemT]):
+    """What came of one batch."""
+
+    outcomes: Mapping[int, Outcome]
+    again: Sequence[Sequence[ItemT]] = ()
+    """Batches to send now, in this order."""
+    state: str | None = None
+    """What the destination wants kept behind the last item."""
+
+
+async def carry(
+    items: Sequence[ItemT],
+    render: Callable[[Sequence[ItemT]], Rendered],
+    send: Callable[[Request], Awaitable[Delivered | Rejected]],
+) -> Result[ItemT]:
+    """Render the items and send their requests in order; `send` returns when it has a verdict."""
+    try:
+        rendered = render(items)
+    except Exception as error:  # noqa: BLE001 (an event that render trips over must not stop the rest)
+        return _unrenderable(items, fault(error))
+    known = {item.sequence: item for item in items}
+    outcomes: dict[int, Outcome] = dict(rendered.filtered)
+    state = None
+    for place, request in enumerate(rendered.requests):
+        verdict = await send(request)
+        if isinstance(verdict, Delivered):
+            state = verdict.state or state
+            continue
+        refused = _refused(request, verdict)
+        for sequence, detail in refused.items():
+            outcomes[sequence] = _dead(known[sequence], verdict, detail)
+        if refused and (verdict.others_arrived or len(refused) == len(request.events)):
+            continue
+        unsent = {sequence for later in rendered.requests[place:] for sequence in later.events}
+        rest = [known[sequence] for sequence in sorted(unsent - outcomes.keys())]
+        for sequence in known.keys() - unsent:
+            outcomes.setdefault(sequence)
+        return Result(outcomes, [rest] if refused else _halves(rest), state)
+    for sequence in known:
+        outcomes.setdefault(sequence)
+    return Result(outcomes, (), state)
+
+
+def _unrenderable(items: Sequence[ItemT], detail: str) -> Result[ItemT]:
+    if len(items) > 1:
+        return Result({}, _halves(items))
+    refusal = Rejected(Reason.UNRENDERABLE, None, detail)
+    return Result({items[0].sequence: _dead(items[0], refusal, detail)})
+
+
+def _refused(request: Request, verdict: Rejected) -> Mapping[int, str]:
+    """The events that are refused for good, and why; none where that is not known yet."""
+    if len(request.events) == 1:
+        return {request.events[0]: verdict.events.get(request.events[0], verdict.detail)}
+    return {place: verdict.events[place] for place in request.events if place in verdict.events}
+
+
+def _dead(item: Item, verdict: Rejected, detail: str) -> DeadLetter:
+    if not isinstance(item, StoredEvent):
+        raise DestinationError("only events can be refused")
+    return DeadLetter(item, verdict.reason, verdict.status, detail[:DETAIL_LENGTH])
+
+
+def _halves(items: Sequence[ItemT]) -> Sequence[Sequence[ItemT]]:
+    middle = (len(items) + 1) // 2
+    return [half for half in (items[:middle], items[middle:]) if half]

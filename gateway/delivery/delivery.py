@@ -1,0 +1,180 @@
+"""Each consumer is carried by itself: what one waits for holds up no other.
+
+A failure waits and tries again, for ever: what is in the journal is not given up. Whatever else
+breaks begins a new session at the cursor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Generic, Literal, Protocol, TypeVar
+
+import structlog
+
+from gateway.delivery.batch import Item, ItemT
+from gateway.delivery.feed import Feed
+from gateway.delivery.session import Pace, Session, Stop, Ways
+from gateway.destinations import Delivered, Rejected, Rendered, Request, RetryLater, Verdict
+from gateway.errors import DestinationError, JournalError, fault
+from gateway.journal import Journal, Step
+
+CAUSE_LENGTH = 200
+"""Characters kept of a cause."""
+
+log = structlog.get_logger(__name__)
+
+Item_contra = TypeVar("Item_contra", bound=Item, contravariant=True)
+Done = TypeVar("Done")
+
+
+class Sink(Protocol[Item_contra]):
+    """A destination, or what writes the audit; see `gateway.destinations.Destination`."""
+
+    def render(self, events: Sequence[Item_contra], /) -> Rendered: ...
+    async def send(self, request: Request, /) -> Verdict: ...
+    async def open(self, state: str | None, /) -> str | None: ...
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why nothing can be delivered just now. Times are epoch seconds."""
+
+    cause: str
+    since: float  # the first failure
+    next_try: float
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a consumer is doing, for people."""
+
+    doing: Literal["stopped", "idle", "delivering", "waiting"]
+    pending: int
+    wait: Wait | None
+    last_error: str | None
+
+
+class Delivery(Generic[ItemT]):
+    """Carries the items of one feed to its sink, from `start` to `stop`."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        feed: Feed[ItemT],
+        sink: Sink[ItemT],
+        pace: Pace = Pace(),  # noqa: B008 (frozen)
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """The journal must follow the feed by `start`. `draw` gives the jitter, in [0, 1)."""
+        self.name = feed.name
+        self._journal = journal
+        self._feed = feed
+        self._sink = sink
+        self._pace = pace
+        self._draw = draw
+        self._stopping = asyncio.Event()
+        self._waits: dict[object, Wait] = {}
+        self._last_error: str | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def status(self) -> Status:
+        pending = self._journal.view.pending(self.name)
+        wait = min(self._waits.values(), key=lambda wait: wait.next_try, default=None)
+        doing: Literal["stopped", "idle", "delivering", "waiting"] = "idle"
+        if self._task is None or self._task.done():
+            doing = "stopped"
+        elif wait:
+            doing = "waiting"
+        elif pending:
+            doing = "delivering"
+        return Status(doing, pending, wait, self._last_error)
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=f"delivery of {self.name}")
+
+    async def stop(self, grace: float) -> None:
+        """Deliver what the journal holds while that works at once, for `grace` seconds at most."""
+        self._stopping.set()
+        if self._task is None:
+            return
+        await asyncio.wait([self._task], timeout=grace)
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _run(self) -> None:
+        with suppress(Stop):
+            while not self._stopping.is_set():
+                await self._until_done(self._session)
+
+    async def _session(self) -> RetryLater | None:
+        """Carry on from the cursor until told to stop. What breaks without progress must wait."""
+        cursor = self._journal.view.cursors[self.name]
+        try:
+            state = await self._sink.open(cursor.state)
+            try:
+                if state is not None and state != cursor.state:
+                    await self._journal.advance(self.name, Step(state=state))
+                ways = Ways(self._read, self._sink.render, self._send, self._advance)
+                await Session(self._journal, self._feed, ways, self._pace, self._stopping).run()
+            finally:
+                await self._sink.close()
+        except (JournalError, DestinationError):
+            raise
+        except Exception as error:
+            log.exception("a delivery broke", destination=self.name)
+            if self._journal.view.cursors[self.name].position == cursor.position:
+                return RetryLater(fault(error))
+        return None
+
+    async def _read(self, after: int) -> Sequence[ItemT]:
+        return await self._until_done(
+            lambda: self._feed.read(after, most=self._pace.batch, size=self._pace.piece_bytes)
+        )
+
+    async def _advance(self, step: Step) -> None:
+        await self._until_done(lambda: self._journal.advance(self.name, step))
+
+    async def _send(self, request: Request) -> Delivered | Rejected:
+        return await self._until_done(lambda: self._sink.send(request))
+
+    async def _until_done(self, attempt: Callable[[], Awaitable[Done | RetryLater]]) -> Done:
+        """Try again and again, with growing waits. Raises Stop instead of a wait when stopping."""
+        failures = 0
+        since = 0.0
+        attempts = object()
+        try:
+            while isinstance(outcome := await self._tried(attempt), RetryLater):
+                if self._stopping.is_set():
+                    raise Stop
+                failures += 1
+                since = since or time.time()
+                delay = self._pace.backoff.delay(failures, self._draw(), outcome.after)
+                self._last_error = outcome.cause[:CAUSE_LENGTH]
+                wait = Wait(self._last_error, since, time.time() + delay)
+                self._waits[attempts] = wait
+                if failures == 1:
+                    log.warning("delivery waits", destination=self.name, cause=wait.cause)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), delay)
+                    raise Stop
+        finally:
+            self._waits.pop(attempts, None)
+        if failures:
+            seconds = round(time.time() - since, 1)
+            log.info("delivery goes on", destination=self.name, waited=seconds)
+        return outcome
+
+    @staticmethod
+    async def _tried(attempt: Callable[[], Awaitable[Done | RetryLater]]) -> Done | RetryLater:
+        try:
+            return await attempt()
+        except (JournalError, DestinationError) as error:
+            return RetryLater(str(error))

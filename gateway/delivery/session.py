@@ -1,0 +1,186 @@
+"""From one cursor on: read ahead, carry in lanes, commit behind; order and memory are bounded.
+
+All items of one user go through one lane, in order. At most `pieces` of the journal are read and
+not yet settled. The cursor is committed behind the lowest item without an outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Generic
+from zlib import crc32
+
+from gateway.delivery.backoff import Backoff
+from gateway.delivery.batch import ItemT, carry
+from gateway.delivery.feed import Feed
+from gateway.delivery.window import Window
+from gateway.destinations import Delivered, Rejected, Rendered, Request
+from gateway.journal import Journal, Step
+
+
+class Stop(Exception):  # noqa: N818 (not an error)
+    """Told to stop while something could not be done; what is not settled stays in the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a consumer is served."""
+
+    lanes: int = 1
+    """Batches on their way at once. A sink that keeps a state needs one lane."""
+    batch: int = 500
+    """Items that are rendered together at most."""
+    piece_bytes: int = 1024**2
+    """About what is read at once."""
+    pieces: int = 8
+    """Pieces read and not yet settled at most: what a consumer may hold in memory."""
+    linger: float = 0.1
+    """Seconds that new items wait for company, so that a trickle does not cost an fsync each."""
+    backoff: Backoff = field(default_factory=Backoff)
+
+
+@dataclass(frozen=True, slots=True)
+class Ways(Generic[ItemT]):
+    """What a session does to the world. All but `render` try until they succeed, or raise Stop."""
+
+    read: Callable[[int], Awaitable[Sequence[ItemT]]]
+    """The items behind a sequence, at least one."""
+    render: Callable[[Sequence[ItemT]], Rendered]
+    send: Callable[[Request], Awaitable[Delivered | Rejected]]
+    advance: Callable[[Step], Awaitable[None]]
+
+
+class Session(Generic[ItemT]):
+    """Runs once."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        feed: Feed[ItemT],
+        ways: Ways[ItemT],
+        pace: Pace,
+        stopping: asyncio.Event,
+    ) -> None:
+        self._journal = journal
+        self._feed = feed
+        self._ways = ways
+        self._pace = pace
+        self._stopping = stopping
+        self._window = Window(journal.view.cursors[feed.name].position)
+        self._pieces: deque[int] = deque()  # the last sequence of each
+        self._lanes: list[deque[ItemT]] = [deque() for _ in range(pace.lanes)]
+        self._filled = [asyncio.Event() for _ in range(pace.lanes)]
+        self._settled = asyncio.Event()
+        self._passed = asyncio.Event()
+        self._all_read = self._all_carried = self._given_up = False
+
+    async def run(self) -> None:
+        """Until told to stop, or until something breaks; what is settled by then is committed."""
+        committing = asyncio.create_task(self._commit())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._until_stop(self._read()))
+                for lane, filled in zip(self._lanes, self._filled, strict=True):
+                    tasks.create_task(self._until_stop(self._carry(lane, filled)))
+        finally:
+            self._all_carried = True
+            self._settled.set()
+            with suppress(Stop):
+                await committing
+
+    async def _until_stop(self, work: Coroutine[Any, Any, None]) -> None:
+        """One lane that gives up lets the others finish what they have in hand."""
+        try:
+            await work
+        except Stop:
+            self._given_up = True
+            self._passed.set()
+
+    async def _read(self) -> None:
+        position = self._window.position
+        while await self._more(position):
+            items = await self._ways.read(position)
+            position = items[-1].sequence
+            self._pieces.append(position)
+            self._hand_out(items)
+        self._all_read = True
+        for filled in self._filled:
+            filled.set()
+
+    async def _more(self, position: int) -> bool:
+        """Wait until there is something to read and room for it; False when it is time to end."""
+        while len(self._pieces) >= self._pace.pieces:
+            if self._given_up:
+                return False
+            self._passed.clear()
+            await self._passed.wait()
+        stream = self._feed.stream
+        if self._journal.view.heads[stream] > position:
+            return True
+        await _either(self._journal.beyond(stream, position), self._stopping.wait())
+        if self._journal.view.heads[stream] < position + self._pace.batch:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._pace.linger)
+        return self._journal.view.heads[stream] > position
+
+    def _hand_out(self, items: Sequence[ItemT]) -> None:
+        feed, lanes = self._feed, self._lanes
+        for item in items:
+            reason = feed.filtered(item)
+            if reason is not None:
+                self._window.settle(item.sequence, reason)
+                continue
+            lane = crc32(feed.user(item).encode()) % len(lanes) if len(lanes) > 1 else 0
+            lanes[lane].append(feed.localise(item))
+        for filled in self._filled:
+            filled.set()
+        self._settled.set()
+
+    async def _carry(self, lane: deque[ItemT], filled: asyncio.Event) -> None:
+        while True:
+            while not lane:
+                if self._all_read:
+                    return
+                filled.clear()
+                await filled.wait()
+            await self._deliver([lane.popleft() for _ in range(min(len(lane), self._pace.batch))])
+
+    async def _deliver(self, items: Sequence[ItemT]) -> None:
+        batches = deque([items])
+        while batches:
+            batch = batches.popleft()
+            result = await carry(batch, self._ways.render, self._ways.send)
+            for sequence, outcome in result.outcomes.items():
+                self._window.settle(sequence, outcome)
+            if result.state is not None:
+                self._window.keep(result.state, batch[-1].sequence)
+            batches.extendleft(reversed(result.again))
+            self._settled.set()
+
+    async def _commit(self) -> None:
+        while True:
+            is_last = self._all_carried
+            self._settled.clear()
+            if step := self._window.step():
+                await self._ways.advance(step)
+                while self._pieces and self._pieces[0] <= self._window.position:
+                    self._pieces.popleft()
+                self._passed.set()
+            elif is_last:
+                return
+            else:
+                await self._settled.wait()
+
+
+async def _either(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Wait for the first of them."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,72 @@
+"""A cursor moves by exactly what it counts: position = started + delivered + filtered + dead.
+
+So `accepted - started = delivered + filtered + dead + pending` cannot fail to hold: the position is
+never stored apart from the counts it is made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from gateway.event import Reason, StoredEvent
+from gateway.journal.block import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that a destination will never take, and why."""
+
+    event: StoredEvent = field(repr=False)
+    reason: Reason
+    status: int | None
+    detail: str  # bounded and clean
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What became of the next events behind a cursor; `state` None leaves the state as it is."""
+
+    delivered: int = 0
+    filtered: Mapping[Reason, int] = field(default_factory=dict)
+    dead: Sequence[DeadLetter] = ()
+    state: str | None = None
+
+    @property
+    def events(self) -> int:
+        return self.delivered + sum(self.filtered.values()) + len(self.dead)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far one consumer is, and what became of every event it passed."""
+
+    name: str
+    stream: Stream
+    started: int  # the head when the consumer was added
+    delivered: int = 0
+    filtered: Mapping[Reason, int] = field(default_factory=dict)
+    dead: Mapping[Reason, int] = field(default_factory=dict)
+    state: str | None = None
+
+    @property
+    def position(self) -> int:
+        """The sequence of the last event it is done with."""
+        settled = self.delivered + sum(self.filtered.values()) + sum(self.dead.values())
+        return self.started + settled
+
+    def after(self, step: Step) -> Cursor:
+        return replace(
+            self,
+            delivered=self.delivered + step.delivered,
+            filtered=_sum(self.filtered, step.filtered.items()),
+            dead=_sum(self.dead, ((letter.reason, 1) for letter in step.dead)),
+            state=self.state if step.state is None else step.state,
+        )
+
+
+def _sum(counts: Mapping[Reason, int], more: Iterable[tuple[Reason, int]]) -> Mapping[Reason, int]:
+    total = dict(counts)
+    for reason, count in more:
+        total[reason] = total.get(reason, 0) + count
+    return total

@@ -1,0 +1,136 @@
+"""What was accepted is durable, in order, and given to every consumer from its own cursor.
+
+The event loop encodes and awaits; one thread writes and one thread reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from gateway.config.model import Journal as Settings
+from gateway.errors import JournalError
+from gateway.event import CleanEvent, StoredEvent
+from gateway.journal import store
+from gateway.journal.block import AuditLine, Stream, decode, decode_audit, encode
+from gateway.journal.cursor import Step
+from gateway.journal.reader import Reader
+from gateway.journal.transaction import Advance, Append, Follow, View, Work
+from gateway.journal.writer import Job, Writer
+
+CHECKED_BYTES = 256 * 1024**2
+"""Up to this size the whole file is checked at the start, which takes about a second at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one request adds, all or nothing."""
+
+    events: Sequence[CleanEvent] = ()
+    audit: Sequence[bytes] = ()
+    """Finished JSON lines without their newline, of rejected events too."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What to add to the durable counters. A counter's name is words joined by `/`, such as
+    `received/demo` or `rejected/telemetry_off`."""
+
+
+class Journal:
+    """The durable log. After `open`, everything is called from one event loop."""
+
+    def __init__(self, writer: Writer, reader: Reader) -> None:
+        """Use `open`."""
+        self._writer = writer
+        self._reader = reader
+        self._closing = False
+
+    @classmethod
+    def open(cls, folder: Path, settings: Settings) -> Self:
+        """Open the journal in `folder`, or make it. Blocks. One process at a time delivers from it.
+
+        Raises JournalError when it is damaged or of a newer version, OSError when the folder cannot
+        be made.
+        """
+        file = store.create(folder)
+        with ExitStack() as undo:
+            connection = store.connect(file)
+            undo.callback(connection.close)
+            if file.stat().st_size <= CHECKED_BYTES:
+                store.check(connection, file)
+            reader = Reader(file)
+            undo.callback(reader.close)
+            with store.explained(file):
+                writer = Writer(connection, folder, settings)
+            undo.pop_all()
+        return cls(writer, reader)
+
+    async def append(self, entry: Entry) -> None:
+        """Store the entry; it is fsynced on return.
+
+        Raises JournalError when it cannot be kept, and then nothing of it is.
+        """
+        events = [encode(event) for event in entry.events]
+        audit = [line + b"\n" for line in entry.audit]
+        size = sum(map(len, events)) + sum(map(len, audit))
+        await self._do(Append(events, audit, entry.counts, size))
+
+    def refusal(self) -> str | None:
+        """Why nothing can be accepted just now, or None. Heals by itself, without traffic."""
+        return "the gateway is stopping" if self._closing else self._writer.refusal()
+
+    async def follow(self, consumers: Mapping[str, Stream]) -> None:
+        """Name all the consumers there are; before that nothing is pruned and no cursor moves.
+
+        A new one starts at the head of its stream. Items stay until all of these have passed them.
+        """
+        await self._do(Follow(dict(consumers)))
+
+    async def advance(self, name: str, step: Step) -> None:
+        """Move a cursor past the next items by what became of them. Durable on return.
+
+        Raises JournalError when the cursor could not be moved; it may be tried again.
+        """
+        await self._do(Advance(name, step))
+
+    async def events(self, after: int, *, most: int, size: int) -> list[StoredEvent]:
+        """The events behind sequence `after`: up to `most`, and about `size` bytes of them.
+
+        Raises JournalError when they cannot be read or are not there any more.
+        """
+        return await self._reader.read("events", decode, after, most, size)
+
+    async def audit(self, after: int, *, most: int, size: int) -> list[AuditLine]:
+        """As `events`, for the audit."""
+        return await self._reader.read("audit", decode_audit, after, most, size)
+
+    async def beyond(self, stream: Stream, sequence: int) -> None:
+        """Wait until the stream holds something behind `sequence`."""
+        while self.view.heads[stream] <= sequence:
+            await self._writer.committed.wait()
+
+    @property
+    def view(self) -> View:
+        """All the numbers of the journal, as of one commit."""
+        return self._writer.view
+
+    @property
+    def used_bytes(self) -> int:
+        """What the journal holds on disk, without the space that pruning freed within its file."""
+        return self._writer.used_bytes
+
+    async def close(self) -> None:
+        """Write what was handed over before, then let go of the file."""
+        self._closing = True
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._writer.stop)
+        await loop.run_in_executor(None, self._reader.close)
+
+    async def _do(self, work: Work) -> None:
+        if self._closing:
+            raise JournalError("the gateway is stopping")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._writer.put(Job(work, done))
+        await done

@@ -1,0 +1,135 @@
+"""Whatever one transaction holds becomes durable together, or none of it does.
+
+`apply` writes a group of works and returns the view of the journal that is true once it returns.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.errors import JournalError
+from gateway.event import Reason
+from gateway.journal import store
+from gateway.journal.block import STREAMS, Stream
+from gateway.journal.cursor import Cursor, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """What one request adds: encoded events, audit lines with their newline, counts."""
+
+    events: Sequence[bytes]
+    audit: Sequence[bytes]
+    counts: Mapping[str, int]
+    size: int  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What became of the next events of one consumer."""
+
+    name: str
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """The consumers that there are now; a new one starts at the head of its stream."""
+
+    consumers: Mapping[str, Stream]
+
+
+Work = Append | Advance | Follow
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the journal holds as of one commit: all its numbers fit together."""
+
+    heads: Mapping[Stream, int]
+    counters: Mapping[str, int]
+    cursors: Mapping[str, Cursor]
+    followed: Mapping[str, Stream]
+    """The consumers that the journal keeps items for; other cursors hold nothing back."""
+
+    def pending(self, name: str) -> int:
+        cursor = self.cursors[name]
+        return self.heads[cursor.stream] - cursor.position
+
+
+def look(connection: sqlite3.Connection) -> View:
+    """The view of a journal that nobody follows yet."""
+    return View(
+        {stream: store.head(connection, stream) for stream in STREAMS},
+        store.counters(connection),
+        store.cursors(connection),
+        {},
+    )
+
+
+def apply(connection: sqlite3.Connection, view: View, works: Sequence[Work]) -> View:
+    """Commit `works`. Raises JournalError or sqlite3.Error, and then nothing of them is written."""
+    with store.transaction(connection):
+        view = _append(connection, view, [work for work in works if isinstance(work, Append)])
+        for work in works:
+            if isinstance(work, Advance):
+                view = _advance(connection, view, work)
+            elif isinstance(work, Follow):
+                view = _follow(connection, view, work)
+        if any(isinstance(work, Advance) for work in works):
+            _prune(connection, view)
+    return view
+
+
+def _append(connection: sqlite3.Connection, view: View, appends: Sequence[Append]) -> View:
+    events = [line for append in appends for line in append.events]
+    audit = [line for append in appends for line in append.audit]
+    heads = dict(view.heads)
+    if events:
+        heads["events"] = store.add(connection, "events", events)
+    if audit:
+        heads["audit"] = store.add(connection, "audit", audit)
+    counts: Counter[str] = Counter()
+    for append in appends:
+        counts.update(append.counts)
+    if counts:
+        store.count(connection, counts)
+    counts.update(view.counters)
+    return replace(view, heads=heads, counters=dict(counts))
+
+
+def _advance(connection: sqlite3.Connection, view: View, work: Advance) -> View:
+    if work.name not in view.followed:
+        raise JournalError(f"`{work.name}` is not among the consumers of the journal")
+    cursor = view.cursors[work.name]
+    moved = cursor.after(work.step)
+    if moved.position > view.heads[cursor.stream]:
+        raise JournalError(f"`{work.name}` settled more events than there are")
+    store.put(connection, moved, moved_from=cursor.position)
+    store.bury(connection, work.name, work.step.dead)
+    return replace(view, cursors={**view.cursors, work.name: moved})
+
+
+def _follow(connection: sqlite3.Connection, view: View, work: Follow) -> View:
+    cursors = dict(view.cursors)
+    for name, stream in work.consumers.items():
+        known = cursors.get(name)
+        if known is None:
+            cursors[name] = Cursor(name, stream, started=view.heads[stream])
+            store.put(connection, cursors[name], moved_from=None)
+        elif known.stream != stream:
+            raise JournalError(f"the cursor of `{name}` counts {known.stream}, not {stream}")
+        elif gone := max(0, store.oldest(connection, stream) - 1 - known.position):
+            cursors[name] = known.after(Step(filtered={Reason.DESTINATION_AWAY: gone}))
+            store.put(connection, cursors[name], moved_from=known.position)
+    return replace(view, cursors=cursors, followed=dict(work.consumers))
+
+
+def _prune(connection: sqlite3.Connection, view: View) -> None:
+    for stream in STREAMS:
+        passed = [view.cursors[name].position for name, of in view.followed.items() if of == stream]
+        if passed:
+            store.prune(connection, stream, min(passed))

@@ -1,0 +1,151 @@
+"""One thread writes, and whatever waits for it shares one transaction and one fsync.
+
+A job is settled once: its future is resolved after the commit that holds it, or with the error that
+kept it out. A group that fails is tried again job by job, so that no job fails for its neighbour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.config.model import Journal as Settings
+from gateway.errors import JournalError
+from gateway.journal import room, store
+from gateway.journal.transaction import Append, Work, apply, look
+
+GROUP_BYTES = 8 * 1024**2
+"""What one transaction takes; the rest waits for the next."""
+PROBE_SECONDS = 1.0
+"""How often a journal that failed tries whether it still does."""
+_WEIGH_BYTES = 1024**2
+_WEIGH_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    work: Work
+    done: asyncio.Future[None]
+
+
+class Writer:
+    """Owns the writing connection, and with it `view` and `used_bytes`."""
+
+    def __init__(self, connection: sqlite3.Connection, folder: Path, settings: Settings) -> None:
+        self._connection = connection
+        self._folder = folder
+        self._settings = settings
+        self.committed = asyncio.Event()
+        self._jobs: list[Job] = []
+        self._stopping = False
+        self._wake = threading.Condition()
+        self._fault: str | None = None
+        self._unweighed = 0
+        self._weigh()
+        self.view = look(connection)
+        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, job: Job) -> None:
+        with self._wake:
+            self._jobs.append(job)
+            self._wake.notify()
+
+    def stop(self) -> None:
+        """Write what was put before, end the thread and close the connection. Blocks."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join()
+
+    def refusal(self) -> str | None:
+        """Why nothing can be appended just now, or None. From any thread."""
+        try:
+            free = room.free_bytes(self._folder)
+        except OSError:
+            return "the folder of the journal cannot be reached"
+        return self._fault or room.refusal(self._settings, self.used_bytes, free)
+
+    def _run(self) -> None:
+        while (group := self._take()) is not None:
+            if group:
+                self._settle(group)
+            else:
+                self._probe()
+        self._connection.close()
+
+    def _take(self) -> list[Job] | None:
+        """The jobs that wait, in order; none when it is time to probe; None to stop."""
+        with self._wake:
+            self._wake.wait_for(
+                lambda: self._jobs or self._stopping, PROBE_SECONDS if self._fault else None
+            )
+            if self._stopping and not self._jobs:
+                return None
+            size = taken = 0
+            while taken < len(self._jobs) and size < GROUP_BYTES:
+                work = self._jobs[taken].work
+                size += work.size if isinstance(work, Append) else 0
+                taken += 1
+            self._unweighed += size
+            group, self._jobs = self._jobs[:taken], self._jobs[taken:]
+            return group
+
+    def _settle(self, group: Sequence[Job]) -> None:
+        error: JournalError | None = None
+        try:
+            self._commit([job.work for job in group])
+        except JournalError as refused:
+            error = refused
+        except sqlite3.Error as failed:
+            self._fault = store.cause(failed)
+            error = JournalError(self._fault)
+        except Exception as failed:  # noqa: BLE001 (the thread outlives whatever a job brings)
+            error = JournalError(store.cause(failed))
+        if error and len(group) > 1:
+            for job in group:
+                self._settle([job])
+        else:
+            self._resolve(group, error)
+
+    def _commit(self, works: Sequence[Work]) -> None:
+        appending = any(isinstance(work, Append) for work in works)
+        if appending and (refusal := self.refusal()):
+            raise JournalError(refusal)
+        self.view = apply(self._connection, self.view, works)
+        if self._unweighed > _WEIGH_BYTES or time.monotonic() - self._weighed_at > _WEIGH_SECONDS:
+            self._weigh()
+
+    def _resolve(self, group: Sequence[Job], error: JournalError | None) -> None:
+        def resolve() -> None:
+            for job in group:
+                if job.done.done():  # its caller was cancelled
+                    continue
+                if error:
+                    job.done.set_exception(error)
+                else:
+                    job.done.set_result(None)
+            self.committed.set()
+            self.committed.clear()  # whoever waited wakes up all the same
+
+        with suppress(RuntimeError):  # the loop is closed, so nobody waits
+            group[0].done.get_loop().call_soon_threadsafe(resolve)
+
+    def _probe(self) -> None:
+        try:
+            store.probe(self._connection)
+            self._weigh()
+            self._fault = None
+        except sqlite3.Error as error:
+            self._fault = store.cause(error)
+
+    def _weigh(self) -> None:
+        self.used_bytes = store.used_bytes(self._connection)
+        self._unweighed = 0
+        self._weighed_at = time.monotonic()
