@@ -150,6 +150,12 @@ def _sentence(model: type[BaseModel], path: Path, detail: Mapping[str, Any]) -> 
         return f"`{path[-1]}` is not a setting here{did_you_mean(str(path[-1]), known)}"
     if kind == "missing":
         return f"`{where}` is missing"
+    if kind == "union_tag_not_found":
+        return f"`{where}.type` is missing"
+    if kind == "union_tag_invalid":
+        tags = [tag.strip("' ") for tag in detail["ctx"]["expected_tags"].split(",")]
+        near = _near(detail["ctx"]["tag"], tags)
+        return f"`{where}.type` must be one of {', '.join(tags)}{near}"
     message = str(detail["msg"]).removeprefix("Value error, ")
     if kind == "literal_error" and isinstance(detail["input"], str):
         expected = str(detail["ctx"]["expected"])

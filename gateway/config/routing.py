@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from gateway.config.model import Name
-from gateway.config.values import Bytes, Many, Settings
+from gateway.config.values import Bytes, HttpUrl, Many, Seconds, Settings
 from gateway.event import TelemetryClass
+
+_PLACEHOLDER = re.compile(r"\{(?!name\}|category\})[^}]*\}?")
+
+
+def _event_name(value: str) -> str:
+    if _PLACEHOLDER.search(value):
+        raise ValueError("only {name} and {category} can be filled in")
+    if not value.strip():
+        raise ValueError("write the name of an event")
+    return value
+
+
+EventName = Annotated[str, AfterValidator(_event_name)]
 
 
 class Common(Settings):
@@ -33,7 +47,78 @@ class FileDestination(Common):
     """Days after which a rotated file is deleted. 0: never."""
 
 
-Destination = Annotated[FileDestination, Field()]
+class OAuth(Settings):
+    """Signs in to a Segment source that asks for OAuth 2.0 beside the write key."""
+
+    client_id: str
+    """The OAuth app's client id."""
+    key_id: str
+    """The id of its public key."""
+    private_key: str = Field(repr=False)
+    """The private key itself in PEM form, best from the environment."""
+    auth_server: HttpUrl = "https://oauth2.segment.io"
+    """Where tokens come from."""
+    scope: str = "tracking_api:write"
+    """What a token is asked for."""
+
+
+class SegmentDestination(Common):
+    """Segment, or whatever takes batches as Segment does."""
+
+    type: Literal["segment"]
+    write_key: str = Field(min_length=1, repr=False)
+    """The write key of the source that the events shall appear under."""
+    host: HttpUrl = "https://api.segment.io"
+    """Scheme and host; `/v1/batch` is added."""
+    timeout: Seconds = Field(default=15, gt=0)
+    """How long one request may take, from the first byte to the last."""
+    oauth: OAuth | None = None
+    group_key: str = "$group_id"
+    """The property of a Mixpanel event that becomes its `context.groupId`."""
+
+
+class ServiceAccount(Settings):
+    """A Mixpanel service account, for `/import`."""
+
+    username: str
+    secret: str = Field(repr=False)
+    project_id: str
+
+
+class MixpanelDestination(Common):
+    """A Mixpanel project."""
+
+    type: Literal["mixpanel"]
+    token: str = Field(min_length=1, repr=False)
+    """The project's token."""
+    host: HttpUrl = "https://api.mixpanel.com"
+    """Scheme and host: https://api-eu.mixpanel.com and https://api-in.mixpanel.com for the other
+    regions."""
+    service_account: ServiceAccount | None = None
+    """Signs imports; without one the token does."""
+    strict: bool = True
+    """Whether Mixpanel shall check each imported event and name the ones it refuses."""
+    timeout: Seconds = Field(default=15, gt=0)
+    """How long one request may take, from the first byte to the last."""
+    identity: Literal["simplified", "original"] = "simplified"
+    """The project's identity merge: Project Settings → Identity Merge."""
+    page_event: EventName = "Viewed {name}"
+    """What a Segment page is called; `{name}` and `{category}` are filled in. Mixpanel's own is
+    `$mp_web_page_view`."""
+    screen_event: EventName = "Viewed {name}"
+    """What a Segment screen is called."""
+    group_key: str = "$group_id"
+    """The group key under which Segment groups are kept."""
+    expand_orders: bool = True
+    """Whether `Order Completed` is followed by a `Product Purchased` for each product."""
+    increments: bool = False
+    """Whether `properties.increment` of a track is added to the user's profile. A request that is
+    repeated after a crash counts twice."""
+
+
+Destination = Annotated[
+    FileDestination | SegmentDestination | MixpanelDestination, Field(discriminator="type")
+]
 
 
 class RouteMatch(Settings):

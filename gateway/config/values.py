@@ -5,8 +5,16 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Annotated, Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    PlainSerializer,
+)
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -56,6 +64,13 @@ def _seconds(value: Any) -> Any:
     return value
 
 
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("write an address such as https://api.example.com")
+    return value.rstrip("/")
+
+
 def _network(value: Any) -> Any:
     if not isinstance(value, str):
         return value
@@ -76,4 +91,5 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ListenAddress = Annotated[Listen, BeforeValidator(_listen), PlainSerializer(str)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 NetworkAddress = Annotated[Network, BeforeValidator(_network), PlainSerializer(str)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Bytes = ByteSize
