@@ -1,0 +1,1 @@
+"""Where the README's figures come from: each compares with something simpler in the same run."""
