@@ -1,0 +1,81 @@
+"""A token for Segment is fetched by one thread; whoever waits for it waits a bounded time.
+
+The package's OauthManager asks, signs and renews. Its `get_token` blocks for as long as the token
+server says, so it is called in a thread of its own and never in a delivery's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from segment.analytics import oauth_manager as sdk
+
+from gateway.config.routing import OAuth
+from gateway.destinations import RetryLater
+from gateway.destinations.transport import Adapter
+
+_ADAPTER = Adapter()
+sdk._session.mount("http://", _ADAPTER)  # noqa: SLF001 (the package offers no other way in)
+sdk._session.mount("https://", _ADAPTER)  # noqa: SLF001 (as above)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What `post` takes in place of an OauthManager: the token is here already."""
+
+    text: str
+    manager: sdk.OauthManager
+
+    def get_token(self) -> str:
+        return self.text
+
+    def clear_token(self) -> None:
+        """`post` says so when Segment refused the token; the next call fetches another."""
+        self.manager.clear_token()
+
+
+class Tokens:
+    """The tokens of one destination."""
+
+    def __init__(self, settings: OAuth, seconds: float) -> None:
+        self._settings = settings
+        self._seconds = seconds
+        self._manager: sdk.OauthManager | None = None
+        self._thread = ThreadPoolExecutor(1, "oauth")
+
+    async def current(self) -> Token | RetryLater:
+        """The token in force, or why there is none yet."""
+        manager = self._manager = self._manager or self._new_manager()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._seconds):
+                text = await loop.run_in_executor(self._thread, manager.get_token)
+        except TimeoutError:
+            return RetryLater("oauth: no token in time")
+        except Exception:  # noqa: BLE001 (keys that do not parse, refusals, broken answers: all wait)
+            return RetryLater("oauth: no token")
+        return Token(str(text), manager)
+
+    def close(self) -> None:
+        """Stop renewing, and release the thread if it is waiting."""
+        manager, self._manager = self._manager, None
+        if manager is not None:
+            manager.error = sdk.FatalError("closed")
+            if manager.thread is not None:
+                manager.thread.cancel()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread = ThreadPoolExecutor(1, "oauth")
+        _ADAPTER.close()
+
+    def _new_manager(self) -> sdk.OauthManager:
+        given = self._settings
+        return sdk.OauthManager(
+            given.client_id,
+            given.private_key,
+            given.key_id,
+            auth_server=given.auth_server,
+            scope=given.scope,
+            timeout=self._seconds,
+        )
