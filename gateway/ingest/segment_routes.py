@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from dataclasses import replace
 from functools import partial
 
@@ -82,7 +83,7 @@ async def _take(
 ) -> None:
     facts = segment.Facts(of, sender, door.now(), request.headers.get(hdrs.AUTHORIZATION))
     intake = segment.read(body, facts, door.sources, door.limits)
-    door.throttle.charge(intake.events, door.limits, request.loop.time())
+    door.throttle.charge(intake.events, door.limits, time.monotonic())
     await door.take(intake)
 
 

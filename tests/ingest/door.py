@@ -1,0 +1,81 @@
+"""A door that keeps what is taken, and a server of its routes on a loopback port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from gateway.config.model import AnalyticsJs, Limits, Source
+from gateway.config.values import Network
+from gateway.event import Message, Protocol, RawEvent
+from gateway.ingest import Intake, Refusal, Sources, Throttle, segment_routes
+from gateway.ingest.server import runner
+
+KEY = "demo-write-key"
+NOW = 1_795_420_264.317
+"""2026-11-23T07:51:04.317Z"""
+
+
+class RecordingDoor:
+    """Takes every intake, unless `fails` says what to raise instead."""
+
+    def __init__(self, *sources: Source, accept_unknown: bool = False) -> None:
+        given = sources or (Source(name="demo", write_keys=(KEY,)),)
+        self.sources = Sources(given, accept_unknown=accept_unknown)
+        self.limits = Limits()
+        self.throttle = Throttle()
+        self.trusted_proxies: Sequence[Network] = ()
+        self.analytics_js = AnalyticsJs()
+        self.analytics_js_path: Path | None = None
+        self.closing = False
+        self.fails: Exception | None = None
+        self.held: asyncio.Event | None = None
+        self.entered = asyncio.Event()
+        self.intakes: list[Intake] = []
+        self.codes: list[str] = []
+
+    def now(self) -> float:
+        return NOW
+
+    async def take(self, intake: Intake) -> None:
+        self.entered.set()
+        if self.held:
+            await self.held.wait()
+        if self.fails:
+            raise self.fails
+        self.intakes.append(intake)
+
+    def refused(self, protocol: Protocol, code: str) -> None:
+        assert protocol == "segment"
+        self.codes.append(code)
+
+    @property
+    def events(self) -> list[RawEvent]:
+        return [event for intake in self.intakes for event in intake.events]
+
+    @property
+    def messages(self) -> list[Message]:
+        return [event.message for event in self.events]
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        return [refusal for intake in self.intakes for refusal in intake.refusals]
+
+
+@asynccontextmanager
+async def serving(door: RecordingDoor) -> AsyncIterator[str]:
+    """The URL of a server with the routes, on the runner that the gateway uses."""
+    app = web.Application()
+    segment_routes.add_routes(app, door)
+    served = runner(app)
+    await served.setup()
+    try:
+        await web.TCPSite(served, "127.0.0.1", 0).start()
+        port = served.addresses[0][1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await served.cleanup()

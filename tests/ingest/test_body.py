@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import gzip
+import zlib
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import RequestError
+from gateway.ingest.body import inflate
+
+LIMIT = 10_000
+
+
+def raw_deflate(data: bytes) -> bytes:
+    stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return stream.compress(data) + stream.flush()
+
+
+@given(st.binary(max_size=500), st.binary(max_size=500), st.integers(0, 9))
+def test_a_compressed_body_comes_back(one: bytes, two: bytes, level: int) -> None:
+    assert inflate(gzip.compress(one, level), "gzip", LIMIT) == one
+    assert inflate(zlib.compress(one, level), "deflate", LIMIT) == one
+    assert inflate(gzip.compress(one) + gzip.compress(two), "gzip", LIMIT) == one + two
+    assert inflate(gzip.compress(one) + b"\0" * 9, "x-gzip", LIMIT) == one
+
+
+def test_deflate_without_its_header_is_read_too() -> None:
+    assert inflate(raw_deflate(b'{"event": "Sent"}'), "deflate", LIMIT) == b'{"event": "Sent"}'
+
+
+@pytest.mark.parametrize("size", [LIMIT + 1, 50_000_000])
+@pytest.mark.parametrize(("pack", "encoding"), [(gzip.compress, "gzip"), (raw_deflate, "deflate")])
+def test_a_bomb_is_too_large(pack: type[bytes], encoding: str, size: int) -> None:
+    with pytest.raises(RequestError) as refused:
+        inflate(pack(b"0" * size), encoding, LIMIT)
+    assert refused.value.code == "payload_too_large"
+
+
+def test_a_bomb_in_many_members_is_too_large() -> None:
+    with pytest.raises(RequestError) as refused:
+        inflate(gzip.compress(b"0" * 1000) * 11, "gzip", LIMIT)
+    assert refused.value.code == "payload_too_large"
+
+
+def test_a_body_may_be_exactly_as_large_as_the_limit() -> None:
+    assert len(inflate(gzip.compress(b"0" * LIMIT), "gzip", LIMIT)) == LIMIT
+    assert len(inflate(gzip.compress(b"0" * (LIMIT // 2)) * 2, "gzip", LIMIT)) == LIMIT
+
+
+@given(st.binary(min_size=1), st.sampled_from(["gzip", "deflate"]))
+def test_other_bytes_are_refused_or_read(body: bytes, encoding: str) -> None:
+    with suppress(RequestError):
+        assert len(inflate(body, encoding, LIMIT)) <= LIMIT
+
+
+@given(st.data(), st.binary(min_size=1))
+def test_a_truncated_body_is_refused(data: st.DataObject, body: bytes) -> None:
+    packed = gzip.compress(body)
+    cut = data.draw(st.integers(1, len(packed) - 1))
+    with pytest.raises(RequestError) as refused:
+        inflate(packed[:cut], "gzip", LIMIT)
+    assert refused.value.code == "invalid_encoding"

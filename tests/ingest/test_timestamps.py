@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from gateway.ingest.timestamps import read_time, write_time
+
+MOMENT = "2026-11-23T07:51:04.317Z"
+DAY = "2026-11-23T00:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (MOMENT, MOMENT),
+        ("2026-11-23T07:51:04.317+00:00", MOMENT),
+        ("2026-11-23T07:51:04.317999+00:00", MOMENT),
+        ("2026-11-23T07:51:04.317123456Z", MOMENT),
+        ("2026-11-23T09:51:04.317+02:00", MOMENT),
+        ("2026-11-22T23:51:04.317-0800", MOMENT),
+        ("2026-11-23T07:51:04.317", MOMENT),
+        ("2026-11-23 07:51:04.317Z", MOMENT),
+        ("2026-11-23t07:51:04.317z", MOMENT),
+        (" 2026-11-23T07:51:04.317Z\n", MOMENT),
+        ("2026-11-23T07:51:04Z", "2026-11-23T07:51:04.000Z"),
+        ("2026-11-23T07:51:04.3Z", "2026-11-23T07:51:04.300Z"),
+        ("2026-11-23", DAY),
+        ("20261123", DAY),
+        (1_795_420_264_317, MOMENT),
+        (1_795_420_264.317, MOMENT),
+        ("1795420264317", MOMENT),
+        (1_795_420_264, "2026-11-23T07:51:04.000Z"),
+        (0, "1970-01-01T00:00:00.000Z"),
+        (-1, "1969-12-31T23:59:59.000Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
+        ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
+    ],
+)
+def test_a_time_is_read_in_any_form_that_clients_write(written: Any, meant: str) -> None:
+    milliseconds = read_time(written)
+    assert milliseconds is not None
+    assert write_time(milliseconds) == meant
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Nov 18, 2021, 2:45:07 PM",
+        "yesterday",
+        "",
+        " ",
+        "2026-13-45T99:99:99Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "99999999999999999999999999",
+        10**400,
+        1e300,
+        -1e300,
+        float("inf"),
+        float("nan"),
+        True,
+        None,
+        {},
+        ["2026-11-23"],
+    ],
+)
+def test_what_is_no_time_is_none(written: Any) -> None:
+    assert read_time(written) is None
+
+
+@given(
+    st.datetimes(
+        timezones=st.builds(
+            timezone, st.integers(-1439, 1439).map(lambda minutes: timedelta(minutes=minutes))
+        )
+    ),
+    st.sampled_from(["milliseconds", "microseconds"]),
+)
+def test_a_moment_is_the_same_whatever_its_offset(moment: datetime, precision: str) -> None:
+    read = read_time(moment.isoformat(timespec=precision))
+    if read is None:
+        assert moment.year in (1, 9999)
+        return
+    written = write_time(read)
+    assert written is not None
+    again = datetime.fromisoformat(written)
+    assert again == moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    assert read_time(written) == read
+
+
+@given(st.one_of(st.text(), st.integers(), st.floats(), st.text("0123456789-+:.TZ W", max_size=30)))
+@example("0" * 5000)
+def test_nothing_raises(value: Any) -> None:
+    read = read_time(value)
+    assert read is None or write_time(read) is not None
+
+
+@given(st.integers())
+def test_a_written_time_is_of_a_year_that_exists(milliseconds: int) -> None:
+    written = write_time(milliseconds)
+    if written is None:
+        assert abs(milliseconds) > 6 * 10**13
+    else:
+        assert len(written) == 24
+        assert datetime.fromisoformat(written).tzinfo == UTC
