@@ -60,6 +60,12 @@ class Reason(StrEnum):
     )
     TELEMETRY_OFF = "telemetry_off", Stage.REJECTED, "Telemetry is off for the class of this event."
     OPTED_OUT = "opted_out", Stage.REJECTED, "The request said `Sec-GPC: 1` or `DNT: 1`."
+    IGNORED = "ignored", Stage.REJECTED, "It carried `$ignore`, Mixpanel's word for: drop this."
+    NOT_FORWARDED = (
+        "not_forwarded",
+        Stage.REJECTED,
+        "A session replay or feature flag request of a Mixpanel SDK: personal by nature.",
+    )
     UNPLANNED_EVENT = (
         "unplanned_event",
         Stage.REJECTED,

@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from functools import partial
 
-from aiohttp import HttpVersion11, hdrs, web
+from aiohttp import hdrs, web
 
 from gateway.errors import RequestError
 from gateway.ingest import Door, analytics_js, cors, segment
@@ -19,6 +19,7 @@ from gateway.ingest.body import read_body
 from gateway.ingest.query import body_of
 from gateway.ingest.segment_answers import Handler, answered, taken
 from gateway.ingest.sender import Sender, sender_of
+from gateway.ingest.server import go_on
 
 _GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,127}", re.ASCII)
@@ -39,13 +40,13 @@ def add_routes(app: web.Application, door: Door) -> None:
     for folder in ("v1", "analytics.js", "analytics-next", "next-integrations"):
         app.router.add_route("OPTIONS", f"/{folder}/{{rest:.*}}", answered(door, _preflight))
     app.router.add_route(
-        "*", "/v1/{rest:.*}", answered(door, _no_such_path), expect_handler=_continue
+        "*", "/v1/{rest:.*}", answered(door, _no_such_path), expect_handler=go_on
     )
 
 
 def _add(app: web.Application, method: str, path: str, handle: Handler) -> None:
     for form in (path, path + "/"):
-        app.router.add_route(method, form, handle, expect_handler=_continue)
+        app.router.add_route(method, form, handle, expect_handler=go_on)
 
 
 async def _take_body(door: Door, of: str | None, request: web.Request) -> web.Response:
@@ -98,11 +99,3 @@ async def _preflight(request: web.Request) -> web.Response:
 
 async def _no_such_path(_: web.Request) -> web.Response:
     raise RequestError("no_such_path", "nothing takes events at this path with this method")
-
-
-async def _continue(request: web.Request) -> None:
-    """Go on whatever is expected: aiohttp's own 417 is a status that some SDKs retry for ever."""
-    expected = request.headers.get(hdrs.EXPECT, "").lower()
-    if expected == "100-continue" and request.version == HttpVersion11:
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0

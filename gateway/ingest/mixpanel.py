@@ -1,0 +1,211 @@
+"""A Mixpanel request becomes events as they came, and one bad event never costs its neighbours.
+
+Which source an event belongs to: its own token's, else the first of the request's keys that a
+source has (Basic user, `api_key`, `token`, `project_id`). One request may mix tokens.
+
+Pure: no I/O, no clock. mixpanel-wire.md §1 has the facts.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+from gateway.config.model import Limits, Source
+from gateway.event import Message, RawEvent, Reason
+from gateway.ingest import Intake, Refusal
+from gateway.ingest.decoding import is_deeper
+from gateway.ingest.mixpanel_body import Call, items, json_text
+from gateway.ingest.mixpanel_identity import LEGAL_ID, identify
+from gateway.ingest.sender import Sender, is_on_a_device
+from gateway.ingest.sources import Sources
+
+Kind = Literal["event", "people", "groups"]
+
+_ON_A_DEVICE = frozenset({"web", "swift", "iphone", "android", "react-native", "flutter", "unity"})
+_ON_A_SERVER = frozenset({"python", "node", "jdk", "go", "ruby", "php"})
+"""What SDKs call themselves in `mp_lib`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a request beside what it carries."""
+
+    kind: Kind
+    is_import: bool
+    sender: Sender
+    received_at: float  # epoch seconds
+    seal: bytes = field(repr=False)  # a secret of at most 64 bytes, for the ids made here
+    authorization: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An event that was not taken, by its place in the request."""
+
+    index: int
+    insert_id: str = field(repr=False)
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one request holds. `$ignore`d events are refused, and no failure."""
+
+    intake: Intake
+    failures: list[Failure]
+
+
+class _Sources:
+    """The source of each token that a request names."""
+
+    def __init__(self, keys: Iterable[str], sources: Sources, origin: str | None) -> None:
+        self._keys = tuple(keys)
+        self._sources = sources
+        self._origin = origin
+        self._found: dict[str, Source | None] = {}
+
+    def of(self, token: Any) -> Source | None:
+        own = token if type(token) is str else ""
+        if own not in self._found:
+            self._found[own] = self._search(own)
+        return self._found[own]
+
+    def _search(self, own: str) -> Source | None:
+        named = [key for key in (own, *self._keys) if key]
+        unknown = self._sources.unknown if named else None
+        source = next(filter(None, map(self._sources.find, named)), unknown)
+        return source if source and self._sources.allows(source, self._origin) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What the events of one request have in common."""
+
+    facts: Facts
+    sources: _Sources
+    limits: Limits
+    may_be_the_users: bool  # the peer's address, by the request's word
+    may_be_deep: bool
+    may_be_large: bool
+    twins: Counter[bytes]  # events that differ in nothing
+
+
+def read(call: Call, facts: Facts, sources: Sources, limits: Limits) -> Reading:
+    """The events of one request. Raises RequestError when it cannot be read as a whole.
+
+    Its codes: `no_data`, `invalid_encoding`, `invalid_json`, `too_deep` and `not_an_object`.
+    """
+    text = json_text(call.data)
+    found = items(text)
+    keys = (basic_user(facts.authorization), *call.keys)
+    request = _Request(
+        facts=facts,
+        sources=_Sources(keys, sources, facts.sender.origin),
+        limits=limits,
+        # /track looks at the address where told to; the others unless told not to (§1.4, GeoIP).
+        may_be_the_users=call.ip is not False
+        and (call.ip is True or facts.is_import or facts.kind != "event"),
+        may_be_deep=text.count(b"{") + text.count(b"[") > limits.nesting
+        and is_deeper(found, limits.nesting),
+        may_be_large=len(text) > limits.event_bytes,
+        twins=Counter(),
+    )
+    taken = [_event(item, request) for item in found[: limits.batch_events]]
+    taken += [_behind(item, request) for item in found[limits.batch_events :]]
+    return Reading(
+        Intake(
+            "mixpanel",
+            events=[event for event in taken if type(event) is RawEvent],
+            refusals=[event for event in taken if type(event) is Refusal],
+        ),
+        [
+            Failure(index, _insert_id(found[index]), event.reason)
+            for index, event in enumerate(taken)
+            if type(event) is Refusal and event.reason is not Reason.IGNORED
+        ],
+    )
+
+
+def basic_user(authorization: str | None) -> str:
+    """The user of `Basic`: a token, a service account or a secret. Empty where there is none."""
+    scheme, _, credentials = (authorization or "").strip().partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(credentials + "==").decode().partition(":")[0]
+    except ValueError:
+        return ""
+
+
+def _event(item: Any, request: _Request) -> RawEvent | Refusal:
+    facts = request.facts
+    kind = facts.kind
+    if type(item) is not dict:
+        return Refusal("unknown", kind, Reason.NOT_AN_OBJECT)
+    if kind == "event":
+        properties = item.get("properties")
+        if properties is None:
+            properties = item["properties"] = {}
+        elif type(properties) is not dict:
+            return Refusal("unknown", kind, Reason.NOT_AN_OBJECT)
+        source = request.sources.of(properties.get("token"))
+    else:
+        properties = {}
+        source = request.sources.of(item.get("$token"))
+    if source is None:
+        return Refusal("unknown", kind, Reason.UNKNOWN_WRITE_KEY)
+    if properties.get("$ignore"):
+        return Refusal(source.name, kind, Reason.IGNORED)
+    limits = request.limits
+    if request.may_be_deep and is_deeper(item, limits.nesting):
+        return Refusal(source.name, kind, Reason.TOO_DEEP)
+    if request.may_be_large and len(orjson.dumps(item)) > limits.event_bytes:
+        return Refusal(source.name, kind, Reason.EVENT_TOO_LARGE)
+    is_the_users = request.may_be_the_users and _is_on_a_device(item, properties, source, facts)
+    if kind == "event":
+        identify(item, properties, facts.received_at, facts.seal, request.twins)
+    name = item.get("event")
+    return RawEvent(
+        source=source.name,
+        protocol="mixpanel",
+        type=kind,
+        name=name if kind == "event" and type(name) is str else None,
+        message=item,
+        received_at=facts.received_at,
+        client_address=facts.sender.address if is_the_users else None,
+        opted_out=facts.sender.opted_out,
+    )
+
+
+def _behind(item: Any, request: _Request) -> Refusal:
+    properties = item.get("properties") if type(item) is dict else None
+    token = properties.get("token") if type(properties) is dict else None
+    source = request.sources.of(token)
+    name = source.name if source else "unknown"
+    return Refusal(name, request.facts.kind, Reason.TOO_MANY_IN_BATCH)
+
+
+def _is_on_a_device(item: Message, properties: Message, source: Source, facts: Facts) -> bool:
+    """Profile updates name no library; a phone's carry `$mp_metadata`."""
+    if source.kind == "any":
+        library = properties.get("mp_lib")
+        if type(library) is str and library in _ON_A_SERVER:
+            return False
+        if type(library) is str and library in _ON_A_DEVICE:
+            return True
+        if type(item.get("$mp_metadata")) is dict:
+            return True
+    return is_on_a_device(source.kind, None, facts.sender)
+
+
+def _insert_id(item: Any) -> str:
+    """The id by which a sender knows its event; empty unless it is one of Mixpanel's form."""
+    properties = item.get("properties") if type(item) is dict else None
+    found = properties.get("$insert_id") if type(properties) is dict else None
+    return found if type(found) is str and LEGAL_ID.fullmatch(found) else ""
