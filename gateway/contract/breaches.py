@@ -74,7 +74,7 @@ def breaches_of(error: jsonschema_rs.ValidationError, names: frozenset[str]) -> 
     elif keyword == "propertyNames":
         message = f"{label} has a member whose name the schema refuses"
         yield Breach(ADVANCE_RULES_VIOLATION, (*path, str(value.instance)), message)
-    elif keyword == "anyOf" and (choices := _missing_choices(value)):
+    elif keyword == "anyOf" and (choices := _missing_choices(value, names)):
         message = f"{_place(path, names)}one of {_listing(choices)} is missing"
         yield Breach(REQUIRED_MISSING, path, message)
     elif keyword == "enum":
@@ -109,22 +109,26 @@ def _place(path: Path, names: frozenset[str]) -> str:
     return f"in {label_of(path, names)}, " if path else ""
 
 
-def _missing_choices(context: list[list[jsonschema_rs.ValidationError]]) -> list[str]:
+def _missing_choices(
+    context: list[list[jsonschema_rs.ValidationError]], names: frozenset[str]
+) -> list[str]:
     """The members of which one would do, where each form fails only for want of one.
 
     A form may ask that a member is there and, with `not`, that it is not empty.
     """
     choices: list[str] = []
     for errors in context:
-        if len(errors) != 1 or errors[0].kind.name not in ("required", "not"):
+        kind, path = errors[0].kind, errors[0].instance_path
+        if len(errors) > 1 or not (kind.name == "required" or (kind.name == "not" and path)):
             return []
-        kind = errors[0].kind
-        choices.append(kind.value if kind.name == "required" else str(errors[0].instance_path[-1]))
-    return choices
+        choices.append(kind.value if kind.name == "required" else str(path[-1]))
+    return choices if names.issuperset(choices) else []
 
 
 def _either(types: list[str]) -> str:
-    return " or ".join(_with_article(name) for name in types)
+    """The types a value may have; null goes without saying, since it counts as absent."""
+    told = [name for name in types if name != "null"] or types
+    return " or ".join(_with_article(name) for name in told)
 
 
 def _with_article(name: str) -> str:

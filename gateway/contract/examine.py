@@ -6,11 +6,8 @@ fails closed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import jsonschema_rs
 
 from gateway.config.model import Schemas
 from gateway.contract.breaches import (
@@ -46,6 +43,10 @@ class Examination:
     omit: tuple[Path, ...] = field(repr=False)  # members to take out; none lies inside another
 
 
+_FINE = Examination(None, (), ())
+_UNPLANNED = Breach(UNPLANNED_EVENT, ("event",), "no schema describes an event of this name")
+
+
 def examine(raw: RawEvent, plan: Plan | None, settings: Schemas) -> Examination:
     """Hold an event against its plan. Raises NotExaminableError; changes nothing.
 
@@ -53,15 +54,14 @@ def examine(raw: RawEvent, plan: Plan | None, settings: Schemas) -> Examination:
     event. A member that is `null` counts as absent, since analytics-python sends absent so.
     """
     unplanned = raw.type in _EVENT_TYPES and (plan is None or not plan.planned)
-    if plan is None:
-        violations: list[Breach] = []
-        unlisted_paths: list[Path] = []
-    else:
-        unlisted_paths = _unlisted(raw.message, plan)
+    violations: list[Breach] = []
+    unlisted_paths: list[Path] = []
+    if plan is not None:
         try:
-            valid = plan.engine.is_valid(raw.message)
-            violations = [] if valid else _violations(raw.message, plan)
-        except (ValueError, TypeError, OverflowError) as error:
+            unlisted_paths = _unlisted(raw.message, plan)
+            if not plan.engine.is_valid(raw.message):
+                violations = _violations(raw.message, plan)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it may quote the event)
             raise NotExaminableError(type(error).__name__) from None
         if not (unplanned or unlisted_paths or violations):
             return _FINE
@@ -74,10 +74,6 @@ def examine(raw: RawEvent, plan: Plan | None, settings: Schemas) -> Examination:
         tuple(breaches),
         _omitted(raw.protocol, unlisted_paths, violations, settings),
     )
-
-
-_FINE = Examination(None, (), ())
-_UNPLANNED = Breach(UNPLANNED_EVENT, ("event",), "no schema describes an event of this name")
 
 
 def _reason(settings: Schemas, *, unplanned: bool, broken: bool) -> Reason | None:
@@ -108,7 +104,7 @@ def _compare(value: Any, shape: Shape, path: Path, found: list[Path]) -> None:
         for key, item in value.items():
             if key in members:
                 inner = members[key]
-            elif closed:
+            elif closed and not any(pattern.is_valid(key) for pattern in shape.patterns):
                 found.append((*path, key))
                 continue
             else:
@@ -124,12 +120,9 @@ def _violations(message: Message, plan: Plan) -> list[Breach]:
     present = _without_nulls(message)
     if plan.engine.is_valid(present):
         return []
-    found = [breach for error in plan.engine.iter_errors(present) for breach in _told(error, plan)]
+    errors = plan.engine.iter_errors(present)
+    found = [breach for error in errors for breach in breaches_of(error, plan.names)]
     return _less_permitted_nulls(found, message, plan)
-
-
-def _told(error: jsonschema_rs.ValidationError, plan: Plan) -> Sequence[Breach]:
-    return tuple(breaches_of(error, plan.names))
 
 
 def _without_nulls(value: Any) -> Any:

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
-from typing import Any, cast
+from typing import Any
 
 from gateway.config.privacy import Action
 from gateway.config.source import Document
@@ -50,7 +50,8 @@ def load_catalogue(folder: FilePath) -> Catalogue:
     registry = library.rust_registry()
     plans = [compile_plan(library.root(name), library, registry) for name in sound]
     mistakes += _claimed_twice(plans, library)
-    catalogue = Catalogue(plans, {plan.name: _privacy(plan.name, library) for plan in plans})
+    annotations = {plan.name: _annotations(plan, library, mistakes) for plan in plans}
+    catalogue = Catalogue(plans, annotations)
     for plan in plans:
         mistakes += _examples(plan, catalogue, library)
     if mistakes:
@@ -113,26 +114,38 @@ def _claimed_twice(plans: Sequence[Plan], library: Library) -> Iterator[Mistake]
                 yield document.mistake(place, f"`{name}` is claimed by `{owner}` already")
 
 
-def _privacy(name: str, library: Library) -> tuple[tuple[str, Action], ...]:
-    found: dict[tuple[str, Action], None] = {}
-    _annotated([library.root(name)], "", library, frozenset(), found)
-    return tuple(found)
+def _annotations(
+    plan: Plan, library: Library, mistakes: list[Mistake]
+) -> tuple[tuple[str, Action], ...]:
+    """The `x-privacy` of one schema. A schema that contains itself has no end of places for it."""
+    met = dict.fromkeys(_annotated([library.root(plan.name)], "", library, {}))
+    loops = [pointer for pointer, action in met if action is None]
+    found = tuple((pointer, action) for pointer, action in met if action is not None)
+    for pointer, _ in found:
+        if any(pointer.startswith(f"{loop}/") for loop in loops):
+            message = (
+                "`x-privacy` cannot protect what contains itself; write a rule in privacy.yaml"
+            )
+            mistakes.append(library.documents[plan.name].mistake((), f"{message} for {pointer}"))
+    return found
 
 
 def _annotated(
     nodes: list[Node],
     pointer: str,
     library: Library,
-    above: frozenset[frozenset[tuple[str, Path]]],
-    found: dict[tuple[str, Action], None],
-) -> None:
-    here = frozenset((node.name, node.path) for node in nodes)
+    above: Mapping[frozenset[tuple[str, Path]], str],
+) -> Iterator[tuple[str, Action | None]]:
+    """The actions at and below `pointer`, and, without action, where a schema begins again."""
+    expanded = library.expand(nodes)
+    here = frozenset((node.name, node.path) for node in expanded)
     if here in above:
+        yield above[here], None
         return
     below: defaultdict[str, list[Node]] = defaultdict(list)
-    for node in library.expand(nodes):
+    for node in expanded:
         if (action := node.schema.get("x-privacy")) is not None:
-            found[pointer, cast("Action", action)] = None
+            yield pointer, action
         for child in node.children():
             keyword, *rest = child.path[len(node.path) :]
             if keyword == "properties":
@@ -141,4 +154,4 @@ def _annotated(
             elif keyword in _ANY_MEMBER:
                 below[f"{pointer}/*"].append(child)
     for inner, children in below.items():
-        _annotated(children, inner, library, above | {here}, found)
+        yield from _annotated(children, inner, library, {**above, here: pointer})

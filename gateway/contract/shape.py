@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import jsonschema_rs
+
 from gateway.contract.library import Library, Node
 from gateway.event import Path, Protocol
 
@@ -26,6 +28,7 @@ class Shape:
     closed: bool  # lists members and does not say that others may come
     items: Shape | None = None  # of an array
     others: Shape | None = None  # of members that are not listed
+    patterns: tuple[jsonschema_rs.Validator, ...] = ()  # of names that are listed so
 
 
 def shapes(root: Node, protocol: Protocol, library: Library) -> tuple[tuple[Path, Shape], ...]:
@@ -57,6 +60,7 @@ def _shape(
     inner: dict[str, list[Node]] = {}
     items: list[Node] = []
     others: list[Node] = []
+    patterns: list[str] = []
     listed = open_ended = False
     for node in expanded:
         properties = node.schema.get("properties", {})
@@ -65,10 +69,11 @@ def _shape(
             inner.setdefault(key, [])
             if (child := node / ("properties", key)) is not None:
                 inner[key].append(child)
-        for keyword in ("additionalProperties", "unevaluatedProperties", "patternProperties"):
+        for keyword in ("additionalProperties", "unevaluatedProperties"):
             open_ended = open_ended or keyword in node.schema
-        others += _at(node, ("additionalProperties",))
+            others += _at(node, (keyword,))
         for pattern in node.schema.get("patternProperties", ()):
+            patterns.append(pattern)
             others += _at(node, ("patternProperties", pattern))
         items += _at(node, ("items",))
         for keyword in ("items", "prefixItems"):
@@ -81,6 +86,7 @@ def _shape(
         closed=listed and not open_ended,
         items=_shape(items, library, following),
         others=_shape(others, library, following),
+        patterns=tuple(_pattern(pattern) for pattern in patterns),
     )
     watched = shape.closed or shape.items or shape.others or any(shape.members.values())
     return shape if watched else None
@@ -88,3 +94,8 @@ def _shape(
 
 def _at(node: Node, path: Path) -> list[Node]:
     return [] if (child := node / path) is None else [child]
+
+
+def _pattern(pattern: str) -> jsonschema_rs.Validator:
+    options = jsonschema_rs.RegexOptions()
+    return jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=options)
