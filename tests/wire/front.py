@@ -76,7 +76,16 @@ async def front(
             before.url = f"{scheme}://127.0.0.1:{runner.addresses[0][1]}"
             yield before
         finally:
+            _hang_up(runner)
             await runner.cleanup()
+
+
+def _hang_up(runner: web.AppRunner) -> None:
+    """TLS would wait for the goodbye of a client that keeps its connections for later."""
+    if runner.server is not None:
+        for connection in runner.server.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
 
 
 def self_made_certificate(folder: Path) -> ssl.SSLContext:
