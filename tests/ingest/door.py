@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.config.model import AnalyticsJs, Limits, Source
 from gateway.config.values import Network
 from gateway.event import Message, Protocol, RawEvent
-from gateway.ingest import Intake, Refusal, Sources, Throttle, segment_routes
+from gateway.ingest import Intake, Refusal, Sources, Throttle, mixpanel_routes, segment_routes
 from gateway.ingest.server import runner
 
 KEY = "demo-write-key"
@@ -23,7 +23,10 @@ NOW = 1_795_420_264.317
 class RecordingDoor:
     """Takes every intake, unless `fails` says what to raise instead."""
 
-    def __init__(self, *sources: Source, accept_unknown: bool = False) -> None:
+    def __init__(
+        self, *sources: Source, accept_unknown: bool = False, protocol: Protocol = "segment"
+    ) -> None:
+        self.protocol = protocol
         given = sources or (Source(name="demo", write_keys=(KEY,)),)
         self.sources = Sources(given, accept_unknown=accept_unknown)
         self.limits = Limits()
@@ -50,7 +53,7 @@ class RecordingDoor:
         self.intakes.append(intake)
 
     def refused(self, protocol: Protocol, code: str) -> None:
-        assert protocol == "segment"
+        assert protocol == self.protocol
         self.codes.append(code)
 
     @property
@@ -71,6 +74,7 @@ async def serving(door: RecordingDoor) -> AsyncIterator[str]:
     """The URL of a server with the routes, on the runner that the gateway uses."""
     app = web.Application()
     segment_routes.add_routes(app, door)
+    mixpanel_routes.add_routes(app, door)
     served = runner(app)
     await served.setup()
     try:
