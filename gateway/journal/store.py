@@ -23,10 +23,16 @@ from gateway.journal.cursor import Cursor, DeadLetter
 VERSION = 1
 BLOCK_BYTES = 256 * 1024
 """A larger block would make every read of a few events carry it whole."""
-PRUNED_AT_ONCE = 32
-"""Blocks deleted in one transaction, so that catching up after an outage delays nobody."""
+PRUNED_AT_ONCE = 8192
+"""Items deleted in one transaction, so that catching up after an outage delays nobody."""
+SPARE_BYTES = 64 * 1024**2
+"""Freed space that the file keeps for the next events; what is more goes back to the disk."""
+RETURNED_BYTES = 4 * 1024**2
+"""Space given back to the disk at once."""
 
 _BUSY_SECONDS = 5
+_PAGE_BYTES = 4096
+_PROBE_BYTES = 64 * 1024
 _SCHEMA = f"""
 CREATE TABLE events (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, lines BLOB NOT NULL);
 CREATE TABLE audit (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, lines BLOB NOT NULL);
@@ -41,20 +47,19 @@ CREATE TABLE dead_letters (
   reason TEXT NOT NULL, status INTEGER, detail TEXT NOT NULL, died_at REAL NOT NULL,
   lines BLOB NOT NULL
 );
+CREATE TABLE probe (filler BLOB NOT NULL);
 CREATE INDEX dead_letters_of ON dead_letters (destination, id);
 PRAGMA user_version = {VERSION};
 """
 _READ = """
 SELECT first, lines FROM {stream}
-WHERE first >= (SELECT first FROM {stream} WHERE first <= ? ORDER BY first DESC LIMIT 1)
+WHERE first >= coalesce((SELECT max(first) FROM {stream} WHERE first <= ?), 0)
 ORDER BY first
 """
 _PRUNE = """
-DELETE FROM {stream} WHERE first IN (
-  SELECT first FROM {stream}
-  WHERE first <= :passed AND first + count - 1 <= :passed
-    AND first < (SELECT max(first) FROM {stream})
-  ORDER BY first LIMIT :limit)
+DELETE FROM {stream}
+WHERE first <= :passed AND first + count - 1 <= :passed
+  AND first < (SELECT max(first) FROM {stream})
 """
 
 
@@ -90,12 +95,14 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
                 f"{file} was written by a newer gateway (version {version}, this one reads "
                 f"{VERSION}); start that one, or give this one another data_dir"
             )
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if version == 0:
+            connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
-        with transaction(connection):
-            if connection.execute("PRAGMA user_version").fetchone() == (0,):
+        if version == 0:
+            with transaction(connection):
                 for statement in _SCHEMA.strip().split(";\n"):
                     connection.execute(statement)
 
@@ -184,11 +191,10 @@ def blocks(
         yield from rows
 
 
-def prune(connection: sqlite3.Connection, stream: Stream, passed: int) -> int:
-    """Delete blocks that end at or before `passed`; returns how many."""
-    return connection.execute(
-        _PRUNE.format(stream=stream), {"passed": passed, "limit": PRUNED_AT_ONCE}
-    ).rowcount
+def prune(connection: sqlite3.Connection, stream: Stream, passed: int) -> None:
+    """Delete blocks that end at or before `passed`, the oldest first."""
+    at_once = oldest(connection, stream) - 1 + PRUNED_AT_ONCE
+    connection.execute(_PRUNE.format(stream=stream), {"passed": min(passed, at_once)})
 
 
 def oldest(connection: sqlite3.Connection, stream: Stream) -> int:
@@ -276,15 +282,28 @@ def bury(connection: sqlite3.Connection, name: str, letters: Iterable[DeadLetter
 def used_bytes(connection: sqlite3.Connection) -> int:
     """What the journal holds: pages in use, not those that pruning freed for the next events."""
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-    (size,) = connection.execute("PRAGMA page_size").fetchone()
-    return int((pages - free) * size)
+    return int(pages * _PAGE_BYTES) - _spare_bytes(connection)
+
+
+def shrink(connection: sqlite3.Connection, *, spare: int) -> None:
+    """Give some of the freed space back to the disk, where there is more than `spare` bytes."""
+    if _spare_bytes(connection) > spare:
+        pages = RETURNED_BYTES // _PAGE_BYTES
+        connection.executescript(f"PRAGMA incremental_vacuum({pages})")  # `execute` frees one page
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _spare_bytes(connection: sqlite3.Connection) -> int:
+    (pages,) = connection.execute("PRAGMA freelist_count").fetchone()
+    return int(pages * _PAGE_BYTES)
 
 
 def probe(connection: sqlite3.Connection) -> None:
-    """Write and fsync one page, to see whether the disk takes it."""
+    """Write as much as an ordinary request, and fsync it, to see whether the disk takes it."""
     with transaction(connection):
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("INSERT INTO probe VALUES (zeroblob(?))", (_PROBE_BYTES,))
+    with transaction(connection):
+        connection.execute("DELETE FROM probe")
 
 
 def _reasons(text: str) -> dict[Reason, int]:

@@ -22,8 +22,8 @@ from gateway.journal.transaction import Append, Work, apply, look
 
 GROUP_BYTES = 8 * 1024**2
 """What one transaction takes; the rest waits for the next."""
-PROBE_SECONDS = 1.0
-"""How often a journal that failed tries whether it still does."""
+TRY_SECONDS = 0.25
+"""How often a journal that refuses tries to make room, and whether it still must refuse."""
 _WEIGH_BYTES = 1024**2
 _WEIGH_SECONDS = 0.5
 
@@ -76,15 +76,14 @@ class Writer:
         while (group := self._take()) is not None:
             if group:
                 self._settle(group)
-            else:
-                self._probe()
+            self._tidy()
         self._connection.close()
 
     def _take(self) -> list[Job] | None:
-        """The jobs that wait, in order; none when it is time to probe; None to stop."""
+        """The jobs that wait, in order; none when it is time to tidy; None to stop."""
         with self._wake:
             self._wake.wait_for(
-                lambda: self._jobs or self._stopping, PROBE_SECONDS if self._fault else None
+                lambda: self._jobs or self._stopping, TRY_SECONDS if self.refusal() else None
             )
             if self._stopping and not self._jobs:
                 return None
@@ -119,8 +118,6 @@ class Writer:
         if appending and (refusal := self.refusal()):
             raise JournalError(refusal)
         self.view = apply(self._connection, self.view, works)
-        if self._unweighed > _WEIGH_BYTES or time.monotonic() - self._weighed_at > _WEIGH_SECONDS:
-            self._weigh()
 
     def _resolve(self, group: Sequence[Job], error: JournalError | None) -> None:
         def resolve() -> None:
@@ -137,9 +134,15 @@ class Writer:
         with suppress(RuntimeError):  # the loop is closed, so nobody waits
             group[0].done.get_loop().call_soon_threadsafe(resolve)
 
-    def _probe(self) -> None:
+    def _tidy(self) -> None:
+        is_stale = time.monotonic() - self._weighed_at > _WEIGH_SECONDS
+        refusal = self.refusal()
+        if not (is_stale or refusal or self._unweighed > _WEIGH_BYTES):
+            return
         try:
-            store.probe(self._connection)
+            if self._fault:
+                store.probe(self._connection)
+            store.shrink(self._connection, spare=0 if refusal else store.SPARE_BYTES)
             self._weigh()
             self._fault = None
         except sqlite3.Error as error:

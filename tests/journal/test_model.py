@@ -1,0 +1,133 @@
+"""Whatever the order of appends, reads, cursors, prunes and restarts, the journal is a plain list.
+
+The equation of every consumer holds after each step: accepted - started = delivered + filtered +
+dead + pending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from gateway.event import Reason
+from gateway.journal import DeadLetter, Entry, Journal, Step, Stream
+from tests.journal.building import NO_LIMIT, event
+
+CONSUMERS = ("local", "segment", "mixpanel")
+
+
+class JournalMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.loop = asyncio.Runner()
+        self.names: list[str] = []
+        self.audit: list[bytes] = []
+        self.counts: Counter[str] = Counter()
+        self.followed: set[str] = set()
+        self.started: dict[str, int] = {}
+        self.outcomes: dict[str, Counter[str]] = {}
+
+    @initialize()
+    def open(self) -> None:
+        self.journal = Journal.open(self.folder, NO_LIMIT)
+        self.follow(set())
+
+    def teardown(self) -> None:
+        self.loop.run(self.journal.close())
+        self.loop.close()
+        shutil.rmtree(self.folder)
+
+    @rule(
+        entries=st.lists(
+            st.tuples(st.lists(st.integers(0, 400_000), max_size=3), st.integers(0, 2)),
+            min_size=1,
+            max_size=5,
+        )
+    )
+    def append(self, entries: list[tuple[list[int], int]]) -> None:
+        async def together() -> None:
+            await asyncio.gather(*map(self.journal.append, made))
+
+        made = []
+        for sizes, lines in entries:
+            names = [f"m{len(self.names) + n}" for n in range(len(sizes))]
+            events = [event(name, size=size) for name, size in zip(names, sizes, strict=True)]
+            audit = [f"[{len(self.audit) + n}]".encode() for n in range(lines)]
+            made.append(Entry(events, audit, {"received/demo": len(names) + 1}))
+            self.names += names
+            self.audit += audit
+            self.counts["received/demo"] += len(names) + 1
+        self.loop.run(together())
+
+    @rule(names=st.sets(st.sampled_from(CONSUMERS)))
+    def follow(self, names: set[str]) -> None:
+        self.followed = names | {"audit/"}
+        consumers: dict[str, Stream] = dict.fromkeys(names, "events")
+        self.loop.run(self.journal.follow({**consumers, "audit/": "audit"}))
+        for name in names - self.started.keys():
+            self.started[name] = len(self.names)
+            self.outcomes[name] = Counter()
+        for name in names:
+            gone = self.journal.view.cursors[name].filtered.get(Reason.DESTINATION_AWAY, 0)
+            self.outcomes[name]["away"] = gone
+
+    @precondition(lambda self: self.followed - {"audit/"})
+    @rule(data=st.data())
+    def advance(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.followed - {"audit/"})))
+        known = self.outcomes[name]
+        position = self.started[name] + known.total()
+        events = self.loop.run(self.journal.events(position, most=5, size=10**9))
+        assert [e.header.message_id for e in events] == self.names[position : position + 5]
+        fates = data.draw(st.lists(st.sampled_from("xfd"), max_size=len(events)))
+        known.update(fates)
+        dead = [
+            DeadLetter(event, Reason.REFUSED, 400, "no")
+            for event, fate in zip(events, fates, strict=False)
+            if fate == "d"
+        ]
+        filtered = {Reason.CONSENT: fates.count("f")} if "f" in fates else {}
+        step = Step(fates.count("x"), filtered, dead, f"at {position + len(fates)}")
+        self.loop.run(self.journal.advance(name, step))
+
+    @rule()
+    def drain_audit(self) -> None:
+        position = self.journal.view.cursors["audit/"].position
+        lines = self.loop.run(self.journal.audit(position, most=10**6, size=10**9))
+        assert [line.body for line in lines] == self.audit[position:]
+        self.loop.run(self.journal.advance("audit/", Step(delivered=len(lines))))
+
+    @rule()
+    def reopen(self) -> None:
+        self.loop.run(self.journal.close())
+        self.journal = Journal.open(self.folder, NO_LIMIT)
+        self.follow(self.followed - {"audit/"})
+
+    @invariant()
+    def holds_what_was_accepted(self) -> None:
+        view = self.journal.view
+        assert view.heads == {"events": len(self.names), "audit": len(self.audit)}
+        assert view.counters == self.counts
+        for name in self.started:
+            cursor, known = view.cursors[name], self.outcomes[name]
+            assert cursor.started == self.started[name]
+            assert cursor.delivered == known["x"]
+            assert sum(cursor.filtered.values()) == known["f"] + known["away"]
+            assert cursor.dead.get(Reason.REFUSED, 0) == known["d"]
+            settled = cursor.delivered + sum(cursor.filtered.values()) + sum(cursor.dead.values())
+            accepted = len(self.names)
+            assert accepted - cursor.started == settled + view.pending(name)
+
+
+JournalMachine.TestCase.settings = settings(
+    max_examples=40, stateful_step_count=25, deadline=None, derandomize=True
+)
+TestJournal = JournalMachine.TestCase
