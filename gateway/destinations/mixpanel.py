@@ -189,7 +189,7 @@ class _Batch:
 
 
 def _place(batches: list[_Batch], kind: Kind, more: str, earliest: int) -> int:
-    """The first batch of this kind with room that does not go out before `earliest`, or a new one."""
+    """The first batch of its kind with room from `earliest` on, or a new one at the end."""
     for place in range(earliest, len(batches)):
         if batches[place].kind == kind and batches[place].takes(more):
             return place

@@ -1,0 +1,59 @@
+"""Events as the journal gives them to a destination."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import orjson
+
+from gateway.event import Header, Protocol, StoredEvent
+
+Message = dict[str, Any]
+RECEIVED_AT = 1_795_420_264.5
+
+
+class Journal:
+    """Numbers events in the order they are made."""
+
+    def __init__(self, received_at: float = RECEIVED_AT) -> None:
+        self.received_at = received_at
+        self._sequences = itertools.count(1)
+
+    def segment(self, kind: str = "track", user: str = "u1", **fields: Any) -> StoredEvent:
+        sequence = next(self._sequences)
+        message = {
+            "type": kind,
+            "messageId": f"m-{sequence}",
+            "timestamp": "2026-11-23T07:51:04.317Z",
+            "userId": user,
+            **({"event": "Bought"} if kind == "track" else {}),
+            **fields,
+        }
+        header = self._header("segment", kind, user, message["messageId"])
+        return StoredEvent(sequence, header, orjson.dumps(message))
+
+    def mixpanel(self, kind: str, record: Message, user: str = "u1") -> StoredEvent:
+        sequence = next(self._sequences)
+        header = self._header("mixpanel", kind, user, f"m-{sequence}")
+        return StoredEvent(sequence, header, orjson.dumps(record))
+
+    def appsmith(self) -> StoredEvent:
+        header = self._header("appsmith", "pulse", "u1", "m")
+        return StoredEvent(next(self._sequences), header, b"{}")
+
+    def _header(self, protocol: Protocol, kind: str, user: str, message_id: str) -> Header:
+        return Header(
+            message_id=message_id,
+            source="web",
+            protocol=protocol,
+            type=kind,
+            name=None,
+            schema="test",
+            telemetry_class="optional",
+            received_at=self.received_at,
+            user=user,
+            pseudonyms=(),
+            to=("vendor",),
+            filtered={},
+        )
