@@ -45,6 +45,11 @@ class Examination:
 
 _FINE = Examination(None, (), ())
 _UNPLANNED = Breach(UNPLANNED_EVENT, ("event",), "no schema describes an event of this name")
+_ONLY_UNPLANNED = {
+    "allow": Examination(None, (_UNPLANNED,), ()),
+    "quarantine": Examination(Reason.QUARANTINED, (_UNPLANNED,), ()),
+    "block": Examination(Reason.UNPLANNED_EVENT, (_UNPLANNED,), ()),
+}
 
 
 def examine(raw: RawEvent, plan: Plan | None, settings: Schemas) -> Examination:
@@ -63,8 +68,8 @@ def examine(raw: RawEvent, plan: Plan | None, settings: Schemas) -> Examination:
                 violations = _violations(raw.message, plan)
         except Exception as error:  # noqa: BLE001 (whatever it is, it may quote the event)
             raise NotExaminableError(type(error).__name__) from None
-        if not (unplanned or unlisted_paths or violations):
-            return _FINE
+    if not (unlisted_paths or violations):
+        return _ONLY_UNPLANNED[settings.unplanned_events] if unplanned else _FINE
     breaches = [_UNPLANNED] if unplanned else []
     if plan is not None:
         breaches += [unlisted(path, plan.names) for path in unlisted_paths]
