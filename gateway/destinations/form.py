@@ -17,8 +17,9 @@ _REST = re.compile(r"[\x00-\x1f\x7f-\U0010ffff]+")
 
 def quoted(text: str) -> str:
     """`text`, ready to stand for a value in `application/x-www-form-urlencoded`."""
+    is_plain = text.isascii() and text.isprintable()
     for character, escape in _ESCAPED:
         if character in text:
             text = text.replace(character, escape)
     text = text.replace(" ", "+")
-    return _REST.sub(lambda found: quote(found[0]), text)
+    return text if is_plain else _REST.sub(lambda found: quote(found[0]), text)

@@ -208,7 +208,8 @@ def _verdict(reply: Reply) -> Verdict:
         return waiting
     said = _object(reply.body)
     if reply.status < 300:
-        if reply.body.lstrip()[:1] == b"<" or said.get("success") is False:
+        is_empty = reply.status == 200 and not reply.body.strip()
+        if is_empty or reply.body.lstrip()[:1] == b"<" or said.get("success") is False:
             return RetryLater("not an answer of Segment's")
         return Delivered()
     words = f"{said.get('code', '')} {said.get('message', '')}".strip()

@@ -87,9 +87,12 @@ class _Attempt:
             if self.is_cut:
                 self._shut()
 
-    def done(self) -> None:
+    def answered(self, reply: Reply) -> None:
+        """Keep what came, unless its end is only where it was cut."""
         with self._lock:
             self._socket = None
+            if not self.is_cut:
+                self.reply = reply
 
     def cut(self) -> None:
         """End it now: the thread that waits for the socket wakes up."""
@@ -130,11 +133,12 @@ class Adapter(HTTPAdapter):
         response.raw = BytesIO(body)
         if 300 <= response.status_code < 400:
             response.headers.pop("Location", None)
-        current = _current.get(None)
-        if current is not None:
-            current.done()
+        if not response.headers:
+            # http.client takes a status line that broke off for a whole answer.
+            raise requests.exceptions.ConnectionError("the answer broke off")
+        if (current := _current.get(None)) is not None:
             after = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
-            current.reply = Reply(response.status_code, after, body)
+            current.answered(Reply(response.status_code, after, body))
         return response
 
 

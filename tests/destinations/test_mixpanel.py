@@ -28,6 +28,7 @@ from tests.fakes.vendor import (
     Behaviour,
     answers,
     breaks_off,
+    breaks_off_its_head,
     drips_its_body,
     drips_its_head,
     never_ends,
@@ -365,6 +366,7 @@ BUSY = '{"code":429,"error":"Project exceeded rate limits.","status":"Too Many R
         (answers(302, headers={"Location": "/track"}), RetryLater("redirect 302")),
         (resets, RetryLater("connection")),
         (breaks_off, RetryLater("connection")),
+        (breaks_off_its_head, RetryLater("connection")),
     ],
 )
 @pytest.mark.parametrize("kind", ["event", "people"])

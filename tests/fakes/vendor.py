@@ -57,9 +57,20 @@ async def drips_its_head(request: web.Request) -> web.StreamResponse:
     transport = request.transport
     assert transport is not None
     transport.write(b"HTTP/1.1 200 ")
-    while not transport.is_closing():
-        transport.write(b"x")
-        await asyncio.sleep(0.01)
+    try:
+        while not transport.is_closing():
+            transport.write(b"x")
+            await asyncio.sleep(0.01)
+    finally:
+        transport.abort()
+    return web.Response()
+
+
+async def breaks_off_its_head(request: web.Request) -> web.StreamResponse:
+    """A status line without an end, and then nothing more."""
+    assert request.transport is not None
+    request.transport.write(b"HTTP/1.1 200 O")
+    request.transport.close()
     return web.Response()
 
 
@@ -90,13 +101,23 @@ class Vendor(ABC):
         self.url = ""
         self.seen: list[Seen] = []
         self.arrived = asyncio.Event()
+        self._transports: set[asyncio.Transport] = set()
         self.script: deque[Behaviour] = deque()
 
     @abstractmethod
     async def answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
         """As the vendor does."""
 
+    async def hang_up(self) -> None:
+        """TLS connections would wait for a goodbye that never comes."""
+        for transport in self._transports:
+            transport.abort()
+        await asyncio.sleep(0)  # an aborted transport closes in the next turn of the loop
+        await asyncio.sleep(0)
+
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        self._transports.add(request.transport)
         body = await request.read()
         self.seen.append(Seen(request.method, request.path_qs, dict(request.headers), body))
         self.arrived.set()
@@ -125,3 +146,4 @@ async def running(
         yield vendor
     finally:
         await runner.cleanup()
+        await vendor.hang_up()
