@@ -7,7 +7,7 @@ sends to Segment itself, and without `metrics` it sends its own counters there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path as FilePath
 
@@ -21,6 +21,9 @@ from gateway.ingest.sender import is_trusted
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+FOLDERS = ("analytics.js", "analytics-next", "next-integrations")
+"""Under these is nothing but the browser build."""
+
 _LIBRARY = "standalone.js"
 _BRIEFLY = "public, max-age=300"
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -35,6 +38,8 @@ def paths(door: Door) -> Iterator[tuple[str, Handler]]:
         yield f"/analytics.js/v1/{{key}}/{path}", partial(_library, door)
     yield "/analytics-next/bundles/{file}", partial(_file, door, "", _FOR_EVER)
     yield "/next-integrations/{file:.+}", partial(_file, door, "next-integrations", _BRIEFLY)
+    for folder in FOLDERS:
+        yield f"/{folder}/{{rest:.*}}", partial(_nothing, door)
 
 
 async def _settings(door: Door, request: web.Request) -> web.Response:
@@ -63,15 +68,19 @@ async def _settings(door: Door, request: web.Request) -> web.Response:
 
 
 async def _library(door: Door, _: web.Request) -> web.StreamResponse:
-    return _serve(door, (_LIBRARY,), _BRIEFLY)
+    return _serve(door, [_LIBRARY], _BRIEFLY)
+
+
+async def _nothing(door: Door, _: web.Request) -> web.StreamResponse:
+    return _serve(door, [""], _BRIEFLY)
 
 
 async def _file(door: Door, folder: str, cached: str, request: web.Request) -> web.StreamResponse:
     steps = request.match_info["file"].split("/")
-    return _serve(door, (folder, *steps) if folder else steps, cached)
+    return _serve(door, [folder, *steps] if folder else steps, cached)
 
 
-def _serve(door: Door, steps: list[str] | tuple[str, ...], cached: str) -> web.StreamResponse:
+def _serve(door: Door, steps: Sequence[str], cached: str) -> web.StreamResponse:
     folder: FilePath | None = door.analytics_js_path
     if folder is None:
         return refusal(

@@ -37,7 +37,7 @@ def add_routes(app: web.Application, door: Door) -> None:
     _add(app, "POST", "/v1/m", answered(door, _drop_metrics))
     for path, serve in analytics_js.paths(door):
         _add(app, "GET", path, answered(door, serve))
-    for folder in ("v1", "analytics.js", "analytics-next", "next-integrations"):
+    for folder in ("v1", *analytics_js.FOLDERS):
         app.router.add_route("OPTIONS", f"/{folder}/{{rest:.*}}", answered(door, _preflight))
     app.router.add_route(
         "*", "/v1/{rest:.*}", answered(door, _no_such_path), expect_handler=go_on
