@@ -1,0 +1,113 @@
+"""What leaves is read once more as the vendor will read it; what should not be there has a name.
+
+The policy cleaned the event before the journal. This looks at the bytes of the finished request, so
+it also finds what rendering brought back, and what a policy that was tightened since would not have
+let through. It tells kinds and counts, never values: whether that warns or blocks is delivery's
+business.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from gateway.destinations import Request
+from gateway.privacy.detect import Scanner, context_of, suspicious
+
+CLIENT_ADDRESS = "client_address"
+"""The kind of a client's own address, in whatever spelling."""
+
+_flags = lru_cache(maxsize=4096)(context_of)
+_NO_ADDRESS = "0.0.0.0"  # noqa: S104 (Segment's word for "no address")
+
+
+class Guard:
+    """Looks for what the policy promised to take out."""
+
+    __slots__ = ("_scanner",)
+
+    def __init__(self, kinds: Iterable[str]) -> None:
+        """`kinds` are detectors of gateway.privacy.detect: those that no `keep` lets through."""
+        self._scanner = Scanner(kinds)
+
+    def leaks(self, request: Request, addresses: Iterable[str] = ()) -> Counter[str]:
+        """How many different values of each kind are in the request; nothing when it may go.
+
+        `addresses` are those of the clients whose events it carries, where they are still known.
+        """
+        found: Counter[str] = Counter()
+        spellings = frozenset(form for address in addresses for form in _spellings(address))
+        for value, flags in _values(_content(request.body)):
+            if isinstance(value, str):
+                found.update(self._in_text(value, flags, spellings))
+            elif kind := self._scanner.number(value, flags):
+                found[kind] += 1
+        return found
+
+    def _in_text(self, text: str, flags: int, spellings: frozenset[str]) -> Iterator[str]:
+        if spellings:
+            lowered = text.lower()
+            if any(form in lowered for form in spellings):
+                yield CLIENT_ADDRESS
+        if text != _NO_ADDRESS and suspicious(text):
+            yield from {kind for _, _, kind in self._scanner.find(text, flags)}
+
+
+def _content(body: bytes) -> Any:
+    """The values in a body: a form whose fields may hold JSON, or JSON, one value or one a line."""
+    if body.startswith(b"data="):
+        return [_parsed(value) for _, value in parse_qsl(body.decode("utf-8", "replace"))]
+    return [_parsed(line) for line in body.splitlines()]
+
+
+def _parsed(text: str | bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text if isinstance(text, str) else text.decode("utf-8", "replace")
+
+
+def _values(content: Any) -> set[tuple[str | int | float, int]]:
+    """Each different text and number with what its key says about it. Keys are texts, too.
+
+    The events of a batch have most of their texts in common.
+    """
+    found: set[tuple[str | int | float, int]] = set()
+    pending = [(content, 0)]
+    while pending:
+        value, flags = pending.pop()
+        if isinstance(value, str):
+            found.add((value, flags))
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                found.add((key, 0))
+                pending.append((inner, _flags(key)))
+        elif isinstance(value, list):
+            pending += [(inner, flags) for inner in value]
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found.add((value, flags))
+    return found
+
+
+def _spellings(address: str) -> Iterator[str]:
+    """The ways to write one address, in small letters."""
+    yield address.lower()
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return
+    yield parsed.compressed
+    yield parsed.exploded
+    if isinstance(parsed, ipaddress.IPv4Address):
+        yield str(parsed).replace(".", "-")
+        mapped = ipaddress.IPv6Address(f"::ffff:{parsed}")
+        yield mapped.exploded
+        yield f"::ffff:{int(parsed) >> 16:x}:{int(parsed) & 0xFFFF:x}"
+    elif parsed.ipv4_mapped:
+        yield str(parsed.ipv4_mapped)

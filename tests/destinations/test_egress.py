@@ -1,0 +1,135 @@
+"""The guard finds in finished requests what should not be there, and tells kinds only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.config.routing import MixpanelDestination as MixpanelSettings
+from gateway.config.routing import SegmentDestination as SegmentSettings
+from gateway.destinations import Request
+from gateway.destinations.egress import Guard
+from gateway.destinations.mixpanel import MixpanelDestination
+from gateway.destinations.segment import SegmentDestination
+from gateway.event import StoredEvent
+from tests.destinations.events import Journal
+
+HOST = "https://api.example.com"
+KINDS = ("email", "ipv4", "ipv6", "credit_card", "jwt", "bearer", "url_credentials")
+SECRETS = {
+    "email": "ada.byron@example.com",
+    "ipv4": "198.51.100.7",
+    "ipv6": "2001:db8::7",
+    "credit_card": "4111 1111 1111 1111",
+    "url_credentials": "https://ada:secret@example.com/x",
+}
+Render = Callable[[StoredEvent], Request]
+
+
+def segment(event: StoredEvent) -> Request:
+    settings = SegmentSettings(type="segment", write_key="w", host=HOST)
+    return SegmentDestination("segment", settings).render([event]).requests[0]
+
+
+def mixpanel(event: StoredEvent) -> Request:
+    settings = MixpanelSettings(type="mixpanel", token="t", host=HOST)
+    return MixpanelDestination("mixpanel", settings).render([event]).requests[0]
+
+
+def file(event: StoredEvent) -> Request:
+    return Request("APPEND", "file:events/", event.body + b"\n" + event.body + b"\n")
+
+
+renders = pytest.mark.parametrize("render", [segment, mixpanel, file])
+
+CLEAN: dict[str, Any] = {
+    "anonymousId": "390627dc-5e08-4a2a-beb8-5dac29c3f2df",
+    "properties": {
+        "version": "1.2.3.4",
+        "price": 19.99,
+        "at": "2026-11-23T07:51:04.317Z",
+        "mail": "[email]",
+    },
+    "context": {"page": {"url": "https://shop.example.com/a?b=c"}, "ip": "0.0.0.0"},
+}
+
+
+@renders
+def test_a_clean_event_may_go(render: Render) -> None:
+    assert not Guard(KINDS).leaks(render(Journal().segment(**CLEAN)))
+
+
+@renders
+@pytest.mark.parametrize("kind", SECRETS)
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda text: text,
+        lambda text: {"deep": [{"er": text}]},
+        lambda text: {text: 1},
+        lambda text: f"call {text} now",
+        lambda text: orjson.dumps({"inner": text}).decode(),
+    ],
+    ids=["value", "nested", "key", "in a sentence", "JSON in a text"],
+)
+def test_what_the_policy_promised_to_remove_is_found(
+    render: Render, kind: str, put: Callable[[str], Any]
+) -> None:
+    event = Journal().segment(properties={"p": put(SECRETS[kind])})
+    found = Guard(KINDS).leaks(render(event))
+    assert found[kind] >= 1
+    assert SECRETS[kind] not in repr(found)
+
+
+@renders
+def test_only_the_given_kinds_are_looked_for(render: Render) -> None:
+    event = Journal().segment(properties={"p": SECRETS["email"], "q": SECRETS["ipv4"]})
+    assert set(Guard(["ipv4"]).leaks(render(event))) == {"ipv4"}
+
+
+@renders
+def test_a_number_under_a_telling_key_is_found(render: Render) -> None:
+    event = Journal().segment(properties={"ip": 3325256711})
+    assert Guard(KINDS).leaks(render(event))["ipv4"] >= 1
+
+
+@renders
+@pytest.mark.parametrize(
+    ("address", "written"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("198.51.100.7", "host-198-51-100-7.example.net"),
+        ("198.51.100.7", "::ffff:198.51.100.7"),
+        ("198.51.100.7", "::FFFF:C633:6407"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("2001:db8::7", "2001:DB8::7"),
+        ("2001:db8::7", "2001:0db8:0000:0000:0000:0000:0000:0007"),
+        ("2001:0db8:0:0::7", "2001:db8::7"),
+        ("not an address", "Not an Address"),
+    ],
+)
+def test_the_client_s_address_is_found_in_any_spelling(
+    render: Render, address: str, written: str
+) -> None:
+    request = render(Journal().segment(properties={"note": f"from {written}!"}))
+    assert Guard(()).leaks(request, [address])["client_address"] >= 1
+    assert not Guard(()).leaks(request, ["203.0.113.9"])
+
+
+texts = st.text(st.characters(codec="utf-8"), max_size=15)
+places = st.recursive(
+    texts | st.integers(-(2**40), 2**40) | st.booleans() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(places, places, st.sampled_from([segment, mixpanel, file]))
+def test_no_place_hides_an_address(before: Any, after: Any, render: Render) -> None:
+    event = Journal().segment(properties={"a": [before, {"x": "198.51.100.7"}, after]})
+    assert Guard(KINDS).leaks(render(event))["ipv4"] >= 1
