@@ -23,10 +23,15 @@ class Match(Settings):
     """Globs on the last key, at any depth, whatever its case."""
     kind: Many[str] = ()
     """Detectors, on the value: the rule then applies to what they find in it."""
+    parameter: Many[str] = ()
+    """Globs on the name of a query, fragment or form parameter inside a text. Stands alone."""
     event: Many[str] = ()
     """Globs on the event name."""
     source: Many[str] = ()
     """Names of sources."""
+    type: Many[str] = ()
+    """Message types: track, page, screen, identify, group, alias; for Mixpanel event, people,
+    groups."""
 
 
 class Rule(Settings):
@@ -36,6 +41,7 @@ class Rule(Settings):
     """What the audit calls it."""
     match: Match
     action: Action
+    """What becomes of it."""
     reason: str = ""
     """Why, for the people who read the policy."""
 

@@ -1,0 +1,35 @@
+"""The policy decides what leaves; whatever it does not let out stays here.
+
+`compile_policy` makes privacy.yaml ready for events, `CompiledPolicy.scrub` makes one event clean.
+
+How rules decide:
+- Rules are tried in order, and the first that matches a value decides over it. A rule with `path`
+  or `key` matches a value and all inside it. A rule with `kind` matches the pieces of a text that
+  its detectors find, or a number; later rules see what is left. A rule with both needs both.
+- `keep` ends it for the value. `strip_query` and `truncate` only shorten: the rest goes on.
+- Null and empty text hide nothing and stay. A rule on keys (`*email*`) leaves true and false alone,
+  too, and the fields without which a message is none (type, messageId, timestamps …); to reach
+  those, name their path. Detectors look into them all the same.
+- Text is read for what it is: JSON inside a string, query and form parameters and `"name": value`
+  pairs meet the rules on keys; percent-escapes and odd letters are taken off before detectors look.
+- Keys are texts, too: one that is itself an address or a number of someone is masked.
+- What a rule pseudonymises as a whole value is pseudonymised wherever else it stands in the event.
+- A schema's `x-privacy` tightens what the rules say; only `keep:` pointers stand above both.
+"""
+
+from gateway.privacy.address import client_address
+from gateway.privacy.compile import compile_policy
+from gateway.privacy.policy import CompiledPolicy, Omission, Scrubbed
+from gateway.privacy.pseudonyms import Domain, Pseudonymizer
+from gateway.privacy.walk import ScrubError
+
+__all__ = [
+    "CompiledPolicy",
+    "Domain",
+    "Omission",
+    "Pseudonymizer",
+    "ScrubError",
+    "Scrubbed",
+    "client_address",
+    "compile_policy",
+]

@@ -1,0 +1,105 @@
+"""An address is believed only as far as the proxies that reported it are trusted.
+
+The chain of hops is read from the right, where the nearest trusted proxy wrote; whatever stands
+left of the first hop that is not ours may be made up by the client.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from gateway.config.values import Network
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_FORWARDED_FOR = re.compile(r'(?:^|;)[ \t]*for[ \t]*=[ \t]*(?:"([^"]*)"|([^;"]*))', re.IGNORECASE)
+_LONGEST_CHAIN = 64
+
+
+def client_address(
+    peer: str | None, headers: Mapping[str, str], trusted: Sequence[Network]
+) -> str | None:
+    """The address of the client, or None when nobody trustworthy told it.
+
+    `headers` may hold several lines of one header, as aiohttp's multidict does; they count as one
+    list. `Forwarded` (RFC 7239) and `X-Forwarded-For` are both read; where a proxy passed on a
+    header that it did not write, the two disagree, and neither is believed.
+    """
+    near = _parse(peer or "")
+    if near is None:
+        return None
+    if not _is_trusted(near, trusted):
+        return str(near)
+    chains = [
+        chain
+        for chain in (_forwarded(headers), _split(_lines(headers, "X-Forwarded-For")))
+        if chain
+    ]
+    found = {_walk(chain, near, trusted) for chain in chains}
+    if not found:
+        return str(near)
+    return found.pop() if len(found) == 1 else None
+
+
+def _walk(chain: Sequence[str], near: IPAddress, trusted: Sequence[Network]) -> str | None:
+    hop = near
+    for text in reversed(chain[-_LONGEST_CHAIN:]):
+        address = _parse(text)
+        if address is None:  # `unknown`, `_hidden`, or garbage: the trail ends
+            return None
+        hop = address
+        if not _is_trusted(hop, trusted):
+            break
+    return str(hop)
+
+
+def _forwarded(headers: Mapping[str, str]) -> list[str]:
+    elements = _split(_lines(headers, "Forwarded"))
+    chain = []
+    for element in elements:
+        found = _FORWARDED_FOR.search(element)
+        chain.append((found[1] or found[2] or "") if found else "")
+    return chain
+
+
+def _lines(headers: Mapping[str, str], name: str) -> str:
+    every = getattr(headers, "getall", None)
+    if every is not None:
+        return ",".join(every(name, ()))
+    return ",".join(value for key, value in headers.items() if key.lower() == name.lower())
+
+
+def _split(line: str) -> list[str]:
+    """The elements of a comma-separated list, whose quoted strings may hold commas."""
+    return [part.strip() for part in _unquoted_parts(line) if part.strip()]
+
+
+def _unquoted_parts(line: str) -> Iterator[str]:
+    start, quoted = 0, False
+    for position, letter in enumerate(line):
+        if letter == '"':
+            quoted = not quoted
+        elif letter == "," and not quoted:
+            yield line[start:position]
+            start = position + 1
+    yield line[start:]
+
+
+def _parse(text: str) -> IPAddress | None:
+    text = text.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _is_trusted(address: IPAddress, trusted: Sequence[Network]) -> bool:
+    return any(address in network for network in trusted)

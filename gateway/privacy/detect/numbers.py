@@ -1,0 +1,180 @@
+"""Numbers that name a person or an account: cards, IBANs, social security and phone numbers.
+
+Checksums decide where there are any (Luhn, mod 97). A phone number must be written like one, or
+stand beside a word that says so: timestamps, ids, prices and dates are numbers too.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gateway.privacy.detect.types import PHONE, Span
+
+_RUN = re.compile("[0-9](?:[ .+/()-]{0,2}[0-9])+")
+_GROUP = re.compile("[0-9]+")
+_UUID_OR_HASH = re.compile("[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32,}")
+_SHORTEST = 7
+
+_CARD_PREFIX = re.compile("4|5[0-9]|6|3[0-9]|2(?:2(?:2[1-9]|[3-9])|[3-6]|7[01]|720)|220[0-4]|9792")
+_CARD_LENGTHS = range(13, 20)
+
+_IBAN_COUNTRIES = {
+    15: "NO",
+    16: "BE",
+    18: "DK FI FK FO GL NL SD",
+    19: "MK SI",
+    20: "AT BA EE KZ LT LU MN XK",
+    21: "CH HR LI LV",
+    22: "BG BH CR DE GB GE IE ME RS VA",
+    23: "AE GI IL IQ OM SO TL",
+    24: "AD CZ ES MD PK RO SA SE SK TN VG",
+    25: "LY PT ST",
+    26: "IS TR",
+    27: "BI DJ FR GR IT MC MR SM",
+    28: "AL AZ BY CY DO GT HN HU LB NI PL SV",
+    29: "BR EG PS QA UA",
+    30: "JO KW MU YE",
+    31: "MT SC",
+    32: "LC",
+    33: "RU",
+}
+_IBAN_LENGTHS = {
+    code: length for length, codes in _IBAN_COUNTRIES.items() for code in codes.split()
+}
+_IBAN = re.compile(
+    r"(?:(?<![A-Za-z0-9])|(?<=iban))[A-Z]{2}[0-9]{2}(?=[ .+-]?[A-Z0-9])", re.IGNORECASE
+)
+_IBAN_SEPARATOR = re.compile("[ .+-]")
+_IBAN_REACH = 80
+
+_SEP = r"[ .\-()/]"
+_PHONE = re.compile(
+    rf"""
+      (?<![0-9+])\+[ ]?\(?[1-9](?:{_SEP}{{0,3}}[0-9]){{6,14}}(?![0-9])        # +49 (30) 1234567
+    | (?<![\w.\-/])00[1-9](?:[ \-/]?[0-9]){{8,13}}(?![0-9])                   # 0049 30 1234567
+    | (?<![0-9+.\-])(?:1[ .\-])?(?:\([0-9]{{3}}\)[ ]?|[0-9]{{3}}[ \-])[0-9]{{3}}[ .\-][0-9]{{4}}
+      (?![0-9]|[.\-][0-9])                                                    # (415) 555-2671
+    | (?<![0-9+.\-])(?:1\.)?[2-9][0-9]{{2}}\.[2-9][0-9]{{2}}\.[0-9]{{4}}(?![0-9]|\.[0-9])
+    | (?<![0-9.\-+/])(?![0-9][0-9]([./\-])[0-9][0-9]\1(?:19|20)[0-9][0-9])    # no date
+      \(?0[1-9][0-9]{{0,4}}(?:[ \-/.)]{{1,2}})[0-9](?:[ \-/.]?[0-9]){{5,9}}(?![0-9]|[.\-][0-9])
+    | (?<![\w.+\-/])0[1-9][0-9]{{8,9}}(?![\w.\-])                             # 01711234567
+    """,
+    re.VERBOSE,
+)
+_PHONE_SAID = re.compile(
+    rf"(?:phone|mobile|whatsapp|(?<![a-z])(?:tel|cell|call|fax|sms|dial))"
+    rf"(?:[ ]?number|[ ]no|[ ]me|[ ]us)?(?:[ ](?:at|on|is))?[.:=#, ]{{0,3}}"
+    rf"(\+?\(?[0-9](?:{_SEP}{{0,2}}[0-9]){{6,14}})(?![0-9])",
+    re.IGNORECASE,
+)
+_ANY_PHONE = re.compile(rf"(?<![0-9])\+?\(?[0-9](?:{_SEP}{{0,3}}[0-9]){{6,14}}(?![0-9])")
+
+
+def numbers(text: str, context: int) -> list[Span]:
+    """Cards, social security numbers and phones, in this order of trust."""
+    runs = [match.span() for match in _RUN.finditer(text) if len(match[0]) >= _SHORTEST]
+    if not runs:
+        return []
+    if len(text) >= 32:
+        text = _UUID_OR_HASH.sub(lambda match: "x" * len(match[0]), text)
+    found: list[Span] = []
+    for start, end in runs:
+        groups = [match.span() for match in _GROUP.finditer(text, start, end)]
+        found += _cards(text, groups)
+        found += _social_security(text, groups)
+    if not context & PHONE:
+        return found + _phones(text)
+    if text.count(":") >= 2:  # a time of day, whatever the key says
+        return found
+    return found + [(*match.span(), "phone") for match in _ANY_PHONE.finditer(text)]
+
+
+def _cards(text: str, groups: list[tuple[int, int]]) -> list[Span]:
+    found: list[Span] = []
+    until = -1
+    for first, (start, _) in enumerate(groups):
+        if start < until or not _CARD_PREFIX.match(text, start):
+            continue
+        digits = ""
+        separator = None
+        for position in range(first, min(first + 19, len(groups))):
+            begin, end = groups[position]
+            if position > first:
+                between = text[groups[position - 1][1] : begin]
+                if separator not in (None, between):
+                    break
+                separator = between
+            digits += text[begin:end]
+            if len(digits) > 19:
+                break
+            if is_card(digits) and _stands_alone(text, start, end):
+                found.append((start, end, "credit_card"))
+                until = end
+                break
+    return found
+
+
+def is_card(digits: str) -> bool:
+    """Whether 13 to 19 digits have an issuer's prefix and pass Luhn's check."""
+    if len(digits) not in _CARD_LENGTHS or not _CARD_PREFIX.match(digits):
+        return False
+    total = sum(int(digit) for digit in digits[-1::-2])
+    total += sum((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)[int(digit)] for digit in digits[-2::-2])
+    return total % 10 == 0
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Not a piece of an id whose letters and digits alternate."""
+    before = text[max(0, start - 24) : start]
+    after = text[end : end + 24]
+    if before[-1:] == "." and before[-2:-1].isdecimal():
+        return False  # the decimals of a number
+    left = before[len(before.rstrip(_ALNUM)) :]
+    right = after[: len(after) - len(after.lstrip(_ALNUM))]
+    return not any("0" <= letter <= "9" for letter in left + right)
+
+
+_ALNUM = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+
+def _social_security(text: str, groups: list[tuple[int, int]]) -> list[Span]:
+    found: list[Span] = []
+    for (a, b), (c, d), (e, f) in zip(groups, groups[1:], groups[2:], strict=False):
+        if b - a != 3 or d - c != 2 or f - e != 4:
+            continue
+        separator = text[b:c]
+        if separator in ("-", " ") and separator == text[d:e]:
+            beside = text[a - 1 : a] + text[f : f + 1]
+            if "-" not in beside and text[a - 1 : a] != "+":
+                found.append((a, f, "us_ssn"))
+    return found
+
+
+def _phones(text: str) -> list[Span]:
+    found = [(*match.span(), "phone") for match in _PHONE.finditer(text)]
+    return found + [(*match.span(1), "phone") for match in _PHONE_SAID.finditer(text)]
+
+
+def ibans(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape of every finder)
+    found: list[Span] = []
+    for match in _IBAN.finditer(text):
+        start = match.start()
+        length = _IBAN_LENGTHS.get(text[start : start + 2].upper(), 0)
+        letters = 0
+        for end, letter in enumerate(text[start : start + _IBAN_REACH], start + 1):
+            if letter in " .+-":
+                continue
+            letters += 1
+            if letters == length:
+                if is_iban(_IBAN_SEPARATOR.sub("", text[start:end])):
+                    found.append((start, end, "iban"))
+                break
+    return found
+
+
+def is_iban(text: str) -> bool:
+    """Whether the text, without separators, passes the check of ISO 7064 (mod 97)."""
+    text = text.upper()
+    if not (text.isascii() and text.isalnum()) or len(text) != _IBAN_LENGTHS.get(text[:2]):
+        return False
+    return int("".join(str(int(letter, 36)) for letter in text[4:] + text[:4])) % 97 == 1

@@ -1,0 +1,78 @@
+"""A disguise hides nothing: the plain form of a text, with the way back to where it stood.
+
+Percent-escapes of ASCII (up to three layers), full-width forms, digits of other scripts, dashes and
+spaces of every kind become plain; characters that nobody sees are left out. Letters that merely
+look like others (Cyrillic `а`) stay what they are.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+
+_ESCAPE = re.compile("%(?:[2-7][0-9A-Fa-f]|EF%BC%A0)", re.IGNORECASE)
+_ODD = re.compile(
+    "[\u00a0\u00ad\u034f\u115f\u180e\u2000-\u2015\u202a-\u202f\u205f-\u206f\u2212\u3000\u3002\ufe6b"
+    "\ufeff\uff01-\uff61]|(?![0-9])\\d"
+)
+_DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212")
+_SPACES = frozenset("\u00a0\u202f\u205f\u3000") | {chr(code) for code in range(0x2000, 0x200B)}
+_LAYERS = 3
+
+
+def undisguised(text: str) -> tuple[str, Sequence[int] | None]:
+    """The plain text and, for each of its positions and its end, that of `text`.
+
+    None in place of the positions: the text is plain already.
+    """
+    offsets: Sequence[int] | None = None
+    if not text.isascii() and _ODD.search(text):
+        text, offsets = _rewritten(text, _ODD, _plain, offsets)
+    for _ in range(_LAYERS):
+        if "%" not in text or not _ESCAPE.search(text):
+            break
+        text, offsets = _rewritten(text, _ESCAPE, _decoded, offsets)
+    return text, offsets
+
+
+def _rewritten(
+    text: str,
+    odd: re.Pattern[str],
+    plain: Callable[[str], str],
+    offsets: Sequence[int] | None,
+) -> tuple[str, Sequence[int]]:
+    pieces: list[str] = []
+    origins: list[int] = []
+    since = 0
+    for match in odd.finditer(text):
+        start = match.start()
+        pieces.append(text[since:start])
+        origins.extend(range(since, start))
+        new = plain(match[0])
+        pieces.append(new)
+        origins.extend([start] * len(new))
+        since = match.end()
+    pieces.append(text[since:])
+    origins.extend(range(since, len(text) + 1))
+    if offsets is not None:
+        origins = [offsets[origin] for origin in origins]
+    return "".join(pieces), origins
+
+
+def _decoded(escape: str) -> str:
+    return chr(int(escape[1:], 16)) if len(escape) == 3 else "@"
+
+
+def _plain(letter: str) -> str:
+    if letter in _DASHES:
+        return "-"
+    if letter in _SPACES:
+        return " "
+    if letter.isdecimal():
+        return str(unicodedata.decimal(letter))
+    if letter in "\u3002\uff61":
+        return "."
+    if "\uff01" <= letter <= "\uff5e":
+        return chr(ord(letter) - 0xFEE0)
+    return "@" if letter == "\ufe6b" else ""

@@ -1,0 +1,149 @@
+"""All path selectors of a policy are followed at once, one dictionary lookup per key.
+
+The patterns are compiled into a deterministic automaton. Its alphabet is finite: the keys that
+patterns name, and any other key. So it is built whole at load, and no key of an event is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.privacy.rules import Rule, in_order
+from gateway.privacy.selectors import Pattern, Wild
+
+Mark = Literal["keep", "structural", "address"]
+LARGEST = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What holds where a pattern matches: a rule, or a mark of our own.
+
+    `inside`: in all that lies below the place, too. A rule needs none: the walk hands it down.
+    """
+
+    pattern: Pattern
+    rule: Rule | None = None
+    with_key: bool = False  # the rule also has a selector on keys
+    mark: Mark | None = None
+    inside: bool = False
+
+
+class State:
+    """A place in an event, as far as paths tell places apart."""
+
+    __slots__ = (
+        "address",
+        "earliest",
+        "indexed",
+        "keep",
+        "keyed",
+        "next",
+        "other",
+        "plain",
+        "rules",
+        "structural",
+    )
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.next: dict[str, State] = {}
+        self.other: State = self
+        self.rules = in_order(tuple(e.rule for e in entries if e.rule and not e.with_key))
+        self.keyed = in_order(tuple(e.rule for e in entries if e.rule and e.with_key))
+        marks = {entry.mark for entry in entries}
+        self.keep = "keep" in marks
+        self.structural = "structural" in marks
+        self.address = "address" in marks
+        self.plain = not (self.rules or self.keyed or self.keep or self.address)
+        self.indexed = False  # some pattern below names a number, which may be a list's index
+        self.earliest = 1 << 30  # the lowest order of a rule, or of a `keep`, here or below
+
+    def at(self, index: int) -> State:
+        """The state of a list's element."""
+        return self.next.get(str(index), self.other) if self.indexed else self.other
+
+
+class TooManyPaths(Exception):  # noqa: N818 (not an error of a person's making by itself)
+    """The patterns need more than LARGEST states."""
+
+
+_Places = frozenset[tuple[int, int]]
+
+
+def compile_paths(entries: Sequence[Entry]) -> State:
+    """The state of the event itself. Raises TooManyPaths."""
+    states: dict[_Places, State] = {}
+    pending: list[_Places] = []
+
+    def state(places: _Places) -> State:
+        if places not in states:
+            if len(states) >= LARGEST:
+                raise TooManyPaths
+            states[places] = State(
+                [entries[i] for i, at in sorted(places) if _holds(entries[i], at)]
+            )
+            pending.append(places)
+        return states[places]
+
+    root = state(_closed({(i, 0) for i in range(len(entries))}, entries))
+    while pending:
+        places = pending.pop()
+        here = states[places]
+        here.other = state(_after(places, None, entries))
+        for key in _named(places, entries):
+            here.next[key] = state(_after(places, key, entries))
+        here.indexed = any(key.isdecimal() for key in here.next)
+    _find_earliest(list(states.values()))
+    return root
+
+
+def _holds(entry: Entry, at: int) -> bool:
+    return at == len(entry.pattern.steps)
+
+
+def _closed(places: set[tuple[int, int]], entries: Sequence[Entry]) -> _Places:
+    """With `**` standing for no key at all."""
+    for i, at in tuple(places):
+        steps = entries[i].pattern.steps
+        if at < len(steps) and steps[at] is Wild.MANY:
+            places.add((i, at + 1))
+    return frozenset(places)
+
+
+def _after(places: _Places, key: str | None, entries: Sequence[Entry]) -> _Places:
+    reached: set[tuple[int, int]] = set()
+    for i, at in places:
+        steps = entries[i].pattern.steps
+        if at == len(steps):
+            if entries[i].inside:
+                reached.add((i, at))
+        elif steps[at] is Wild.MANY:
+            reached.add((i, at))
+        elif steps[at] is Wild.ONE or steps[at] == key:
+            reached.add((i, at + 1))
+    return _closed(reached, entries)
+
+
+def _named(places: _Places, entries: Sequence[Entry]) -> set[str]:
+    named = set()
+    for i, at in places:
+        steps = entries[i].pattern.steps
+        if at < len(steps) and isinstance(step := steps[at], str):
+            named.add(step)
+    return named
+
+
+def _find_earliest(states: Sequence[State]) -> None:
+    for state in states:
+        orders = [rule.order for rule in state.rules + state.keyed]
+        state.earliest = -1 if state.keep or state.structural else min(orders, default=1 << 30)
+    settled = False
+    while not settled:
+        settled = True
+        for state in states:
+            lowest = min(follower.earliest for follower in (state.other, *state.next.values()))
+            if lowest < state.earliest:
+                state.earliest = lowest
+                settled = False

@@ -1,0 +1,93 @@
+"""The policy is the last thing a raw event meets: what comes out of `scrub` may travel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.event import Change, Message, Path, RawEvent
+from gateway.privacy.client_ip import Mode, settle
+from gateway.privacy.plan import Planner, scrubbed_text
+from gateway.privacy.propagate import identity_needles, propagate
+from gateway.privacy.pseudonyms import Pseudonymizer
+from gateway.privacy.walk import ScrubError, Walk, pointer, shape
+
+
+@dataclass(frozen=True, slots=True)
+class Omission:
+    """A place that the contract takes out of the event before anything else looks at it."""
+
+    path: Path
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scrubbed:
+    """A clean message, what was changed to make it so, and the pseudonyms in it."""
+
+    message: Message
+    changes: tuple[Change, ...]
+    pseudonyms: tuple[str, ...]
+
+
+class CompiledPolicy:
+    """What may leave. Immutable; made by `compile_policy`."""
+
+    __slots__ = ("_client_ip", "_planner", "_pseudonymizer")
+
+    def __init__(self, client_ip: Mode, planner: Planner, pseudonymizer: Pseudonymizer) -> None:
+        self._client_ip = client_ip
+        self._planner = planner
+        self._pseudonymizer = pseudonymizer
+
+    def scrub(
+        self, raw: RawEvent, schema: str | None = None, omissions: Sequence[Omission] = ()
+    ) -> Scrubbed:
+        """Make the event clean, in place. Raises rather than give back half of it."""
+        changes = _omit(raw.message, omissions) if omissions else []
+        plan = self._planner.plan(raw.protocol, raw.type, raw.name, raw.source, schema)
+        settled = settle(self._client_ip, raw, self._pseudonymizer.pseudonym)
+        walk = Walk(plan, self._pseudonymizer, raw.message)
+        walk.kept |= settled.spots
+        walk.scrub()
+        changes += settled.changes
+        changes += walk.changes
+        needles = settled.needles
+        if walk.identities:
+            needles = identity_needles(walk.identities, walk.tokens) + needles
+        if needles:
+            propagate(raw.message, needles, walk.kept, changes)
+        tokens = {*walk.tokens.values(), *settled.tokens.values()}
+        return Scrubbed(raw.message, tuple(changes), tuple(sorted(tokens)))
+
+    def pointer(self, path: Path) -> str:
+        """A JSON Pointer fit for logs: a key that is itself personal is masked."""
+        return pointer(path)
+
+    def text(self, text: str) -> str:
+        """The text fit for logs: everything that a detector knows as personal is masked."""
+        return scrubbed_text(text)
+
+
+def _omit(message: Message, omissions: Sequence[Omission]) -> list[Change]:
+    """Deepest and last first, so that no path points at another's place."""
+    changes: list[Change] = []
+    ordered = sorted(omissions, key=lambda omission: _depth_and_place(omission.path), reverse=True)
+    for omission in ordered:
+        holder: Any = message
+        try:
+            for step in omission.path[:-1]:
+                holder = holder[step]
+            last = omission.path[-1]
+            value = holder[last]
+            del holder[last]
+        except (KeyError, IndexError, TypeError):
+            raise ScrubError("an omission names no place of the event") from None
+        changes.append(Change(pointer(omission.path), "omit", omission.rule, *shape(value)))
+    changes.reverse()
+    return changes
+
+
+def _depth_and_place(path: Path) -> tuple[int, tuple[int, ...]]:
+    return len(path), tuple(step for step in path if isinstance(step, int))

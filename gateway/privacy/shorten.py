@@ -1,0 +1,45 @@
+"""What is shortened says less: an address its network, a URL its place without the query."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from gateway.privacy.detect import Scanner
+
+_ADDRESSES = Scanner({"ipv4", "ipv6"})
+_V4_BITS, _V6_BITS = 24, 48
+_CUT = 32
+
+
+def network(text: str) -> str:
+    """The network of an address: IPv4 without its last number, IPv6 without all but 48 bits.
+
+    Raises ValueError (without the address) for what is none.
+    """
+    try:
+        address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
+    except ValueError:
+        raise ValueError("not an address") from None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    bits = _V4_BITS if address.version == 4 else _V6_BITS
+    return str(ipaddress.ip_network((address, bits), strict=False).network_address)
+
+
+def shortened(text: str) -> tuple[str, bool]:
+    """An address as its network, other text cut to 32 characters; and whether it is an address."""
+    if _ADDRESSES.find(text):
+        try:
+            return network(text), True
+        except ValueError:
+            pass
+    return text[:_CUT], False
+
+
+def without_query(text: str) -> str:
+    """A URL without query, fragment and user; any other text up to the first `?` or `#`."""
+    for mark in "?#":
+        text = text.partition(mark)[0]
+    scheme, slashes, rest = text.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}" if slashes else text
