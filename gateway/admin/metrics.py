@@ -67,7 +67,12 @@ METRICS = (
         ("rule", "action"),
         "Fields the policy removed or changed since the start.",
     ),
-    Metric("gateway_requests_total", "counter", ("status",), "Answers to SDKs since the start."),
+    Metric(
+        "gateway_requests_refused_total",
+        "counter",
+        ("protocol", "code"),
+        "Requests answered with an error since the start.",
+    ),
     Metric("gateway_journal_bytes", "gauge", (), "Size of the journal on disk."),
     Metric("gateway_ready", "gauge", (), "1 while events can be accepted durably."),
 )

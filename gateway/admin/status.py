@@ -39,7 +39,7 @@ class Status:
     destinations: tuple[DestinationStatus, ...]
     journal_bytes: int
     changes: Mapping[tuple[str, str], int]  # by rule and action, since the start
-    answers: Mapping[int, int]  # by HTTP status, since the start
+    refused_requests: Mapping[tuple[str, str], int]  # by protocol and code, since the start
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -49,7 +49,10 @@ class Status:
                 {"rule": rule, "action": action, "count": count}
                 for (rule, action), count in self.changes.items()
             ],
-            "answers": {str(status): count for status, count in self.answers.items()},
+            "refused_requests": [
+                {"protocol": protocol, "code": code, "count": count}
+                for (protocol, code), count in self.refused_requests.items()
+            ],
         }
 
     def samples(self) -> Samples:
@@ -71,7 +74,9 @@ class Status:
             "gateway_fields_changed_total": {
                 (rule, action): n for (rule, action), n in self.changes.items()
             },
-            "gateway_requests_total": {(str(code),): n for code, n in self.answers.items()},
+            "gateway_requests_refused_total": {
+                (protocol, code): n for (protocol, code), n in self.refused_requests.items()
+            },
             "gateway_journal_bytes": {(): self.journal_bytes},
             "gateway_ready": {(): self.ready},
         }

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import TextIO
 
-from gateway.app import compile_rules
+from gateway.app import compile_rules, pseudonymizer_for_a_look
 from gateway.config import Configuration, load
 from gateway.contract import load_catalogue
 from gateway.errors import ConfigurationError, Mistake
 from gateway.pipeline import Rules
-from gateway.privacy import Pseudonymizer
 
 
 def run(file: FilePath, environment: Mapping[str, str], out: TextIO) -> int:
@@ -33,9 +32,7 @@ def _everything(file: FilePath, environment: Mapping[str, str]) -> tuple[Configu
         except ConfigurationError as more:
             mistakes += more.mistakes
         raise ConfigurationError(mistakes) from None
-    rules = compile_rules(
-        configuration, environment, Pseudonymizer.ephemeral(configuration.policy.pseudonyms.form)
-    )
+    rules = compile_rules(configuration, environment, pseudonymizer_for_a_look(configuration))
     return configuration, rules
 
 

@@ -5,43 +5,85 @@ What it prints is clean, as everything behind the pipeline is.
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path as FilePath
 from typing import Any, TextIO
 
 import orjson
 
-from gateway.app import destinations_of, stored
-from gateway.config import Configuration
+from gateway.app import compile_rules, destinations_of, pseudonymizer_for_a_look
+from gateway.config import Configuration, did_you_mean, load
 from gateway.destinations import Destination, Request
-from gateway.event import Decision, RawEvent
-from gateway.ingest import Refusal
-from gateway.pipeline import Rules, decide
+from gateway.errors import GatewayError, RequestError
+from gateway.event import CleanEvent, Decision, Reason, StoredEvent
+from gateway.ingest import Intake, Refusal, Sources, segment
+from gateway.ingest.sender import Sender
+from gateway.pipeline import decide
 from gateway.privacy import Pseudonymizer
 
 
+class ExplainError(GatewayError):
+    """What was given cannot be explained."""
+
+
 def run(
-    events: Sequence[RawEvent],
-    refusals: Sequence[Refusal],
-    configuration: Configuration,
-    rules: Rules,
-    pseudonymizer: Pseudonymizer,
+    body: bytes,
+    file: FilePath,
+    environment: Mapping[str, str],
     *,
+    source: str | None,
     as_json: bool,
     out: TextIO,
 ) -> int:
-    """Print what becomes of each event."""
+    """Print what becomes of each event in `body`. Raises ConfigurationError or ExplainError."""
+    configuration = load(file, environment)
+    pseudonymizer = pseudonymizer_for_a_look(configuration)
+    rules = compile_rules(configuration, environment, pseudonymizer)
+    intake = _intake(body, configuration, source)
     destinations = destinations_of(configuration)
-    fates = [_refused(refusal) for refusal in refusals]
-    for raw in events:
-        decision = decide(raw, rules)
-        fates.append(_fate(decision, destinations, pseudonymizer))
+    fates = [_refused(refusal) for refusal in intake.refusals]
+    fates += [_fate(decide(raw, rules), destinations, pseudonymizer) for raw in intake.events]
     if as_json:
         text = json.dumps(fates[0] if len(fates) == 1 else fates, ensure_ascii=False, indent=2)
     else:
         text = "\n\n".join("\n".join(_lines(fate)) for fate in fates)
     print(text, file=out)
     return 0
+
+
+def _intake(body: bytes, configuration: Configuration, name: str | None) -> Intake:
+    """The events, read as if the source had sent them."""
+    gateway = configuration.gateway
+    known = {source.name: source for source in gateway.sources}
+    if name is not None and name not in known:
+        raise ExplainError(f"`{name}` is not a source{did_you_mean(name, known)}")
+    given = known.get(name or "", next(iter(known.values()), None))
+    credentials = base64.b64encode(f"{given.write_keys[0]}:".encode()).decode() if given else ""
+    facts = segment.Facts(
+        type=_type(body),
+        sender=Sender(),
+        received_at=time.time(),
+        authorization=f"Basic {credentials}",
+    )
+    sources = Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept")
+    try:
+        return segment.read(body, facts, sources, gateway.limits)
+    except RequestError as error:
+        raise ExplainError(f"the event cannot be read: {error.message}") from None
+
+
+def _type(body: bytes) -> str | None:
+    """The message type of a single event; None for a batch. A missing type means track."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return "track"
+    if not isinstance(value, dict) or "batch" in value:
+        return None
+    return str(value.get("type") or "track")
 
 
 def _refused(refusal: Refusal) -> dict[str, Any]:
@@ -72,27 +114,33 @@ def _fate(
         "changes": [change.as_json() for change in decision.changes],
     }
     if decision.event is not None:
-        record = stored(decision.event)
+        record = _stored(decision.event)
         fate["destinations"] = {
-            destination.name: _at(destination, record.header.to, record.header.filtered)
-            or _requests(destination, pseudonymizer.domain(destination.name).localise(record))
+            destination.name: _delivery(destination, record, pseudonymizer)
             for destination in destinations
         }
     return fate
 
 
-def _at(destination: Destination, to: Sequence[str], filtered: Any) -> dict[str, Any] | None:
-    if destination.name in to:
-        return None
-    reason = filtered[destination.name]
-    return {"filtered": reason, "meaning": reason.meaning}
+def _stored(event: CleanEvent) -> StoredEvent:
+    """The event as a destination would read it from the journal."""
+    return StoredEvent(0, event.header, orjson.dumps(event.message))
 
 
-def _requests(destination: Destination, record: Any) -> dict[str, Any]:
-    rendered = destination.render([record])
+def _delivery(
+    destination: Destination, record: StoredEvent, pseudonymizer: Pseudonymizer
+) -> dict[str, Any]:
+    if reason := record.header.filtered.get(destination.name):
+        return _filtered(reason)
+    localised = pseudonymizer.domain(destination.name).localise(record)
+    rendered = destination.render([localised])
     if reason := rendered.filtered.get(record.sequence):
-        return {"filtered": reason, "meaning": reason.meaning}
+        return _filtered(reason)
     return {"requests": [_request(request) for request in rendered.requests]}
+
+
+def _filtered(reason: Reason) -> dict[str, Any]:
+    return {"filtered": reason, "meaning": reason.meaning}
 
 
 def _request(request: Request) -> dict[str, Any]:

@@ -81,8 +81,11 @@ class ServiceAccount(Settings):
     """A Mixpanel service account, for `/import`."""
 
     username: str
+    """Its user name."""
     secret: str = Field(repr=False)
+    """Its secret."""
     project_id: str
+    """The project it may import into."""
 
 
 class MixpanelDestination(Common):
@@ -142,6 +145,7 @@ class Route(Settings):
     """Adds its destinations to every event it matches."""
 
     name: Name
+    """What people call it."""
     match: RouteMatch = RouteMatch()
     to: Many[str] = Field(min_length=1)
     """Destinations."""

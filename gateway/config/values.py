@@ -55,7 +55,7 @@ def _listen(value: Any) -> Any:
     return Listen(host or "0.0.0.0", int(port))  # noqa: S104 (":8080" means every interface)
 
 
-def _seconds(value: Any) -> Any:
+def seconds(value: Any) -> Any:
     if isinstance(value, str):
         parts = _DURATION.findall(value)
         if not parts or _DURATION.sub("", value).strip():
@@ -89,7 +89,7 @@ Many = Annotated[tuple[Item, ...], BeforeValidator(_many)]
 """A list, where one value may stand for a list of one."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ListenAddress = Annotated[Listen, BeforeValidator(_listen), PlainSerializer(str)]
-Seconds = Annotated[float, BeforeValidator(_seconds)]
+Seconds = Annotated[float, BeforeValidator(seconds)]
 NetworkAddress = Annotated[Network, BeforeValidator(_network), PlainSerializer(str)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Bytes = ByteSize

@@ -1,0 +1,305 @@
+"""The one module that knows every room: it opens them, connects them, and closes them in order.
+
+Nothing is acknowledged before `take` returns, and `take` returns after the journal's fsync.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import Any, Self
+
+import structlog
+
+from gateway import __version__, audit
+from gateway.admin.status import DestinationStatus, Status
+from gateway.config import Configuration
+from gateway.config.model import AnalyticsJs, Files, Limits
+from gateway.config.routing import Destination as AnyDestination
+from gateway.config.routing import MixpanelDestination as MixpanelSettings
+from gateway.config.routing import SegmentDestination as SegmentSettings
+from gateway.config.values import Network
+from gateway.consent import switches
+from gateway.contract import Catalogue, load_catalogue
+from gateway.delivery import (
+    QUARANTINE,
+    Delivery,
+    Feed,
+    Sink,
+    audit_feed,
+    destination_feed,
+    quarantine_feed,
+)
+from gateway.destinations import Destination
+from gateway.destinations.file import (
+    FileDestination,
+    audit_line,
+    file_destination,
+    segment_line,
+)
+from gateway.errors import ConfigurationError, Mistake
+from gateway.event import Decision, Protocol, RawEvent
+from gateway.ingest import Intake, Sources, Throttle
+from gateway.journal import Entry, Journal
+from gateway.lines import LineFiles
+from gateway.pipeline import Rules, decide
+from gateway.privacy import CompiledPolicy, Pseudonymizer, compile_policy
+from gateway.routing import compile_routes
+
+log = structlog.get_logger(__name__)
+
+_AT_A_TIME = 64
+"""Events of one request that are decided before other requests get a turn."""
+
+
+def compile_rules(
+    configuration: Configuration, environment: Mapping[str, str], pseudonymizer: Pseudonymizer
+) -> Rules:
+    """Everything a decision depends on. Raises ConfigurationError with every mistake."""
+    mistakes: list[Mistake] = []
+    catalogue: Catalogue | None = None
+    policy: CompiledPolicy | None = None
+    try:
+        catalogue = load_catalogue(configuration.schemas_path)
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+    try:
+        policy = compile_policy(
+            configuration.policy,
+            configuration.policy_document,
+            catalogue.annotations() if catalogue else {},
+            pseudonymizer,
+        )
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+    if catalogue is None or policy is None:
+        raise ConfigurationError(mistakes)
+    return Rules(
+        policy=policy,
+        catalogue=catalogue,
+        schemas=configuration.gateway.schemas,
+        routes=compile_routes(configuration.routing),
+        switches=switches(configuration.gateway.telemetry, environment),
+    )
+
+
+def destinations_of(configuration: Configuration) -> list[Destination]:
+    """Every destination of routing.yaml, not yet open."""
+    data_dir = configuration.gateway.data_dir
+    return [
+        _destination(name, settings, data_dir)
+        for name, settings in configuration.routing.destinations.items()
+    ]
+
+
+def _destination(name: str, settings: AnyDestination, data_dir: FilePath) -> Destination:
+    """The vendors' packages are loaded where they are used: they take 8 to 15 MiB."""
+    match settings:
+        case SegmentSettings():
+            from gateway.destinations.segment import SegmentDestination  # noqa: PLC0415
+
+            return SegmentDestination(name, settings)
+        case MixpanelSettings():
+            from gateway.destinations.mixpanel import MixpanelDestination  # noqa: PLC0415
+
+            return MixpanelDestination(name, settings)
+    return file_destination(name, settings, data_dir)
+
+
+def pseudonymizer_for_a_look(configuration: Configuration) -> Pseudonymizer:
+    """The installation's pseudonyms, or passing ones where no gateway has ever run.
+
+    `check` and `explain` leave no file behind, so they do not make the key.
+    """
+    keys, form = configuration.gateway.data_dir / "keys", configuration.policy.pseudonyms.form
+    if keys.exists():
+        return Pseudonymizer.open(keys, form)
+    return Pseudonymizer(secrets.token_bytes(32), form)
+
+
+class Gateway:
+    """All rooms, open. Implements what ingest (`Door`) and admin (`Observed`) ask for."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        rules: Rules,
+        pseudonymizer: Pseudonymizer,
+        journal: Journal,
+        deliveries: Sequence[Delivery[Any]],
+    ) -> None:
+        """Use `open`."""
+        self.closing = False
+        self.throttle = Throttle()
+        self._rules = rules
+        self._pseudonymizer = pseudonymizer
+        self._journal = journal
+        self._destinations = configuration.routing.destinations
+        self._deliveries = deliveries
+        self._changes: Counter[tuple[str, str]] = Counter()
+        self._refusals: Counter[tuple[str, str]] = Counter()
+        self._use(configuration)
+
+    @classmethod
+    async def open(cls, configuration: Configuration, environment: Mapping[str, str]) -> Self:
+        """Open every room. Raises ConfigurationError or JournalError."""
+        gateway = configuration.gateway
+        pseudonymizer = Pseudonymizer.open(
+            gateway.data_dir / "keys", configuration.policy.pseudonyms.form
+        )
+        rules = compile_rules(configuration, environment, pseudonymizer)
+        journal = await asyncio.to_thread(
+            Journal.open, gateway.data_dir / "journal", gateway.journal
+        )
+        consumers = _consumers(configuration, pseudonymizer, journal)
+        await journal.follow({feed.name: feed.stream for feed, _ in consumers})
+        deliveries = [Delivery(journal, feed, sink) for feed, sink in consumers]
+        for delivery in deliveries:
+            delivery.start()
+        return cls(configuration, rules, pseudonymizer, journal, deliveries)
+
+    async def close(self, grace: float) -> None:
+        """Deliver for at most `grace` seconds what works at once; what remains waits on disk."""
+        await asyncio.gather(*(delivery.stop(grace) for delivery in self._deliveries))
+        await self._journal.close()
+
+    def reload(self, configuration: Configuration, environment: Mapping[str, str]) -> None:
+        """Take up policy, schemas, routes, sources, limits and switches, all or none.
+
+        Raises ConfigurationError.
+        """
+        rules = compile_rules(configuration, environment, self._pseudonymizer)
+        if configuration.routing.destinations != self._destinations:
+            raise ConfigurationError(
+                [
+                    configuration.routing_document.mistake(
+                        ("destinations",), "destinations change at a restart only"
+                    )
+                ]
+            )
+        self._rules = rules
+        self._use(configuration)
+
+    def _use(self, configuration: Configuration) -> None:
+        gateway = configuration.gateway
+        self.sources = Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept")
+        self.limits: Limits = gateway.limits
+        self.trusted_proxies: Sequence[Network] = gateway.trusted_proxies
+        self.analytics_js: AnalyticsJs = gateway.analytics_js
+        self.analytics_js_path = configuration.analytics_js_path
+
+    @staticmethod
+    def now() -> float:
+        """Epoch seconds."""
+        return time.time()
+
+    async def take(self, intake: Intake) -> None:
+        """Decide the events and make the accepted ones durable. Raises JournalError."""
+        decisions = [decision async for decision in self._decide(intake.events)]
+        changes: Counter[tuple[str, str]] = Counter()
+        counts: Counter[str] = Counter()
+        for decision in decisions:
+            counts[f"received/{decision.source}"] += 1
+            if decision.event is None:
+                counts[f"rejected/{decision.reason}"] += 1
+            for change in decision.changes:
+                changes[change.rule, change.action] += 1
+            if decision.fault:
+                log.error("the policy failed", source=decision.source, fault=decision.fault)
+        for refusal in intake.refusals:
+            counts[f"received/{refusal.source}"] += 1
+            counts[f"rejected/{refusal.reason}"] += 1
+        if counts:
+            await self._journal.append(
+                Entry(
+                    events=[decision.event for decision in decisions if decision.event],
+                    audit=[line for line in map(audit.line, decisions) if line],
+                    counts=counts,
+                )
+            )
+        self._changes.update(changes)
+
+    async def _decide(self, events: Sequence[RawEvent]) -> AsyncIterator[Decision]:
+        rules = self._rules
+        for place, raw in enumerate(events):
+            if place and place % _AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            yield decide(raw, rules)
+
+    def refused(self, protocol: Protocol, code: str) -> None:
+        """Count a request that was answered with an error."""
+        self._refusals[protocol, code] += 1
+
+    def refusal(self) -> str | None:
+        """Why nothing can be accepted just now, or None."""
+        return "the gateway is stopping" if self.closing else self._journal.refusal()
+
+    async def status(self) -> Status:
+        """One look at everything; its numbers are of one commit."""
+        view = self._journal.view
+        refusal = self.refusal()
+        return Status(
+            version=__version__,
+            ready=refusal is None,
+            refusal=refusal,
+            received=_under("received", view.counters),
+            accepted=view.heads["events"],
+            rejected=_under("rejected", view.counters),
+            destinations=tuple(
+                self._destination(delivery)
+                for delivery in self._deliveries
+                if delivery.name in self._destinations
+            ),
+            journal_bytes=self._journal.used_bytes,
+            changes=dict(self._changes),
+            refused_requests=dict(self._refusals),
+        )
+
+    def _destination(self, delivery: Delivery[Any]) -> DestinationStatus:
+        view = self._journal.view
+        cursor = view.cursors[delivery.name]
+        status = delivery.status
+        return DestinationStatus(
+            name=delivery.name,
+            type=self._destinations[delivery.name].type,
+            accepted=view.heads[cursor.stream] - cursor.started,
+            delivered=cursor.delivered,
+            pending=view.pending(delivery.name),
+            filtered={str(reason): count for reason, count in cursor.filtered.items()},
+            dead={str(reason): count for reason, count in cursor.dead.items()},
+            waiting=status.wait.cause if status.wait else None,
+        )
+
+
+def _consumers(
+    configuration: Configuration, pseudonymizer: Pseudonymizer, journal: Journal
+) -> list[tuple[Feed[Any], Sink[Any]]]:
+    """What reads the journal: every destination, and the house's own two."""
+    data_dir, files = configuration.gateway.data_dir, configuration.gateway.files
+    consumers: list[tuple[Feed[Any], Sink[Any]]] = []
+    for destination in destinations_of(configuration):
+        localise = pseudonymizer.domain(destination.name).localise
+        consumers.append((destination_feed(journal, destination.name, localise), destination))
+    audit_files = FileDestination("audit", _lines(data_dir / "audit", files), audit_line)
+    consumers.append((audit_feed(journal), audit_files))
+    aside = FileDestination("quarantine", _lines(data_dir / "quarantine", files), segment_line)
+    localise = pseudonymizer.domain(QUARANTINE).localise
+    consumers.append((quarantine_feed(journal, localise), aside))
+    return consumers
+
+
+def _lines(folder: FilePath, files: Files) -> LineFiles:
+    return LineFiles(folder, rotate_bytes=files.rotate_bytes, keep_days=files.keep_days)
+
+
+def _under(word: str, counters: Mapping[str, int]) -> dict[str, int]:
+    """Counters `word/name`, by name."""
+    return {
+        name.removeprefix(f"{word}/"): count
+        for name, count in counters.items()
+        if name.startswith(f"{word}/")
+    }

@@ -1,0 +1,142 @@
+"""The commands a person types. Exit codes: 0 done, 1 failed, 2 wrong usage, 78 configuration."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path as FilePath
+
+from gateway import __version__
+from gateway.config import load
+from gateway.errors import ConfigurationError, GatewayError
+
+DONE, FAILED, USAGE, CONFIGURATION = 0, 1, 2, 78
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The entry point of the `gateway` command."""
+    given = parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = given.command
+    try:
+        return command(given)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return CONFIGURATION
+    except GatewayError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option; the reference is generated from it."""
+    top = argparse.ArgumentParser(
+        prog="gateway", description="A gateway between your apps and your analytics vendors."
+    )
+    top.add_argument("--version", action="version", version=f"gateway {__version__}")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    run = _command(commands, "run", _run, "start the gateway", "gateway run --config my.yaml")
+    run.add_argument(
+        "--processes", metavar="N", choices=["auto", "1"], help="this version runs one process"
+    )
+
+    _command(
+        commands,
+        "check",
+        _check,
+        "find every mistake in configuration, policy, routes and schemas",
+        "gateway check --config my.yaml",
+    )
+
+    explain = _command(
+        commands,
+        "explain",
+        _explain,
+        "show what becomes of an event; nothing is sent",
+        "gateway explain event.json --source demo",
+    )
+    explain.add_argument(
+        "file", nargs="?", type=FilePath, help="a Segment message or batch; standard input if none"
+    )
+    explain.add_argument("--source", metavar="NAME", help="the source it comes from")
+    explain.add_argument("--json", action="store_true", help="print JSON")
+
+    audit = _command(
+        commands,
+        "audit",
+        _audit,
+        "show what was removed, by rule, event and path",
+        "gateway audit --since 7d --event 'Order *'",
+    )
+    audit.add_argument("--since", metavar="WHEN", help="7d, 12h, 30m, a date or a time; UTC")
+    audit.add_argument("--event", metavar="GLOB", help="only events of this name")
+    audit.add_argument("--json", action="store_true", help="print JSON")
+    audit.add_argument("--follow", action="store_true", help="print each line as it comes")
+    return top
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    what: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    made = commands.add_parser(
+        name, help=what, description=f"{what[0].upper()}{what[1:]}.", epilog=f"example: {example}"
+    )
+    made.set_defaults(command=command)
+    made.add_argument(
+        "--config",
+        metavar="PATH",
+        type=FilePath,
+        default=FilePath("config/gateway.yaml"),
+        help="gateway.yaml (default: config/gateway.yaml)",
+    )
+    return made
+
+
+def _run(given: argparse.Namespace) -> int:
+    from gateway.server import run  # noqa: PLC0415 (the other commands start without a server)
+
+    return run(given.config, os.environ)
+
+
+def _check(given: argparse.Namespace) -> int:
+    from gateway.commands import check  # noqa: PLC0415
+
+    return check.run(given.config, os.environ, sys.stdout)
+
+
+def _explain(given: argparse.Namespace) -> int:
+    from gateway.commands import explain  # noqa: PLC0415
+
+    body = given.file.read_bytes() if given.file else sys.stdin.buffer.read()
+    return explain.run(
+        body, given.config, os.environ, source=given.source, as_json=given.json, out=sys.stdout
+    )
+
+
+def _audit(given: argparse.Namespace) -> int:
+    from gateway.commands import audit  # noqa: PLC0415
+
+    try:
+        since = audit.parse_since(given.since, datetime.now(UTC)) if given.since else ""
+    except ValueError:
+        print("gateway: --since takes 7d, 12h, 30m, a date or a time", file=sys.stderr)
+        return USAGE
+    folder = load(given.config, os.environ).gateway.data_dir / "audit"
+    chosen = audit.Filter(since, audit.event_filter(given.event))
+    return audit.run(folder, chosen, as_json=given.json, follow=given.follow, out=sys.stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
