@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks import contract, http, ingest, journal, privacy
+from benchmarks import contract, ingest, journal, privacy, server
 
-for benchmark in (contract, privacy, ingest, journal, http):
+for benchmark in (contract, privacy, ingest, journal, server):
     print(f"\n{benchmark.__name__.rpartition('.')[2]}")
     benchmark.main()
