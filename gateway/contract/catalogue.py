@@ -97,9 +97,9 @@ def _chosen(plans: tuple[Plan, ...], message: Message) -> Plan | None:
         return fitting[0]
     wanted = _event_version(message)
     for plan in fitting:
-        if plan.version is not None and plan.version == wanted:
+        if plan.version == wanted:
             return plan
-    return min(fitting, key=lambda plan: (plan.version or 1, plan.name))
+    return min(fitting, key=lambda plan: (plan.version, plan.name))
 
 
 def _event_version(message: Message) -> int | None:

@@ -135,6 +135,27 @@ class Library:
             path = (*path, key)
         return Node(name, path, value) if isinstance(value, dict) else None
 
+    def walk(self, root: Node) -> Iterator[Node]:
+        """`root` and every schema below it or referred to from there, each once."""
+        seen: set[tuple[str, Path]] = set()
+        pending = [root]
+        while pending:
+            node = pending.pop()
+            if (node.name, node.path) in seen:
+                continue
+            seen.add((node.name, node.path))
+            yield node
+            pending += node.children()
+            if (target := self.resolve(node)) is not None:
+                pending.append(target)
+
+    def is_whole(self, name: str) -> bool:
+        """Whether every reference of a file, and of those that it refers to, leads somewhere."""
+        try:
+            return all(True for _ in self.walk(self.root(name)))
+        except UnresolvedReferenceError:
+            return False
+
     def expand(self, nodes: list[Node]) -> list[Node]:
         """`nodes` and every schema that may apply to the same value: references and branches."""
         found: dict[tuple[str, Path], Node] = {}

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
+import jsonschema_rs
+from referencing import Registry
+
 from gateway.config.privacy import Action
 from gateway.config.source import Document
 from gateway.contract.catalogue import Catalogue
@@ -39,24 +42,41 @@ def load_catalogue(folder: FilePath) -> Catalogue:
         except ConfigurationError as error:
             mistakes += error.mistakes
     library = Library(documents)
-    sound = []
-    for name in documents:
-        found = review(name, library)
-        mistakes += found
-        if not found and not is_common(name):
-            sound.append(name)
-    if mistakes:
-        raise ConfigurationError(mistakes)
-    registry = library.rust_registry()
-    plans = [compile_plan(library.root(name), library, registry) for name in sound]
+    found = {name: review(name, library) for name in documents}
+    mistakes += [mistake for several in found.values() for mistake in several]
+    library = _sound(Library({name: documents[name] for name in documents if not found[name]}))
+    plans = _plans(library, mistakes)
     mistakes += _claimed_twice(plans, library)
     annotations = {plan.name: _annotations(plan, library, mistakes) for plan in plans}
     catalogue = Catalogue(plans, annotations)
+    registry = library.python_registry()
     for plan in plans:
-        mistakes += _examples(plan, catalogue, library)
+        mistakes += _examples(plan, catalogue, library, registry)
     if mistakes:
         raise ConfigurationError(mistakes)
     return catalogue
+
+
+def _sound(library: Library) -> Library:
+    """Without the files that refer to one that is not there, since it had mistakes of its own."""
+    sound = {
+        name: document for name, document in library.documents.items() if library.is_whole(name)
+    }
+    return library if len(sound) == len(library.documents) else _sound(Library(sound))
+
+
+def _plans(library: Library, mistakes: list[Mistake]) -> list[Plan]:
+    plans = []
+    registry = library.rust_registry()
+    for name, document in library.documents.items():
+        if is_common(name):
+            continue
+        try:
+            plans.append(compile_plan(library.root(name), library, registry))
+        except jsonschema_rs.ValidationError as error:
+            message = f"the schema cannot be compiled: {error.message}"
+            mistakes.append(document.mistake((), message))
+    return plans
 
 
 def _files(folder: FilePath, mistakes: list[Mistake]) -> Iterator[tuple[str, FilePath]]:
@@ -72,19 +92,24 @@ def _files(folder: FilePath, mistakes: list[Mistake]) -> Iterator[tuple[str, Fil
             )
 
 
-def _examples(plan: Plan, catalogue: Catalogue, library: Library) -> Iterator[Mistake]:
+def _examples(
+    plan: Plan, catalogue: Catalogue, library: Library, registry: Registry[Any]
+) -> Iterator[Mistake]:
     """Every example must be right, by the reference implementation, and be the schema's own."""
     document = library.documents[plan.name]
-    schema = document.value
-    validator = python_validator(schema)(
-        {**schema, "$id": library.address(plan.name)}, registry=library.python_registry()
-    )
+    schema = {**document.value, "$id": library.address(plan.name)}
+    validator = python_validator(schema)(schema, registry=registry)
     for index, example in enumerate(schema["examples"]):
         place: Path = ("examples", index)
         if not isinstance(example, dict):
             yield document.mistake(place, "an example must be a whole event")
             continue
-        for error in validator.iter_errors(example):
+        try:
+            errors = list(validator.iter_errors(example))
+        except RecursionError:
+            yield document.mistake((), "the schema refers to itself in a circle without end")
+            return
+        for error in errors:
             path = (*place, *error.absolute_path)
             yield document.mistake(path, f"the example breaks the schema: {error.message}")
         matched = catalogue.match(event_of(example, plan.match))

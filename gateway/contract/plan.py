@@ -64,7 +64,7 @@ class Plan:
     telemetry_class: TelemetryClass
     planned: bool  # False for the open contract of a whole message type
     match: Match
-    version: int | None
+    version: int
     engine: jsonschema_rs.Validator = field(repr=False)
     shapes: tuple[tuple[Path, Shape], ...] = field(repr=False)
     names: frozenset[str] = field(repr=False)
@@ -72,7 +72,7 @@ class Plan:
 
 
 def compile_plan(node: Node, library: Library, registry: jsonschema_rs.Registry) -> Plan:
-    """Compile the reviewed schema at `node`."""
+    """Compile a reviewed schema. Raises jsonschema_rs.ValidationError if the engine cannot."""
     telemetry = node.schema["x-telemetry"]
     match = _match_of(telemetry["match"])
     return Plan(
@@ -82,7 +82,7 @@ def compile_plan(node: Node, library: Library, registry: jsonschema_rs.Registry)
         telemetry_class=telemetry["class"],
         planned=not match.is_open or match.protocol == "appsmith",
         match=match,
-        version=telemetry.get("version"),
+        version=telemetry.get("version", 1),
         engine=_engine(node, library, registry),
         shapes=shapes(node, match.protocol, library),
         names=_member_names(node, library),
@@ -146,14 +146,13 @@ def name_pattern(pattern: str) -> jsonschema_rs.Validator:
 
 def event_of(message: Message, match: Match) -> RawEvent:
     """An example of a schema as the event that ingest would make of it."""
-    kind = message.get("type")
-    if match.protocol != "segment" or kind is None:
-        kind = match.types[0]
+    given = message.get("type")
+    kind = given if match.protocol == "segment" and isinstance(given, str) else match.types[0]
     name = message.get("event" if kind in ("track", "event") else "name")
     return RawEvent(
         source="example",
         protocol=match.protocol,
-        type=str(kind),
+        type=kind,
         name=name if kind in NAMED_TYPES and isinstance(name, str) else None,
         message=message,
         received_at=0,
@@ -161,17 +160,9 @@ def event_of(message: Message, match: Match) -> RawEvent:
 
 
 def _member_names(root: Node, library: Library) -> frozenset[str]:
-    names: set[str] = set()
-    seen: set[tuple[str, Path]] = set()
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        if (node.name, node.path) in seen:
-            continue
-        seen.add((node.name, node.path))
-        names.update(node.schema.get("properties", ()))
-        names.update(node.schema.get("required", ()))
-        pending += node.children()
-        if (target := library.resolve(node)) is not None:
-            pending.append(target)
-    return frozenset(names)
+    return frozenset(
+        name
+        for node in library.walk(root)
+        for keyword in ("properties", "required")
+        for name in node.schema.get(keyword, ())
+    )

@@ -6,12 +6,12 @@ JSON Schema lets an unknown keyword pass in silence; here it is a mistake, becau
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 import jsonschema_rs
 from jsonschema import Draft7Validator, Draft202012Validator
-from jsonschema.exceptions import best_match
 from jsonschema.protocols import Validator
 
 from gateway.config import did_you_mean
@@ -59,7 +59,9 @@ _UNSUPPORTED = {
 }
 _TELEMETRY_KEYS = ("class", "match", "version")
 _MATCH_KEYS = ("protocol", "type", "event", "pattern", "has")
-_CONDITIONS = frozenset({"if", "not", "anyOf", "oneOf", "contains", "propertyNames"})
+_CONDITIONS = frozenset(
+    {"if", "then", "else", "not", "anyOf", "oneOf", "contains", "propertyNames", "dependentSchemas"}
+)
 """Below these, members are tested rather than described."""
 
 
@@ -75,26 +77,34 @@ def review(name: str, library: Library) -> list[Mistake]:
         return [document.mistake((), "a schema file must hold an object")]
     mistakes = list(_head(name, document, schema))
     mistakes += _body(library.root(name), library, described=True)
-    if not mistakes and not jsonschema_rs.meta.is_valid(schema):
-        validator = python_validator(schema)
-        error = best_match(validator(validator.META_SCHEMA).iter_errors(schema))
-        if error is not None:
-            mistakes.append(document.mistake(tuple(error.absolute_path), _not_a_schema(error)))
-    return mistakes
+    told = {mistake.line for mistake in mistakes}
+    against = _against_metaschema(schema, document)
+    return mistakes + [mistake for mistake in against if mistake.line not in told]
 
 
 def python_validator(schema: Mapping[str, Any]) -> type[Validator]:
     return Draft7Validator if is_draft_07(schema) else Draft202012Validator
 
 
-def _not_a_schema(error: Any) -> str:
-    keyword = next((step for step in reversed(error.absolute_path) if isinstance(step, str)), "")
-    return f"`{keyword}` is not what JSON Schema allows there: {error.message}"
+def _against_metaschema(schema: Mapping[str, Any], document: Document) -> list[Mistake]:
+    if not _has_known_draft(schema) or jsonschema_rs.meta.is_valid(dict(schema)):
+        return []
+    validator = python_validator(schema)
+    mistakes: list[Mistake] = []
+    for error in validator(validator.META_SCHEMA).iter_errors(schema):
+        path = tuple(error.absolute_path)
+        keyword = next((step for step in reversed(path) if isinstance(step, str)), "schema")
+        message = f"`{keyword}` is not what JSON Schema allows there: {error.message}"
+        mistakes.append(document.mistake(path, message))
+    return mistakes
+
+
+def _has_known_draft(schema: Mapping[str, Any]) -> bool:
+    return str(schema.get("$schema", "")).rstrip("#") in (DRAFT_2020_12, DRAFT_07)
 
 
 def _head(name: str, document: Document, schema: Mapping[str, Any]) -> Iterator[Mistake]:
-    draft = str(schema.get("$schema", "")).rstrip("#")
-    if draft not in (DRAFT_2020_12, DRAFT_07):
+    if not _has_known_draft(schema):
         yield document.mistake(("$schema",), f'`$schema` must be "{DRAFT_2020_12}" or draft-07')
     if not _is_text(schema.get("title")):
         yield document.mistake(("title",), "a `title` is missing")
@@ -222,8 +232,9 @@ def _pattern_problem(pattern: Any) -> str | None:
     if not isinstance(pattern, str):
         return "a pattern must be text"
     try:
+        re.compile(pattern)
         name_pattern(pattern)
-    except jsonschema_rs.ValidationError:
+    except (re.error, jsonschema_rs.ValidationError):
         return (
             "the pattern cannot be compiled; look-around and backreferences are not supported, "
             "since they can stall on a hostile event"

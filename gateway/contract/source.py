@@ -28,10 +28,11 @@ def read(file: FilePath) -> Document:
         raise ConfigurationError([Mistake(name, 1, f"cannot be read: {error}")]) from None
     try:
         value = json.loads(text, parse_constant=_refuse)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except json.JSONDecodeError as error:
         problem = error.msg[:1].lower() + error.msg[1:]
         raise ConfigurationError([Mistake(name, error.lineno, f"not JSON: {problem}")]) from None
-    except ValueError as error:
+    except ValueError as error:  # NaN, a number beyond all floats, or half a surrogate pair
         raise ConfigurationError([Mistake(name, 1, f"not JSON: {error}")]) from None
     except RecursionError:
         raise ConfigurationError([Mistake(name, 1, "is nested too deeply")]) from None

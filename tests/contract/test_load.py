@@ -55,7 +55,9 @@ def test_a_syntax_error_names_its_line(mistakes: Mistakes) -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": 1}}', "[" * 100_000, "nul", ""])
+@pytest.mark.parametrize(
+    "text", ['{"a": NaN}', '{"a": 1}}', "[" * 100_000, "nul", "", "[1e999]", r'["\ud800"]']
+)
 def test_what_is_not_json_is_refused(mistakes: Mistakes, text: str) -> None:
     [mistake] = mistakes({"a": text})
     assert mistake.startswith("a.schema.json:1: ")
@@ -94,6 +96,7 @@ def test_a_key_given_twice_is_refused(mistakes: Mistakes) -> None:
             "(did you mean `x-privacy`?)",
         ),
         (field(description="A code.", pattern="^(?=a)"), '"pattern"', "look-around"),
+        (field(description="A code.", pattern=r"\p{L}"), '"pattern"', "cannot be compiled"),
         (field(description="A code.", pattern=r"(a)\1"), '"pattern"', "backreferences"),
         (field(description="A code.", patternProperties={"(": {}}), '"("', "cannot be compiled"),
         ({"x-telemetry": {"class": "optional"}}, '"x-telemetry"', "`match` must be"),
@@ -182,6 +185,26 @@ def test_every_mistake_of_every_file_is_told(mistakes: Mistakes, schema_of: Sche
         "a.schema.json",
         "c.schema.json",
         "shop/b.schema.json",
+    ]
+
+
+def test_examples_are_checked_though_another_file_is_wrong(
+    mistakes: Mistakes, schema_of: SchemaOf
+) -> None:
+    shared = {"$ref": "shop/common.schema.json#/$defs/x"}
+    found = mistakes(
+        {
+            "a": schema_of("A", title="", type="objekt"),
+            "b": schema_of("B", examples=[{"event": "B", "properties": {}}]),
+            "c": schema_of("C", **shared, examples=[{}]),
+            "shop/common": {"title": "Shared", "$defs": {"x": {"description": "X."}}},
+        }
+    )
+    assert [mistake.partition(": ")[2][:22] for mistake in found] == [
+        "a `title` is missing",
+        "`type` is not what JSO",
+        "the example breaks the",
+        '`$schema` must be "htt',
     ]
 
 
@@ -276,6 +299,13 @@ def test_a_schema_may_contain_itself(load: Load, schema_of: SchemaOf) -> None:
     example = {"event": "Order Paid", "properties": {"children": [{"children": []}]}}
     schema = schema_of(properties={"properties": tree()}, examples=[example])
     assert load({"a": schema}).plans["a"].planned
+
+
+def test_a_circle_without_end_is_refused(mistakes: Mistakes, schema_of: SchemaOf) -> None:
+    schema = schema_of(allOf=[{"$ref": "#"}])
+    assert mistakes({"a": schema}) == [
+        "a.schema.json:1: the schema refers to itself in a circle without end"
+    ]
 
 
 def test_what_contains_itself_cannot_say_what_is_personal(
