@@ -93,8 +93,8 @@ to it, as Mixpanel refuses it otherwise.
 _DIFFERENCES = """\
 ## Where this differs from Segment's own destination
 
-- `$insert_id` is always legal: Segment's sends `messageId` whatever it is, and strict imports refuse
-  it. Products of an order get one of their own.
+- `$insert_id` is always legal: Segment's sends `messageId` whatever it is, and strict imports
+  refuse it. Products of an order get one of their own.
 - Anonymous ids have `$device:` before them in projects with the simplified merge, so that an
   anonymous profile is where its events are.
 - An empty `userId`, and ids that Mixpanel refuses, give way to the `anonymousId`.
