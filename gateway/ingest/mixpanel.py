@@ -30,6 +30,7 @@ Kind = Literal["event", "people", "groups"]
 _ON_A_DEVICE = frozenset({"web", "swift", "iphone", "android", "react-native", "flutter", "unity"})
 _ON_A_SERVER = frozenset({"python", "node", "jdk", "go", "ruby", "php"})
 """What SDKs call themselves in `mp_lib`."""
+_TOKEN: dict[Kind, str] = {"event": "token", "people": "$token", "groups": "$token"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +155,12 @@ def _event(item: Any, request: _Request) -> RawEvent | Refusal:
             properties = item["properties"] = {}
         elif type(properties) is not dict:
             return Refusal("unknown", kind, Reason.NOT_AN_OBJECT)
-        source = request.sources.of(properties.get("token"))
     else:
-        properties = {}
-        source = request.sources.of(item.get("$token"))
+        properties = item
+    source = request.sources.of(properties.get(_TOKEN[kind]))
     if source is None:
         return Refusal("unknown", kind, Reason.UNKNOWN_WRITE_KEY)
-    if properties.get("$ignore"):
+    if kind == "event" and properties.get("$ignore"):
         return Refusal(source.name, kind, Reason.IGNORED)
     limits = request.limits
     if request.may_be_deep and is_deeper(item, limits.nesting):
@@ -184,11 +184,13 @@ def _event(item: Any, request: _Request) -> RawEvent | Refusal:
 
 
 def _behind(item: Any, request: _Request) -> Refusal:
-    properties = item.get("properties") if type(item) is dict else None
-    token = properties.get("token") if type(properties) is dict else None
+    kind = request.facts.kind
+    token = None
+    if type(item) is dict:
+        properties = item.get("properties") if kind == "event" else item
+        token = properties.get(_TOKEN[kind]) if type(properties) is dict else None
     source = request.sources.of(token)
-    name = source.name if source else "unknown"
-    return Refusal(name, request.facts.kind, Reason.TOO_MANY_IN_BATCH)
+    return Refusal(source.name if source else "unknown", kind, Reason.TOO_MANY_IN_BATCH)
 
 
 def _is_on_a_device(item: Message, properties: Message, source: Source, facts: Facts) -> bool:
