@@ -78,7 +78,6 @@ class LineFiles:
         Raises OSError.
         """
         self.close()
-        self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         text, _, length = (state or "").rpartition(":")
         name = Name.parse(text)
         if name is None or not self._resume(name, int(length)):
@@ -123,7 +122,9 @@ class LineFiles:
         return datetime.fromtimestamp(self._clock(), UTC).date().isoformat()
 
     def _names(self) -> list[Name]:
-        return sorted(name for file in self.folder.iterdir() if (name := Name.parse(file.name)))
+        return sorted(
+            name for file in self.folder.glob("*.jsonl") if (name := Name.parse(file.name))
+        )
 
     def _resume(self, name: Name, length: int) -> bool:
         """Cut the files back to `length` bytes of `name`; False where a new one must begin."""
@@ -148,6 +149,7 @@ class LineFiles:
     def _begin(self) -> None:
         """Go on in a file that is not there yet; `append` makes it."""
         self.close()
+        self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         last = max([self._name, *self._names()])
         day = max(self._today(), last.day)  # a clock that was set back does not reorder the files
         self._name = Name(day, last.number + 1 if day == last.day else 1)
@@ -167,7 +169,7 @@ class LineFiles:
     def _is_lost(self) -> bool:
         """Whether somebody moved, replaced or changed the file that is open."""
         if self._handle is None:
-            return False
+            return self._length > 0
         try:
             there, ours = self._path.stat(), os.fstat(self._handle)
         except FileNotFoundError:

@@ -53,6 +53,10 @@ async def carry(
         return _unrenderable(items, fault(error))
     known = {item.sequence: item for item in items}
     outcomes: dict[int, Outcome] = dict(rendered.filtered)
+    sent = {sequence for request in rendered.requests for sequence in request.events}
+    for sequence in known.keys() - sent - outcomes.keys():
+        left_out = Rejected(Reason.UNRENDERABLE, None, "left out")
+        outcomes[sequence] = _dead(known[sequence], left_out, left_out.detail)
     state = None
     for place, request in enumerate(rendered.requests):
         verdict = await send(request)

@@ -25,6 +25,8 @@ from gateway.journal import Journal, Step
 
 CAUSE_LENGTH = 200
 """Characters kept of a cause."""
+TELL_SECONDS = 60.0
+"""How often the log says at most that a consumer waits."""
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +83,7 @@ class Delivery(Generic[ItemT]):
         self._stopping = asyncio.Event()
         self._waits: dict[object, Wait] = {}
         self._last_error: str | None = None
+        self._told_at = -TELL_SECONDS
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -111,28 +114,19 @@ class Delivery(Generic[ItemT]):
 
     async def _run(self) -> None:
         with suppress(Stop):
-            while not self._stopping.is_set():
-                await self._until_done(self._session)
+            await self._until_done(self._session)
 
-    async def _session(self) -> RetryLater | None:
-        """Carry on from the cursor until told to stop. What breaks without progress must wait."""
-        cursor = self._journal.view.cursors[self.name]
+    async def _session(self) -> None:
+        """Carry on from the cursor until told to stop, or until something breaks."""
+        kept = self._journal.view.cursors[self.name].state
+        state = await self._sink.open(kept)
         try:
-            state = await self._sink.open(cursor.state)
-            try:
-                if state is not None and state != cursor.state:
-                    await self._journal.advance(self.name, Step(state=state))
-                ways = Ways(self._read, self._sink.render, self._send, self._advance)
-                await Session(self._journal, self._feed, ways, self._pace, self._stopping).run()
-            finally:
-                await self._sink.close()
-        except (JournalError, DestinationError):
-            raise
-        except Exception as error:
-            log.exception("a delivery broke", destination=self.name)
-            if self._journal.view.cursors[self.name].position == cursor.position:
-                return RetryLater(fault(error))
-        return None
+            if state is not None and state != kept:
+                await self._journal.advance(self.name, Step(state=state))
+            ways = Ways(self._read, self._sink.render, self._send, self._advance)
+            await Session(self._journal, self._feed, ways, self._pace, self._stopping).run()
+        finally:
+            await self._sink.close()
 
     async def _read(self, after: int) -> Sequence[ItemT]:
         return await self._until_done(
@@ -149,6 +143,7 @@ class Delivery(Generic[ItemT]):
         """Try again and again, with growing waits. Raises Stop instead of a wait when stopping."""
         failures = 0
         since = 0.0
+        is_told = False
         attempts = object()
         try:
             while isinstance(outcome := await self._tried(attempt), RetryLater):
@@ -158,23 +153,37 @@ class Delivery(Generic[ItemT]):
                 since = since or time.time()
                 delay = self._pace.backoff.delay(failures, self._draw(), outcome.after)
                 self._last_error = outcome.cause[:CAUSE_LENGTH]
-                wait = Wait(self._last_error, since, time.time() + delay)
-                self._waits[attempts] = wait
-                if failures == 1:
-                    log.warning("delivery waits", destination=self.name, cause=wait.cause)
+                self._waits[attempts] = Wait(self._last_error, since, time.time() + delay)
+                if time.monotonic() - self._told_at > TELL_SECONDS:
+                    self._told_at = time.monotonic()
+                    is_told = True
+                    log.warning("delivery waits", destination=self.name, cause=self._last_error)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), delay)
                     raise Stop
         finally:
             self._waits.pop(attempts, None)
-        if failures:
+        if is_told:
             seconds = round(time.time() - since, 1)
             log.info("delivery goes on", destination=self.name, waited=seconds)
         return outcome
 
-    @staticmethod
-    async def _tried(attempt: Callable[[], Awaitable[Done | RetryLater]]) -> Done | RetryLater:
+    async def _tried(
+        self, attempt: Callable[[], Awaitable[Done | RetryLater]]
+    ) -> Done | RetryLater:
         try:
             return await attempt()
+        except Stop:
+            raise
         except (JournalError, DestinationError) as error:
             return RetryLater(str(error))
+        except Exception as error:
+            log.exception("delivery broke", destination=self.name)
+            return RetryLater(fault(_first(error)))
+
+
+def _first(error: Exception) -> Exception:
+    """The first of the errors that a task group collected."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,8 +1,18 @@
 """Ack means durable: `append` returns after the fsync, and what it stored is never lost or torn."""
 
 from gateway.journal.block import AuditLine, Stream
-from gateway.journal.cursor import Cursor, DeadLetter, Step
+from gateway.journal.cursor import Buried, Cursor, DeadLetter, Step
 from gateway.journal.journal import Entry, Journal
 from gateway.journal.transaction import View
 
-__all__ = ["AuditLine", "Cursor", "DeadLetter", "Entry", "Journal", "Step", "Stream", "View"]
+__all__ = [
+    "AuditLine",
+    "Buried",
+    "Cursor",
+    "DeadLetter",
+    "Entry",
+    "Journal",
+    "Step",
+    "Stream",
+    "View",
+]

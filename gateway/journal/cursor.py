@@ -24,6 +24,16 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Buried:
+    """A dead letter where it is kept."""
+
+    id: int
+    destination: str
+    died_at: float  # epoch seconds
+    letter: DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What became of the next events behind a cursor; `state` None leaves the state as it is."""
 

@@ -17,7 +17,7 @@ from gateway.errors import JournalError
 from gateway.event import CleanEvent, StoredEvent
 from gateway.journal import store
 from gateway.journal.block import AuditLine, Stream, decode, decode_audit, encode
-from gateway.journal.cursor import Step
+from gateway.journal.cursor import Buried, Step
 from gateway.journal.reader import Reader
 from gateway.journal.transaction import Advance, Append, Follow, View, Work
 from gateway.journal.writer import Job, Writer
@@ -105,6 +105,13 @@ class Journal:
     async def audit(self, after: int, *, most: int, size: int) -> list[AuditLine]:
         """As `events`, for the audit."""
         return await self._reader.read("audit", decode_audit, after, most, size)
+
+    async def dead_letters(self, name: str, *, after: int, most: int) -> list[Buried]:
+        """Up to `most` dead letters of the destination `name`, oldest first, behind id `after`.
+
+        Raises JournalError when they cannot be read.
+        """
+        return await self._reader.dead_letters(name, after, most)
 
     async def beyond(self, stream: Stream, sequence: int) -> None:
         """Wait until the stream holds something behind `sequence`."""

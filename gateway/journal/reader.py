@@ -13,8 +13,10 @@ from gateway.errors import JournalError
 from gateway.event import StoredEvent
 from gateway.journal import store
 from gateway.journal.block import AuditLine, Stream
+from gateway.journal.cursor import Buried
 
 Item = TypeVar("Item", StoredEvent, AuditLine)
+Result = TypeVar("Result")
 Decode = Callable[[int, bytes], list[Item]]
 
 
@@ -33,28 +35,35 @@ class Reader:
 
         Raises JournalError when they cannot be read, or are not there any more.
         """
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._read, stream, decode, after, most, size
+
+        def read() -> list[Item]:
+            with closing(store.blocks(self._connection, stream, after)) as blocks:
+                return _taken(blocks, decode, after, most, size)
+
+        items = await self._in_thread(read)
+        if items and items[0].sequence != after + 1:
+            raise JournalError(f"the {stream} behind {after} are not in the journal any more")
+        return items
+
+    async def dead_letters(self, name: str, after: int, most: int) -> list[Buried]:
+        """Raises JournalError when they cannot be read."""
+        return await self._in_thread(
+            lambda: list(store.dead_letters(self._connection, name, after, most))
         )
 
     def close(self) -> None:
         self._thread.shutdown()
         self._connection.close()
 
-    def _read(
-        self, stream: Stream, decode: Decode[Item], after: int, most: int, size: int
-    ) -> list[Item]:
-        with (
-            store.explained(self._file),
-            closing(store.blocks(self._connection, stream, after)) as blocks,
-        ):
-            try:
-                items = _taken(blocks, decode, after, most, size)
-            except (ValueError, KeyError, TypeError):
-                raise store.damaged(self._file) from None
-        if items and items[0].sequence != after + 1:
-            raise JournalError(f"the {stream} behind {after} are not in the journal any more")
-        return items
+    async def _in_thread(self, read: Callable[[], Result]) -> Result:
+        def explained() -> Result:
+            with store.explained(self._file):
+                try:
+                    return read()
+                except (ValueError, KeyError, TypeError):
+                    raise store.damaged(self._file) from None
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, explained)
 
 
 def _taken(

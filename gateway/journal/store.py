@@ -17,8 +17,8 @@ import orjson
 
 from gateway.errors import JournalError
 from gateway.event import Reason
-from gateway.journal.block import REASONS, Stream, encode_stored, split
-from gateway.journal.cursor import Cursor, DeadLetter
+from gateway.journal.block import REASONS, Stream, decode, encode_stored, split
+from gateway.journal.cursor import Buried, Cursor, DeadLetter
 
 VERSION = 1
 BLOCK_BYTES = 256 * 1024
@@ -277,6 +277,20 @@ def bury(connection: sqlite3.Connection, name: str, letters: Iterable[DeadLetter
             for letter in letters
         ],
     )
+
+
+def dead_letters(
+    connection: sqlite3.Connection, name: str, after: int, most: int
+) -> Iterator[Buried]:
+    """The dead letters of a destination behind the id `after`. Raises ValueError or KeyError."""
+    rows = connection.execute(
+        "SELECT id, died_at, sequence, reason, status, detail, lines FROM dead_letters "
+        "WHERE destination = ? AND id > ? ORDER BY id LIMIT ?",
+        (name, after, most),
+    )
+    for place, died_at, sequence, reason, status, detail, lines in rows:
+        [event] = decode(sequence, lines)
+        yield Buried(place, name, died_at, DeadLetter(event, REASONS[reason], status, detail))
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:

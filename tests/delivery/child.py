@@ -1,0 +1,57 @@
+"""Appends numbered events for ever, delivers them to files, and says which are acknowledged.
+
+`python -m tests.delivery.child DATA_DIR FIRST` prints one name a line. It is killed, not stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from gateway.delivery import AUDIT, Delivery, Pace, audit_feed, destination_feed
+from gateway.destinations.file import FileDestination, audit_line, segment_line
+from gateway.journal import Entry, Journal
+from gateway.lines import LineFiles
+from tests.journal.building import NO_LIMIT, event
+
+USERS = 4
+
+
+async def main(data_dir: Path, generation: str) -> None:
+    journal = Journal.open(data_dir / "journal", NO_LIMIT)
+    await journal.follow({"local": "events", AUDIT: "audit"})
+    pace = Pace(linger=0.002)
+    events = LineFiles(data_dir / "events", rotate_bytes=20_000)
+    audit = LineFiles(data_dir / "audit", rotate_bytes=5_000)
+    Delivery(
+        journal,
+        destination_feed(journal, "local", lambda event: event),
+        FileDestination("local", events, segment_line),
+        pace,
+    ).start()
+    Delivery(journal, audit_feed(journal), FileDestination(AUDIT, audit, audit_line), pace).start()
+    os.write(1, b"ready\n")
+
+    async def send(user: int) -> None:
+        number = 0
+        while True:
+            names = [f"{generation}-{user}-{number + n}" for n in range(1 + number % 3)]
+            number += len(names)
+            await journal.append(
+                Entry(
+                    [event(name, user=str(user), size=number % 700) for name in names],
+                    [b'"%s"' % name.encode() for name in names],
+                    {"received/demo": len(names)},
+                )
+            )
+            os.write(1, "".join(f"{name}\n" for name in names).encode())
+
+    async with asyncio.TaskGroup() as tasks:
+        for user in range(USERS):
+            tasks.create_task(send(user))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

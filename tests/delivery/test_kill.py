@@ -1,0 +1,77 @@
+"""kill -9 at any instant: what was acknowledged is in the files once, on whole lines, in order."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+from gateway.delivery import AUDIT, Delivery, audit_feed, destination_feed
+from gateway.destinations.file import FileDestination, audit_line, segment_line
+from gateway.journal import Journal
+from gateway.lines import LineFiles
+from tests.delivery.child import USERS
+from tests.journal.building import NO_LIMIT, until
+
+ROOT = Path(__file__).parents[2]
+KILLS = 20
+SEED = 20261123
+
+
+def acknowledged_before_kill(data_dir: Path, generation: int, lines: int) -> list[str]:
+    """Run the child, kill it after so many acknowledgements, and return all it gave."""
+    command = [sys.executable, "-m", "tests.delivery.child", str(data_dir), str(generation)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        read = [child.stdout.readline() for _ in range(lines)]
+        child.kill()
+        read += child.stdout
+    return [line.strip() for line in read]
+
+
+def lines_in(folder: Path) -> list[bytes]:
+    content = b"".join(file.read_bytes() for file in sorted(folder.glob("*.jsonl")))
+    assert content.endswith(b"\n")
+    return content.splitlines()
+
+
+async def test_nothing_acknowledged_is_lost_torn_doubled_or_out_of_order(tmp_path: Path) -> None:
+    chance = random.Random(SEED)
+    acknowledged: list[str] = []
+    for generation in range(KILLS):
+        acknowledged += acknowledged_before_kill(tmp_path, generation, chance.randrange(400))
+
+    journal = Journal.open(tmp_path / "journal", NO_LIMIT)
+    await journal.follow({"local": "events", AUDIT: "audit"})
+    events = LineFiles(tmp_path / "events", rotate_bytes=20_000)
+    audit = LineFiles(tmp_path / "audit", rotate_bytes=5_000)
+    local = Delivery(
+        journal,
+        destination_feed(journal, "local", lambda event: event),
+        FileDestination("local", events, segment_line),
+    )
+    auditing = Delivery(journal, audit_feed(journal), FileDestination(AUDIT, audit, audit_line))
+    local.start()
+    auditing.start()
+    await until(lambda: local.status.doing == "idle" == auditing.status.doing)
+    await local.stop(10)
+    await auditing.stop(10)
+    view = journal.view
+    await journal.close()
+
+    names = [json.loads(line)["messageId"] for line in lines_in(tmp_path / "events")]
+    assert len(set(names)) == len(names)
+    assert set(acknowledged) <= set(names)
+    for generation in range(KILLS):
+        for user in range(USERS):
+            prefix = f"{generation}-{user}-"
+            own = [name for name in names if name.startswith(prefix)]
+            assert own == [f"{prefix}{number}" for number in range(len(own))]
+    assert [json.loads(line) for line in lines_in(tmp_path / "audit")] == names
+    assert view.counters == {"received/demo": len(names)}
+    assert view.heads == {"events": len(names), "audit": len(names)}
+    assert view.cursors["local"].delivered == len(names)
+    assert len(list((tmp_path / "events").iterdir())) > KILLS  # rotation was hit as well
