@@ -27,7 +27,8 @@ from gateway.destinations.form import quoted
 from gateway.destinations.transport import CONNECT_SECONDS, Adapter, Reply, attempt, threads
 from gateway.destinations.verdict import spoken, wait
 from gateway.event import Message, Reason, StoredEvent
-from gateway.translation import fields, to_mixpanel
+from gateway.ingest.timestamps import read_time
+from gateway.translation import to_mixpanel
 from gateway.translation.identifiers import DEVICE, insert_id, usable
 from gateway.translation.project import Project
 from gateway.translation.to_mixpanel import Kind, Operation
@@ -210,7 +211,7 @@ def _native(event: StoredEvent) -> tuple[Operation, ...] | Reason:
     if record["event"] in _IDENTITY_EVENTS:
         properties.pop("time", None)  # /track would drop it for its age, and ids have none
         return (Operation("identity", record),)
-    if fields.milliseconds(properties.get("time")) is None:
+    if read_time(properties.get("time")) is None:
         properties["time"] = round(event.header.received_at * 1000)
     properties["$insert_id"] = insert_id(properties.get("$insert_id") or event.header.message_id)
     if usable(properties.get("distinct_id")) is None:
@@ -220,7 +221,7 @@ def _native(event: StoredEvent) -> tuple[Operation, ...] | Reason:
 
 
 def _not_in_the_future(properties: Message, received_at: float) -> None:
-    if (fields.milliseconds(properties["time"]) or 0) > (received_at + FUTURE_SECONDS) * 1000:
+    if (read_time(properties["time"]) or 0) > (received_at + FUTURE_SECONDS) * 1000:
         properties["time"] = round(received_at * 1000)
 
 

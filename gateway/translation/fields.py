@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.event import Message
+from gateway.ingest.timestamps import read_time, write_time
 from gateway.translation.identifiers import insert_id
 
 
@@ -30,38 +30,10 @@ class Field:
     form: Form | None = None  # None: as it is
 
 
-def milliseconds(value: Any) -> int | None:
-    """An ISO 8601 text, or a number that is a time already, as Mixpanel's `time`."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return round(value * 1000) if abs(value) < 1e10 else round(value)
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    # In whole microseconds: a float second would lose a millisecond to rounding now and then.
-    since = moment - _EPOCH
-    return (since.days * 86400 + since.seconds) * 1000 + since.microseconds // 1000
-
-
 def timestamp(value: Any) -> str | None:
-    """Mixpanel's `time`, seconds or milliseconds, as Segment writes a timestamp."""
-    if isinstance(value, str) and value.strip().isdigit():
-        value = int(value)
-    number = milliseconds(value)
-    if number is None:
-        return None
-    seconds, rest = divmod(number, 1000)
-    try:
-        moment = datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
-    return f"{moment.isoformat()[:19]}.{rest:03d}Z"
+    """Mixpanel's `time`, in seconds or milliseconds, as Segment writes a timestamp."""
+    moment = read_time(value)
+    return None if moment is None else write_time(moment)
 
 
 def _address(value: Any) -> Any:
@@ -93,9 +65,8 @@ def _own_library(value: Any) -> Any:
     return value.removeprefix(_ACTIONS) if value.startswith(_ACTIONS) else f"mixpanel-{value}"
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 INSERT_ID = Form("a legal `$insert_id`", insert_id, str)
-TIME = Form("milliseconds since 1970", milliseconds, timestamp)
+TIME = Form("milliseconds since 1970", read_time, timestamp)
 ADDRESS = Form("0 where there is none", _address, _no_address)
 TEXT = Form("as text", _text, _truth)
 LIBRARY = Form("`Segment Actions: ` before it", _library, _own_library)

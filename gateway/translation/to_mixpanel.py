@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gateway.event import Header, Message, Reason
+from gateway.ingest.timestamps import read_time
 from gateway.translation import fields
 from gateway.translation.browser import browser
 from gateway.translation.identifiers import DEVICE, hashed, insert_id, usable
@@ -214,7 +215,7 @@ def _profile(
 ) -> Operation:
     """A profile update of whom the message is about; `$time` is when it was meant, not sent."""
     user, device = usable(message.get("userId")), usable(message.get("anonymousId"))
-    moment = fields.milliseconds(message.get("timestamp")) or int(header.received_at * 1000)
+    moment = read_time(message.get("timestamp")) or int(header.received_at * 1000)
     record: Message = {"$distinct_id": _distinct_id(user, device, project), "$time": moment}
     if user:
         record["$user_id"] = user

@@ -23,7 +23,7 @@ Message = dict[str, Any]
 RECEIVED_AT = 1_795_420_264.5
 
 moments = st.datetimes(
-    min_value=datetime(1971, 1, 1),  # noqa: DTZ001 (the text says it is UTC)
+    min_value=datetime(1974, 1, 1),  # noqa: DTZ001 (the text says it is UTC)
     max_value=datetime(2100, 1, 1),  # noqa: DTZ001 (the text says it is UTC)
 ).map(lambda moment: moment.isoformat(timespec="milliseconds") + "Z")
 message_ids = st.from_regex(r"[A-Za-z0-9-]{3,36}", fullmatch=True).filter(
