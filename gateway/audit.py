@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from gateway.contract.breaches import UNPLANNED_EVENT
 from gateway.event import Decision, Reason
 
 _KEPT_NOWHERE = frozenset({Reason.TELEMETRY_OFF, Reason.OPTED_OUT})
@@ -19,10 +20,14 @@ _KEPT_NOWHERE = frozenset({Reason.TELEMETRY_OFF, Reason.OPTED_OUT})
 def line(decision: Decision) -> bytes | None:
     """The audit line of a decision, without its newline; None when there is nothing to account for.
 
-    What a switch turned away is counted and leaves no line: nothing of it is kept.
+    What a switch turned away is counted and leaves no line: nothing of it is kept. Nor does an
+    event that is merely unplanned, where the configuration allows it.
     """
     reason = decision.reason
-    if not (decision.changes or decision.violations or reason) or reason in _KEPT_NOWHERE:
+    if reason in _KEPT_NOWHERE:
+        return None
+    broken = any(violation.type != UNPLANNED_EVENT for violation in decision.violations)
+    if not (decision.changes or broken or reason):
         return None
     entry: dict[str, Any] = {
         "time": timestamp(decision.received_at),

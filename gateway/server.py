@@ -26,7 +26,7 @@ from gateway.app import Gateway
 from gateway.config import Configuration, load
 from gateway.config.values import Listen
 from gateway.errors import ConfigurationError, GatewayError
-from gateway.ingest import segment_routes
+from gateway.ingest import mixpanel_routes, segment_routes
 from gateway.ingest.server import runner as ingest_runner
 
 log = structlog.get_logger(__name__)
@@ -72,6 +72,7 @@ async def _serve(
 def _public(gateway: Gateway) -> web.Application:
     app = web.Application()
     segment_routes.add_routes(app, gateway)
+    mixpanel_routes.add_routes(app, gateway)
     return app
 
 
