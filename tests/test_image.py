@@ -1,0 +1,66 @@
+"""The image can be built from what the repository holds, and runs without rights.
+
+No engine builds images where the tests run; what the file promises can be checked all the same.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.wire.running import ROOT
+
+INSTRUCTIONS = re.sub(r"\\\n\s*", " ", (ROOT / "Dockerfile").read_text()).splitlines()
+
+
+def of(word: str) -> list[str]:
+    """The arguments of every instruction of this name."""
+    return [line.partition(" ")[2] for line in INSTRUCTIONS if line.startswith(f"{word} ")]
+
+
+def test_everything_it_copies_is_there_and_in_the_context() -> None:
+    allowed = {
+        line.removeprefix("!")
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    for arguments in of("COPY"):
+        if arguments.startswith("--from="):
+            continue
+        *sources, _ = arguments.split()
+        for source in sources:
+            assert (ROOT / source).exists(), source
+            assert source in allowed, source
+
+
+def test_it_runs_as_a_user_without_rights_and_says_how_it_is() -> None:
+    assert of("USER") == ["gateway"]
+    assert any("--uid 10001" in run and "nologin" in run for run in of("RUN"))
+    assert len(of("HEALTHCHECK")) == 1
+    assert INSTRUCTIONS.index("USER gateway") < next(
+        place for place, line in enumerate(INSTRUCTIONS) if line.startswith("ENTRYPOINT")
+    )
+
+
+def test_all_it_writes_is_in_the_volume() -> None:
+    assert of("VOLUME") == ["/data"]
+    assert any("GATEWAY_DATA_DIR=/data" in line for line in of("ENV"))
+
+
+@pytest.mark.timeout(300)
+def test_the_wheel_holds_every_module(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(tmp_path), "."],
+        cwd=ROOT,
+        check=True,
+        timeout=280,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
+    written = {str(path.relative_to(ROOT)) for path in (ROOT / "gateway").rglob("*.py")}
+    assert packed == written
