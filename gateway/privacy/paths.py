@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from gateway.privacy.rules import Rule, in_order
 from gateway.privacy.selectors import Pattern, Wild
@@ -40,6 +40,7 @@ class State:
         "indexed",
         "keep",
         "keyed",
+        "members",
         "next",
         "other",
         "plain",
@@ -50,6 +51,7 @@ class State:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.next: dict[str, State] = {}
         self.other: State = self
+        self.members: dict[str, Any] = {}  # what a plan knows of keys here
         self.rules = in_order(tuple(e.rule for e in entries if e.rule and not e.with_key))
         self.keyed = in_order(tuple(e.rule for e in entries if e.rule and e.with_key))
         marks = {entry.mark for entry in entries}

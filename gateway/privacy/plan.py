@@ -12,10 +12,20 @@ from typing import TypeVar
 from gateway.config.privacy import Policy
 from gateway.config.privacy import Rule as Written
 from gateway.event import Protocol
-from gateway.privacy.detect import KINDS, PERSONAL, Scanner, Span, context_of, suspicious
+from gateway.privacy.detect import (
+    ADDRESS,
+    KINDS,
+    PERSONAL,
+    PHONE,
+    SHAPES,
+    Scanner,
+    Span,
+    context_of,
+    suspicious,
+)
 from gateway.privacy.paths import Entry, State, compile_paths
 from gateway.privacy.rules import FINAL, STRICTNESS, Hits, Rule, in_order
-from gateway.privacy.selectors import Pattern, compile_glob, is_glob, parse_pattern
+from gateway.privacy.selectors import Pattern, compile_glob, format_pointer, is_glob, parse_pattern
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -82,7 +92,7 @@ Claim = tuple[int, int, str, Rule]
 class Place:
     """What the rules that hold at one place of an event do to a value there."""
 
-    __slots__ = ("drop", "hits", "keepers", "rules", "scanner", "steps")
+    __slots__ = ("drop", "hits", "keepers", "reads_shapes", "rules", "scanner", "steps")
 
     def __init__(self, hits: Hits, text: Hits) -> None:
         self.hits = hits
@@ -97,6 +107,7 @@ class Place:
             if rule.action == "keep" and last is not None and rule.order < last.order
         )
         """Rules that come first and keep a value that is wholly of some kind."""
+        self.reads_shapes = not SHAPES.keys().isdisjoint(self.scanner.kinds)
         self.drop = last if last is not None and last.action == "drop" and not last.by_key else None
 
     def claims(self, text: str, context: int) -> list[Claim]:
@@ -118,17 +129,74 @@ def _steps(hits: Hits) -> Hits:
     return (*steps, final) if final is not None else tuple(steps)
 
 
+Identities = dict[str, "Rule | Identities"]
+"""Places, as nested keys, whose values a rule pseudonymises."""
+
+
+def _identities(written: Sequence[_Written]) -> Identities:
+    found: Identities = {}
+    for w in written:
+        if w.rule.action != "pseudonymize" or w.has_key or w.rule.kinds:
+            continue
+        for pattern in w.paths:
+            node = found
+            for key in (pattern.literal or ())[:-1]:
+                below = node.setdefault(key, {})
+                if not isinstance(below, dict):
+                    break
+                node = below
+            else:
+                if pattern.literal:
+                    node.setdefault(pattern.literal[-1], w.rule)
+    return found
+
+
 class Key:
     """What is known of a value from the key it stands under."""
 
-    __slots__ = ("context", "hits", "matched", "odd", "plain")
+    __slots__ = ("context", "hits", "matched", "odd", "step", "telling")
 
-    def __init__(self, context: int, matched: Mapping[int, Rule], *, odd: bool) -> None:
+    def __init__(self, step: str, context: int, matched: Mapping[int, Rule], *, odd: bool) -> None:
+        self.step = step  # in a pointer
         self.odd = odd  # a detector may find something in the key itself
         self.context = context
+        self.telling = bool(context & (PHONE | ADDRESS))  # a number under it may be personal
         self.matched = matched  # every rule whose `key` it matches, by order
         self.hits: Hits = ()  # those that need no path
-        self.plain = False
+
+
+class Member:
+    """What holds for a value at a path and under a key."""
+
+    __slots__ = ("below", "hits", "key", "plain")
+
+    def __init__(self, below: State, key: Key) -> None:
+        self.below = below
+        self.key = key
+        hits = in_order(below.rules, key.hits)
+        if below.keyed and key.matched:
+            orders = {rule.order for rule in below.keyed}
+            both = tuple(hit for order, hit in key.matched.items() if order in orders)
+            hits = in_order(hits, both)
+        self.hits: Hits = _untouched(hits) if below.structural else hits
+        self.plain = below.plain and not key.odd and not self.hits
+
+
+def _untouched(hits: Hits) -> Hits:
+    """The rules that reach a structural field."""
+    return tuple(rule for rule in hits if not rule.by_key)
+
+
+def inherit(inherited: Hits, member: Member) -> Hits:
+    """What holds for a value with the rules that hold for what is around it."""
+    hits = in_order(inherited, member.hits) if member.hits else inherited
+    return _untouched(hits) if member.below.structural else hits
+
+
+def element(inherited: Hits, below: State) -> Hits:
+    """What holds for an element of a list."""
+    hits = in_order(inherited, below.rules) if below.rules else inherited
+    return _untouched(hits) if below.structural else hits
 
 
 class Plan:
@@ -156,14 +224,7 @@ class Plan:
         keyed = [w.rule.order for w in written if w.has_key]
         keepers = [rule.order for rule in self.text if rule.action == "keep"]
         self.earliest_key = min(keyed + keepers, default=1 << 30)
-        self.identities = tuple(
-            (literal, w.rule)
-            for w in written
-            if w.rule.action == "pseudonymize" and not w.has_key and not w.rule.kinds
-            for pattern in w.paths
-            if (literal := pattern.literal)
-        )
-        """Places whose values are known to be pseudonymised before the walk reaches them."""
+        self.identities = _identities(written)
         self.keys: dict[str, Key] = {}
         self._parameters: dict[str, Hits] = {}
         self._places: dict[Hits, Place] = {(): self.open}
@@ -173,11 +234,19 @@ class Plan:
         known = self.keys.get(name)
         return known if known is not None else self._learn(name)
 
+    def member(self, state: State, name: str) -> Member:
+        """What holds for the member of this name at this state."""
+        key = self.key(name)
+        member = Member(state.next.get(name, state.other), key)
+        if name in self.keys:
+            _remember(state.members, name, member)
+        return member
+
     def _learn(self, name: str) -> Key:
         folded = name.casefold()
         matched = {w.rule.order: hit for w in self._written if (hit := w.by_key(folded))}
-        odd = suspicious(name) is not None
-        key = Key(context_of(name), matched, odd=odd)
+        odd = suspicious(name)
+        key = Key(format_pointer((name,)), context_of(name), matched, odd=odd)
         key.hits = in_order(
             tuple(
                 matched[w.rule.order]
@@ -185,7 +254,6 @@ class Plan:
                 if not w.paths and w.rule.order in matched
             )
         )
-        key.plain = not (matched or key.context or odd)
         if not odd and len(name) <= _LONGEST_NAME:
             _remember(self.keys, name, key)
         return key
@@ -198,7 +266,7 @@ class Plan:
         folded = name.casefold()
         named = tuple(hit for w in self._written if (hit := w.by_parameter(folded)))
         hits = in_order(named, self.key(name).hits)
-        if len(name) <= _LONGEST_NAME and suspicious(name) is None:
+        if len(name) <= _LONGEST_NAME and not suspicious(name):
             _remember(self._parameters, name, hits)
         return hits
 
@@ -245,7 +313,7 @@ class Planner:
         if known is None:
             active = tuple(w for w in self._compiled if w.is_active(kind, name, source))
             known = self._plan(protocol, schema, active)
-            if name is None or (len(name) <= _LONGEST_NAME and suspicious(name) is None):
+            if name is None or (len(name) <= _LONGEST_NAME and not suspicious(name)):
                 _remember(self._known, sort, known)
         return known
 
@@ -361,7 +429,7 @@ _EVERYTHING = Place((), (Rule(0, "log", "mask", frozenset(PERSONAL)),))
 
 def scrubbed_text(text: str) -> str:
     """The text with everything personal masked, whatever the policy says."""
-    if suspicious(text) is None:
+    if not suspicious(text):
         return text
     pieces: list[str] = []
     since = 0

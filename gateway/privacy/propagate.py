@@ -6,9 +6,9 @@ pseudonymised and the address of the person. Almost always nothing is found, and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -17,13 +17,13 @@ from gateway.event import Change, Message
 from gateway.privacy.rules import Rule
 from gateway.privacy.walk import Spot, canonical, pointer
 
+_UNRESERVED = re.compile("[0-9A-Za-z_.~-]*").fullmatch
 _LONG = 16
 _UNMISTAKABLE = 6
 _SHORTEST_NUMBER = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Needle:
+class Needle(NamedTuple):
     """A value that must not stay anywhere, and what stands for it."""
 
     value: str
@@ -45,11 +45,10 @@ def identity_needles(identities: Mapping[str, Rule], tokens: Mapping[str, str]) 
     for value, rule in identities.items():
         if value == tokens[value]:
             continue
-        encoded = quote(value.encode("utf-8", "surrogatepass"), safe="")
-        needles += [
-            Needle(form, tokens[value], "pseudonymize", rule.id, "string")
-            for form in dict.fromkeys((value, encoded))
-        ]
+        needles.append(Needle(value, tokens[value], "pseudonymize", rule.id, "string"))
+        if not _UNRESERVED(value):
+            encoded = quote(value.encode("utf-8", "surrogatepass"), safe="")
+            needles.append(Needle(encoded, tokens[value], "pseudonymize", rule.id, "string"))
     return needles
 
 
@@ -62,7 +61,7 @@ def propagate(
         _Propagation(left, frozenset(kept), changes).walk(message)
     for i, change in enumerate(changes):
         for needle in needles:
-            if needle.is_unmistakable and needle.value in change.pointer:
+            if needle.value in change.pointer and needle.is_unmistakable:
                 told = _inside(change.pointer, needle)
                 changes[i] = Change(told, change.action, change.rule, change.kind, change.length)
 

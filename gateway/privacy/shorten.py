@@ -38,6 +38,8 @@ def shortened(text: str) -> tuple[str, bool]:
 
 def without_query(text: str) -> str:
     """A URL without query, fragment and user; any other text up to the first `?` or `#`."""
+    if "?" not in text and "#" not in text and "@" not in text:
+        return text
     for mark in "?#":
         text = text.partition(mark)[0]
     scheme, slashes, rest = text.partition("://")

@@ -13,12 +13,22 @@ import orjson
 
 from gateway.errors import GatewayError
 from gateway.event import Change, Message
-from gateway.privacy.detect import suspicious
+from gateway.privacy.detect import SHORTEST, may_hold, suspicious
 from gateway.privacy.embedded import json_container, rewrite_pairs
 from gateway.privacy.paths import State
-from gateway.privacy.plan import Claim, Key, Place, Plan, scrubbed_text
+from gateway.privacy.plan import (
+    Claim,
+    Identities,
+    Key,
+    Member,
+    Place,
+    Plan,
+    element,
+    inherit,
+    scrubbed_text,
+)
 from gateway.privacy.pseudonyms import Pseudonymizer
-from gateway.privacy.rules import Hits, Rule, in_order
+from gateway.privacy.rules import Hits, Rule
 from gateway.privacy.selectors import format_pointer
 from gateway.privacy.shorten import network, shortened, without_query
 
@@ -57,8 +67,8 @@ class Walk:
     """The state of one scrub."""
 
     __slots__ = (
-        "_coming",
         "_depth",
+        "_known",
         "_message",
         "_path",
         "_plan",
@@ -77,7 +87,7 @@ class Walk:
         self._path: list[str | int] = []
         self._depth = 0
         self._spot: Spot = (0, 0)
-        self._coming: dict[str, Rule] | None = None
+        self._known: dict[str, Rule] = {}  # identities, also those that the walk has yet to reach
         self.changes: list[Change] = []
         self.tokens: dict[str, str] = {}  # value → pseudonym
         self.identities: dict[str, Rule] = {}  # whole values that a rule pseudonymised
@@ -85,6 +95,7 @@ class Walk:
 
     def scrub(self) -> None:
         """Scrub the event by the rules of its plan."""
+        _look_up(self._message, self._plan.identities, self._known)
         self._object(self._message, self._plan.root, ())
 
     # Containers. The first branch of each loop is the way of almost every value.
@@ -92,40 +103,44 @@ class Walk:
     def _object(self, node: Message, state: State, inherited: Hits) -> None:
         self._descend()
         plan = self._plan
-        known = plan.keys
+        members = state.members
+        identities = self._known
         path = self._path
-        following, other = state.next, state.other
         gone: list[str] = []
         renamed: list[str] = []
+        new: Any
         for name, value in node.items():
-            key = known.get(name) or plan.key(name)
-            below = following.get(name, other)
-            if key.plain and below.plain and not inherited:
+            member = members.get(name) or plan.member(state, name)
+            if member.plain and not inherited:
                 kind = type(value)
                 if kind is str:
-                    if suspicious(value) is None:
+                    if value in identities:
+                        path.append(name)
+                        new = self._whole_identity(value, member)
+                    elif suspicious(value) if len(value) >= SHORTEST else may_hold(value):
+                        path.append(name)
+                        self._spot = (id(node), name)
+                        new = self._text(value, plan.open, member.key)
+                    else:
                         continue
-                    path.append(name)
-                    self._spot = (id(node), name)
-                    new = self._text(value, plan.open, key)
                 elif kind is int or kind is float:
-                    if -_SHORTEST_CARD < value < _SHORTEST_CARD:
+                    if -_SHORTEST_CARD < value < _SHORTEST_CARD and not member.key.telling:
                         continue
                     path.append(name)
                     self._spot = (id(node), name)
-                    new = self._number(value, plan.open, key)
+                    new = self._number(value, plan.open, member.key)
                 elif kind is bool or value is None:
                     continue
                 else:
                     path.append(name)
-                    new = self._container(value, below, (), key)
+                    new = self._container(value, member.below, (), member.key)
             else:
-                if key.odd and not below.keep:
+                if member.key.odd and not member.below.keep:
                     renamed.append(name)
                 path.append(name)
                 self._spot = (id(node), name)
-                hits = self._hits(below, inherited, key)
-                new = self._value(value, below, hits, key)
+                hits = inherit(inherited, member) if inherited else member.hits
+                new = self._value(value, member.below, hits, member.key)
             path.pop()
             if new is GONE:
                 gone.append(name)
@@ -141,11 +156,19 @@ class Walk:
         self._descend()
         path = self._path
         gone: list[int] = []
+        is_plain = not (hits or state.indexed) and state.other.plain
         for index, value in enumerate(node):
+            if (
+                is_plain
+                and type(value) is str
+                and value not in self._known
+                and not suspicious(value)
+            ):
+                continue
             path.append(index)
             self._spot = (id(node), index)
             below = state.at(index) if state.indexed else state.other
-            own = hits if below.plain and not below.structural else self._hits(below, hits, None)
+            own = hits if below.plain and not below.structural else element(hits, below)
             new = self._value(value, below, own, key)
             path.pop()
             if new is GONE:
@@ -216,22 +239,6 @@ class Walk:
 
     # Values.
 
-    def _hits(self, below: State, inherited: Hits, key: Key | None) -> Hits:
-        """The rules that hold for a value: from above, by its path, by its key."""
-        hits = inherited
-        if below.rules:
-            hits = in_order(hits, below.rules) if hits else below.rules
-        if key is not None:
-            if key.hits:
-                hits = in_order(hits, key.hits) if hits else key.hits
-            if below.keyed and key.matched:
-                orders = {rule.order for rule in below.keyed}
-                both = tuple(hit for order, hit in key.matched.items() if order in orders)
-                hits = in_order(hits, both)
-        if below.structural and hits:
-            hits = tuple(rule for rule in hits if not rule.by_key)
-        return hits
-
     def _value(self, value: Any, below: State, hits: Hits, key: Key) -> Any:
         if below.keep or (below.address and self._spot in self.kept):
             self.kept.add(self._spot)
@@ -240,12 +247,16 @@ class Walk:
         if kind is str:
             if hits:
                 return self._string(value, self._plan.place(hits), key)
-            if key.context or suspicious(value) is not None:
+            if value in self._known and not below.structural:
+                return self._pseudonymize(value, self._known[value], "string")
+            if suspicious(value):
                 return self._text(value, self._plan.open, key)
             return value
         if kind is bool or value is None:
             return self._constant(value, hits) if hits else value
         if kind is int or kind is float:
+            if not (hits or key.telling) and -_SHORTEST_CARD < value < _SHORTEST_CARD:
+                return value
             return self._number(value, self._plan.place(hits), key)
         return self._container(value, below, hits, key)
 
@@ -306,7 +317,9 @@ class Walk:
                     text = self._told(text, short, rule)
                     if is_address:
                         return text
-        return self._text(text, place, key)
+        if place.reads_shapes or suspicious(text):
+            return self._text(text, place, key)
+        return text
 
     def _told(self, text: str, new: str, rule: Rule) -> str:
         if new == text:
@@ -316,7 +329,7 @@ class Walk:
 
     def _text(self, text: str, place: Place, key: Key) -> Any:
         """A text that stays, as far as no detector finds anything in it."""
-        if text[:1] in "{[ \t\r\n" and text:
+        if text[:1] in "{[ \t\r\n":
             embedded = self._embedded(text, place, key)
             if embedded is not None:
                 return embedded
@@ -389,6 +402,11 @@ class Walk:
                 return GONE
         return "".join((*made, text[since:])) if made else text
 
+    def _whole_identity(self, value: str, member: Member) -> str:
+        if member.below.structural:
+            return value
+        return self._pseudonymize(value, self._known[value], "string")
+
     # Actions.
 
     def _drop(self, value: Any, rule: Rule) -> _Gone:
@@ -414,22 +432,33 @@ class Walk:
 
     def _identity(self, piece: str) -> Rule | None:
         """The rule that pseudonymises this very text elsewhere in the event."""
-        return self.identities.get(piece) or self._upcoming().get(piece)
-
-    def _upcoming(self) -> dict[str, Rule]:
-        """Identities that the walk may not have reached yet; looked up when first needed."""
-        if self._coming is None:
-            self._coming = {}
-            for keys, rule in self._plan.identities:
-                value: Any = self._message
-                for key in keys:
-                    value = value.get(key) if type(value) is dict else None
-                if type(value) is str and value:
-                    self._coming[value.removeprefix(_DEVICE)] = rule
-        return self._coming
+        return self.identities.get(piece) or self._known.get(piece)
 
     def _change(self, action: str, rule: str, kind: str, length: int) -> None:
-        self.changes.append(Change(pointer(self._path), action, rule, kind, length))
+        keys = self._plan.keys
+        place = "".join(
+            known.step
+            if isinstance(step, str) and (known := keys.get(step)) is not None
+            else pointer((step,))
+            for step in self._path
+        )
+        self.changes.append(Change(place, action, rule, kind, length))
+
+
+def _look_up(message: Any, places: Identities, found: dict[str, Rule]) -> None:
+    """Put the identities of the message into `found`."""
+    for key, place in places.items():
+        value = message.get(key)
+        if value is None:
+            continue
+        if isinstance(place, dict):
+            if type(value) is dict:
+                _look_up(value, place, found)
+        elif type(value) is str:
+            if value:
+                found[value.removeprefix(_DEVICE)] = place
+        elif type(value) is int:
+            found[str(value)] = place
 
 
 def canonical(value: float) -> str:

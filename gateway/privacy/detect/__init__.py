@@ -12,12 +12,25 @@ from collections.abc import Iterable
 from gateway.privacy.detect.contact import emails
 from gateway.privacy.detect.network import ipv4, ipv6, mac
 from gateway.privacy.detect.numbers import ibans, numbers
-from gateway.privacy.detect.secrets import secrets, url_credentials
+from gateway.privacy.detect.secrets import SHORTEST, marked, secrets, url_credentials
 from gateway.privacy.detect.shapes import is_benign, shapes
 from gateway.privacy.detect.types import ADDRESS, PHONE, Finder, Span, context_of, decimal
-from gateway.privacy.detect.view import undisguised
+from gateway.privacy.detect.view import ODD, undisguised
 
-__all__ = ["KINDS", "PERSONAL", "SHAPES", "Scanner", "Span", "context_of", "suspicious"]
+__all__ = [
+    "ADDRESS",
+    "KINDS",
+    "PERSONAL",
+    "PHONE",
+    "SHAPES",
+    "SHORTEST",
+    "Scanner",
+    "Span",
+    "context_of",
+    "is_benign",
+    "may_hold",
+    "suspicious",
+]
 
 PERSONAL = {
     "private_key": "a PEM private key",
@@ -62,37 +75,45 @@ _FINDERS: tuple[tuple[Finder, frozenset[str]], ...] = (
 )
 
 # One character class leads, so that the engine skips over plain text without trying the branches.
-_SUSPICIOUS = re.compile(
-    r"""[@%={"&:\-0-9JKCSRNIGx_bB\u00a0\u00ad\u034f\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\u115f\u180e
-         \u2000-\u2015\u202a-\u202f\u205f-\u206f\u2212\u3000\u3002\ufe6b\ufeff\uff01-\uff61](?:
-        (?<=[0-9])[\d .\-()/+]{6}
-      | (?<=:)(?://|[0-9A-Fa-f.]{0,15}:)
-      | (?<=-)(?:[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-|----BEGIN)
-      | (?<=[^0-9:\-JKCSRNIGx_bB])
-      | (?<=gl[a-z]{3}-)|(?<=gldt-|glrt-)|(?<=GOCSPX-|glsoat-)|(?<=xox[a-z]-)|(?<=xapp-|pypi-)
-      | (?<=sk-|ey-)[\w-]{16}|(?<=sq0[a-z]{3}-)|(?<=ya29)\.
-      | (?<=[spr]k_)|(?<=gh[pousr]_)|(?<=hf_)|(?<=npm_|rzp_)|(?<=whsec_)|(?<=shp[a-z]{2}_)
-      | (?<=github_)|(?<=lin_api_)|(?<=do[opr]_)
-      | (?<=eyJ)|(?<=AK|AS)IA|(?<=AG|AN)PA|(?<=AI)(?:DA|za)|(?<=AR)OA|(?<=SG)\.
-      | (?<=AC|SK)[0-9a-f]{32}|(?<=[bB])(?:earer|asic|EARER|ASIC)
+_DIGITS_OR_SIGNS = re.compile(
+    rf"""[0-9@%={{"&:\-{ODD}](?:
+        (?<=[0-9])[0-9 .\-()/+]{{6}}
+      | (?<=[^0-9:\-%])
+      | (?<=:)[0-9A-Fa-f.]{{0,15}}:
+      | (?<=-)[0-9A-Fa-f]{{2}}-[0-9A-Fa-f]{{2}}-
+      | (?<=%)(?:[2-7]|[Ee][Ff])
     )""",
     re.VERBOSE,
 )
-suspicious = _SUSPICIOUS.search
-"""Matches a text in which a finder could find something; None means that none would."""
+may_hold = _DIGITS_OR_SIGNS.search
+"""Matches a text shorter than SHORTEST in which a finder could find something."""
+
+
+_SHORTEST_SHAPE = 20
+
+
+def suspicious(text: str) -> bool:
+    """Whether a finder could find something in the text; false for almost every text."""
+    if len(text) >= _SHORTEST_SHAPE and is_benign(text):
+        return False
+    return may_hold(text) is not None or (len(text) >= SHORTEST and marked(text) is not None)
 
 
 class Scanner:
     """The finders for some kinds."""
 
-    __slots__ = ("_finders", "kinds")
+    __slots__ = ("_finders", "_finds_shapes", "kinds")
 
     def __init__(self, kinds: Iterable[str]) -> None:
         self.kinds = frozenset(kinds)
         self._finders = tuple(find for find, finds in _FINDERS if finds & self.kinds)
+        self._finds_shapes = shapes in self._finders
 
     def find(self, text: str, context: int = 0) -> list[Span]:
         """Spans in no order, which may overlap."""
+        if is_benign(text):
+            found = shapes(text, context) if self._finds_shapes else []
+            return [span for span in found if span[2] in self.kinds]
         spans = self._find(text, context)
         plain, offsets = undisguised(text)
         if offsets is not None:
@@ -103,11 +124,11 @@ class Scanner:
         return spans
 
     def _find(self, text: str, context: int) -> list[Span]:
-        finders = self._finders
-        if is_benign(text):
-            finders = tuple(find for find in finders if find is shapes)
+        found: list[Span] = []
+        for find in self._finders:
+            found += find(text, context)
         kinds = self.kinds
-        return [span for find in finders for span in find(text, context) if span[2] in kinds]
+        return [span for span in found if span[2] in kinds] if found else found
 
     def number(self, value: float, context: int) -> str | None:
         """The kind of a JSON number, if it is one of ours."""

@@ -11,8 +11,8 @@ import re
 
 from gateway.privacy.detect.types import ADDRESS, AGENT, VERSION, Span
 
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])"
-_IPV4 = re.compile(rf"(?<![0-9])(?<![0-9]\.)(?:{_OCTET}\.){{3}}{_OCTET}(?![0-9]|\.[0-9])")
+_QUAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9]|\.[0-9])")
+_BEFORE_QUAD = re.compile(r"[0-9]\.?\Z")
 _VERSION_BEFORE = re.compile(
     r"(?:(?<![A-Za-z])v|\b(?:version|versions|ver|build|release|rev|revision|firmware|sdk)"
     r"[\s:=\"'.]{0,3}v?)\Z",
@@ -22,12 +22,12 @@ _PRE_RELEASE_AFTER = re.compile(
     r"[-+.](?:alpha|beta|rc|pre|dev|snapshot|release|final|build|nightly|canary|ga|sp)",
     re.IGNORECASE,
 )
-_PRODUCT_BEFORE = re.compile(r"(?:\A|[\s;(,])[A-Za-z][\w.+\-]*/\Z")
 _AGENT_TEXT = re.compile(r"[A-Za-z][\w.\-]*/[0-9][\w.]* \(")
 _IPV6 = re.compile(
     r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,32}(?:(?:\.[0-9]{1,3}){3})?(?:%[\w.\-]+)?"
 )
 _LONGEST_VERSION = 40
+_LONGEST_PRODUCT = 32
 _MAC = re.compile(
     r"(?<![0-9A-Fa-f])(?<![0-9A-Fa-f][:-])[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}"
     r"(?![0-9A-Fa-f]|[:-][0-9A-Fa-f])"
@@ -37,12 +37,17 @@ _MAC = re.compile(
 def ipv4(text: str, context: int) -> list[Span]:
     if text.count(".") < 3:
         return []
-    return [
-        (*match.span(), "ipv4")
-        for match in _IPV4.finditer(text)
-        if match[0] != "0.0.0.0"  # noqa: S104 (nobody's address, and Segment's way to say none)
-        and not _is_version(text, match.start(), match.end(), context)
-    ]
+    found: list[Span] = []
+    for match in _QUAD.finditer(text):
+        start, end = match.span()
+        if (
+            match[0] != "0.0.0.0"  # noqa: S104 (nobody's address, and Segment's way to say none)
+            and all(int(octet) < 256 for octet in match[0].split("."))
+            and not (start and _BEFORE_QUAD.search(text[max(0, start - 2) : start]))
+            and not _is_version(text, start, end, context)
+        ):
+            found.append((start, end, "ipv4"))
+    return found
 
 
 def _is_version(text: str, start: int, end: int, context: int) -> bool:
@@ -50,13 +55,15 @@ def _is_version(text: str, start: int, end: int, context: int) -> bool:
         return False
     if context & VERSION and len(text) <= _LONGEST_VERSION:
         return True
-    before = text[max(0, start - 24) : start]
-    if _VERSION_BEFORE.search(before) or _PRE_RELEASE_AFTER.match(text, end):
-        return True
-    if not before.endswith("/") or not _PRODUCT_BEFORE.search(before):
-        return False
-    is_agent = context & AGENT or _AGENT_TEXT.match(text)
-    return bool(is_agent) or text.endswith(".0.0", start, end)
+    before = text[max(0, start - _LONGEST_PRODUCT) : start]
+    if before.endswith("/"):
+        word = before[:-1].rpartition(" ")[2].lstrip("(;,")
+        if not word[:1].isalpha() or "/" in word or ":" in word:
+            return False
+        is_agent = context & AGENT or _AGENT_TEXT.match(text)
+        return bool(is_agent) or text.endswith(".0.0", start, end)
+    is_told = any(map(str.isalpha, before[-4:]))
+    return bool((is_told and _VERSION_BEFORE.search(before)) or _PRE_RELEASE_AFTER.match(text, end))
 
 
 def ipv6(text: str, context: int) -> list[Span]:
@@ -102,4 +109,6 @@ def _parses(text: str) -> bool:
 
 
 def mac(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape of every finder)
+    if text.count(":") < 5 and text.count("-") < 5:
+        return []
     return [(*match.span(), "mac") for match in _MAC.finditer(text)]

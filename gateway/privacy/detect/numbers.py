@@ -11,6 +11,7 @@ import re
 from gateway.privacy.detect.types import PHONE, Span
 
 _RUN = re.compile("[0-9](?:[ .+/()-]{0,2}[0-9])+")
+_ENOUGH_DIGITS = re.compile("[0-9](?:[ .+/()-]{0,3}[0-9]){6}")
 _GROUP = re.compile("[0-9]+")
 _UUID_OR_HASH = re.compile("[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32,}")
 _SHORTEST = 7
@@ -41,40 +42,37 @@ _IBAN_COUNTRIES = {
 _IBAN_LENGTHS = {
     code: length for length, codes in _IBAN_COUNTRIES.items() for code in codes.split()
 }
-_IBAN = re.compile(
-    r"(?:(?<![A-Za-z0-9])|(?<=iban))[A-Z]{2}[0-9]{2}(?=[ .+-]?[A-Z0-9])", re.IGNORECASE
-)
+_IBAN = re.compile("[0-9][0-9](?<=[A-Za-z][A-Za-z][0-9][0-9])(?=[ .+-]?[A-Za-z0-9])")
 _IBAN_SEPARATOR = re.compile("[ .+-]")
 _IBAN_REACH = 80
 
 _SEP = r"[ .\-()/]"
-_PHONE = re.compile(
-    rf"""
-      (?<![0-9+])\+[ ]?\(?[1-9](?:{_SEP}{{0,3}}[0-9]){{6,14}}(?![0-9])        # +49 (30) 1234567
-    | (?<![\w.\-/])00[1-9](?:[ \-/]?[0-9]){{8,13}}(?![0-9])                   # 0049 30 1234567
-    | (?<![0-9+.\-])(?:1[ .\-])?(?:\([0-9]{{3}}\)[ ]?|[0-9]{{3}}[ \-])[0-9]{{3}}[ .\-][0-9]{{4}}
+_INTERNATIONAL = re.compile(rf"\+[ ]?\(?[1-9](?:{_SEP}{{0,3}}[0-9]){{6,14}}(?![0-9])")
+_NATIONAL = re.compile(
+    r"""
+      (?<![\w.\-/])00[1-9](?:[ \-/]?[0-9]){8,13}(?![0-9])                   # 0049 30 1234567
+    | (?<![0-9+.\-])(?:1[ .\-])?(?:\([0-9]{3}\)[ ]?|[0-9]{3}[ \-])[0-9]{3}[ .\-][0-9]{4}
       (?![0-9]|[.\-][0-9])                                                    # (415) 555-2671
-    | (?<![0-9+.\-])(?:1\.)?[2-9][0-9]{{2}}\.[2-9][0-9]{{2}}\.[0-9]{{4}}(?![0-9]|\.[0-9])
-    | (?<![0-9.\-+/])(?![0-9][0-9]([./\-])[0-9][0-9]\1(?:19|20)[0-9][0-9])    # no date
-      \(?0[1-9][0-9]{{0,4}}(?:[ \-/.)]{{1,2}})[0-9](?:[ \-/.]?[0-9]){{5,9}}(?![0-9]|[.\-][0-9])
-    | (?<![\w.+\-/])0[1-9][0-9]{{8,9}}(?![\w.\-])                             # 01711234567
+    | (?<![0-9+.\-])(?:1\.)?[2-9][0-9]{2}\.[2-9][0-9]{2}\.[0-9]{4}(?![0-9]|\.[0-9])
+    | (?<![0-9.\-+/])(?!\(?[0-9]{2}([./\-])[0-9]{2}\1(?:19|20)[0-9]{2})   # no date
+      \(?0[1-9][0-9]{0,4}[ \-/.)]{1,2}[0-9](?:[ \-/.]?[0-9]){5,9}(?![0-9]|[.\-][0-9])
+    | (?<![\w.+\-/])0[1-9][0-9]{8,9}(?![\w.\-])                             # 01711234567
     """,
     re.VERBOSE,
 )
-_PHONE_SAID = re.compile(
-    rf"(?:phone|mobile|whatsapp|(?<![a-z])(?:tel|cell|call|fax|sms|dial))"
-    rf"(?:[ ]?number|[ ]no|[ ]me|[ ]us)?(?:[ ](?:at|on|is))?[.:=#, ]{{0,3}}"
-    rf"(\+?\(?[0-9](?:{_SEP}{{0,2}}[0-9]){{6,14}})(?![0-9])",
-    re.IGNORECASE,
+_SAID = re.compile(
+    r"(?:phone|mobile|whatsapp|(?<![a-z])(?:tel|cell|call|fax|sms|dial))"
+    r"(?:[ ]?number|[ ]no|[ ]me|[ ]us)?(?:[ ](?:at|on|is))?[.:=#, +(]{0,4}\Z"
 )
+_SAID_BEFORE = 32
 _ANY_PHONE = re.compile(rf"(?<![0-9])\+?\(?[0-9](?:{_SEP}{{0,3}}[0-9]){{6,14}}(?![0-9])")
 
 
 def numbers(text: str, context: int) -> list[Span]:
     """Cards, social security numbers and phones, in this order of trust."""
-    runs = [match.span() for match in _RUN.finditer(text) if len(match[0]) >= _SHORTEST]
-    if not runs:
+    if not _ENOUGH_DIGITS.search(text):
         return []
+    runs = [match.span() for match in _RUN.finditer(text) if len(match[0]) >= _SHORTEST]
     if len(text) >= 32:
         text = _UUID_OR_HASH.sub(lambda match: "x" * len(match[0]), text)
     found: list[Span] = []
@@ -82,8 +80,10 @@ def numbers(text: str, context: int) -> list[Span]:
         groups = [match.span() for match in _GROUP.finditer(text, start, end)]
         found += _cards(text, groups)
         found += _social_security(text, groups)
+        if not context & PHONE:
+            found += _phones(text, groups)
     if not context & PHONE:
-        return found + _phones(text)
+        return found
     if text.count(":") >= 2:  # a time of day, whatever the key says
         return found
     return found + [(*match.span(), "phone") for match in _ANY_PHONE.finditer(text)]
@@ -150,15 +150,38 @@ def _social_security(text: str, groups: list[tuple[int, int]]) -> list[Span]:
     return found
 
 
-def _phones(text: str) -> list[Span]:
-    found = [(*match.span(), "phone") for match in _PHONE.finditer(text)]
-    return found + [(*match.span(1), "phone") for match in _PHONE_SAID.finditer(text)]
+def _phones(text: str, groups: list[tuple[int, int]]) -> list[Span]:
+    found: list[Span] = []
+    until = -1
+    for start, _ in groups:
+        if start < until:
+            continue
+        plus = text.rfind("+", max(0, start - 3), start)
+        bracket = start - 1 if text[start - 1 : start] == "(" else start
+        if plus >= 0 and not text[plus - 1 : plus].isdecimal():
+            match = _INTERNATIONAL.match(text, plus)
+        else:
+            match = _NATIONAL.match(text, bracket) or _said(text, start)
+        if match is not None:
+            until = match.end()
+            found.append((*match.span(), "phone"))
+    return found
+
+
+def _said(text: str, start: int) -> re.Match[str] | None:
+    """A number of any form after a word such as `call`."""
+    before = text[max(0, start - _SAID_BEFORE) : start]
+    if before.isascii() and any(map(str.isalpha, before[-9:])) and _SAID.search(before.lower()):
+        return _ANY_PHONE.match(text, start)
+    return None
 
 
 def ibans(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape of every finder)
     found: list[Span] = []
     for match in _IBAN.finditer(text):
-        start = match.start()
+        start = match.start() - 2
+        if text[start - 1 : start].isalnum() and text[max(0, start - 4) : start].lower() != "iban":
+            continue
         length = _IBAN_LENGTHS.get(text[start : start + 2].upper(), 0)
         letters = 0
         for end, letter in enumerate(text[start : start + _IBAN_REACH], start + 1):

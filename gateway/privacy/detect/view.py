@@ -1,8 +1,8 @@
 """A disguise hides nothing: the plain form of a text, with the way back to where it stood.
 
-Percent-escapes of ASCII (up to three layers), full-width forms, digits of other scripts, dashes and
-spaces of every kind become plain; characters that nobody sees are left out. Letters that merely
-look like others (Cyrillic `а`) stay what they are.
+Percent-escapes of ASCII (up to three layers), full-width forms, Arabic and Devanagari digits,
+dashes and spaces of every kind become plain; characters that nobody sees are left out. Letters that
+merely look like others (Cyrillic `а`) stay what they are.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 _ESCAPE = re.compile("%(?:[2-7][0-9A-Fa-f]|EF%BC%A0)", re.IGNORECASE)
-_ODD = re.compile(
-    "[\u00a0\u00ad\u034f\u115f\u180e\u2000-\u2015\u202a-\u202f\u205f-\u206f\u2212\u3000\u3002\ufe6b"
-    "\ufeff\uff01-\uff61]|(?![0-9])\\d"
+ODD = (
+    r"\u00a0\u00ad\u034f\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\u115f\u180e\u2000-\u2015"
+    r"\u202a-\u202f\u205f-\u206f\u2212\u3000\u3002\ufe6b\ufeff\uff01-\uff61"
 )
+"""Characters, for a class of a regular expression, that can hide something from a reader."""
+_ODD = re.compile(f"[{ODD}]")
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212")
 _SPACES = frozenset("\u00a0\u202f\u205f\u3000") | {chr(code) for code in range(0x2000, 0x200B)}
 _LAYERS = 3
