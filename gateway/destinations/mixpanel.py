@@ -202,9 +202,11 @@ def _native(event: StoredEvent) -> tuple[Operation, ...] | Reason:
     """A record of Mixpanel's own, as it came; only what `/import` would refuse is mended."""
     record, kind = event.message, event.header.type
     if kind == "people":
-        return (Operation("people", record),)
+        # Refused by Mixpanel, it would have its whole batch sent again in halves.
+        return (Operation("people", record),) if record.get("$distinct_id") else Reason.INCOMPLETE
     if kind == "groups":
-        return (Operation("groups", record),)
+        is_whole = record.get("$group_key") and record.get("$group_id")
+        return (Operation("groups", record),) if is_whole else Reason.INCOMPLETE
     properties = record.get("properties")
     if not isinstance(properties, dict) or not isinstance(record.get("event"), str):
         return Reason.INCOMPLETE

@@ -51,7 +51,7 @@ def spoken(text: str) -> str:
 
     Vendors quote the offending value now and then. Words are therefore let through by a list.
     """
-    words = [word.strip(".'") for word in _WORD.findall(text[:2000])]
+    words = [word.strip(".'-") for word in _WORD.findall(text[:2000])]
     said = [word if word.lower() in _SAYABLE else "…" for word in words if word]
     joined = " ".join(said)
     while "… …" in joined:

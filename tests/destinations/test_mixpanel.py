@@ -380,14 +380,6 @@ async def test_verdicts(
     assert len(vendor.seen) == 1
 
 
-async def test_engage_says_200_whatever_happened(vendor: FakeMixpanel, journal: Journal) -> None:
-    event = journal.mixpanel("people", {"$set": {"a": 1}})
-    async with destination(vendor) as opened:
-        assert await deliver(opened, event) == [
-            Rejected(Reason.REFUSED, 200, "$distinct_id missing or empty")
-        ]
-
-
 async def test_events_wait_until_the_token_is_right(vendor: FakeMixpanel, journal: Journal) -> None:
     async with destination(vendor, token="mistyped") as opened:
         assert await deliver(opened, journal.segment()) == [RetryLater("http 401")]
@@ -431,6 +423,8 @@ def test_what_cannot_be_said_is_named() -> None:
             journal.appsmith(),
             journal.mixpanel("event", {"event": "x"}),
             journal.segment("identify", traits={}),
+            journal.mixpanel("people", {"$add": {"n": 1}}),
+            journal.mixpanel("groups", {"$group_key": "company", "$set": {}}),
         ]
     )
     assert rendered.requests == ()
@@ -438,4 +432,6 @@ def test_what_cannot_be_said_is_named() -> None:
         1: Reason.NO_EQUIVALENT,
         2: Reason.INCOMPLETE,
         3: Reason.INCOMPLETE,
+        4: Reason.INCOMPLETE,
+        5: Reason.INCOMPLETE,
     }

@@ -300,6 +300,17 @@ async def test_a_deadline_holds_behind_tls(
         assert await deliver(opened, Journal().segment()) == [Delivered()]
 
 
+async def test_a_proxy_of_the_environment_is_used(
+    vendor: FakeSegment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", vendor.url)
+    async with destination(vendor, host="http://segment.invalid", timeout=0.5) as opened:
+        assert await deliver(opened, Journal().segment()) == [Delivered()]
+        vendor.script.append(drips_its_head)
+        assert await deliver(opened, Journal().segment()) == [RetryLater("timeout")]
+    assert vendor.seen[0].headers["Host"] == "segment.invalid"
+
+
 async def test_many_at_once(vendor: FakeSegment) -> None:
     journal = Journal()
     async with destination(vendor) as opened:
