@@ -6,6 +6,7 @@ Names and order follow the list in Mixpanel's documentation of `$browser`; the f
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
 
@@ -36,6 +37,7 @@ _BROWSERS = (
 )
 
 
+@lru_cache(maxsize=1024)
 def browser(user_agent: str) -> tuple[str | None, str | None]:
     """`$browser` and `$browser_version`, each None where the text does not tell."""
     for name, sign, version in _BROWSERS:
