@@ -39,6 +39,7 @@ bench: $(VENV)/development ## the benchmarks behind the README's figures
 
 docs: $(VENV)/runtime ## write the generated pages of docs/
 	@$(BIN)/python -m gateway.reference docs
+	@$(BIN)/python -m gateway.translation.page docs/mapping.md
 
 lock: $(VENV)/development ## pin every dependency anew
 	@for extra in "" "--extra dev"; do \

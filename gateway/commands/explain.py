@@ -10,7 +10,8 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
+from urllib.parse import parse_qs
 
 import orjson
 
@@ -19,10 +20,14 @@ from gateway.config import Configuration, did_you_mean, load
 from gateway.destinations import Destination, Request
 from gateway.errors import GatewayError, RequestError
 from gateway.event import CleanEvent, Decision, Reason, StoredEvent
-from gateway.ingest import Intake, Refusal, Sources, segment
+from gateway.ingest import Intake, Refusal, Sources, mixpanel, segment
+from gateway.ingest.decoding import decode
 from gateway.ingest.sender import Sender
 from gateway.pipeline import decide
 from gateway.privacy import Pseudonymizer
+
+_HIDDEN = "***"
+_KEYS = frozenset({"writeKey", "token", "$token", "api_key"})
 
 
 class ExplainError(GatewayError):
@@ -61,29 +66,43 @@ def _intake(body: bytes, configuration: Configuration, name: str | None) -> Inta
     if name is not None and name not in known:
         raise ExplainError(f"`{name}` is not a source{did_you_mean(name, known)}")
     given = known.get(name or "", next(iter(known.values()), None))
-    credentials = base64.b64encode(f"{given.write_keys[0]}:".encode()).decode() if given else ""
-    facts = segment.Facts(
-        type=_type(body),
-        sender=Sender(),
-        received_at=time.time(),
-        authorization=f"Basic {credentials}",
-    )
+    key = f"{given.write_keys[0]}:" if given else ""
+    authorization = f"Basic {base64.b64encode(key.encode()).decode()}"
     sources = Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept")
     try:
-        return segment.read(body, facts, sources, gateway.limits)
+        value = decode(body)
+        if kind := _mixpanel_kind(value):
+            call = mixpanel.Call(body)
+            facts = mixpanel.Facts(
+                kind, is_import=True, sender=Sender(), received_at=time.time(), seal=b"",
+                authorization=authorization,
+            )  # fmt: skip
+            return mixpanel.read(call, facts, sources, gateway.limits).intake
+        of = segment.Facts(_segment_type(value), Sender(), time.time(), authorization)
+        return segment.read(body, of, sources, gateway.limits)
     except RequestError as error:
         raise ExplainError(f"the event cannot be read: {error.message}") from None
 
 
-def _type(body: bytes) -> str | None:
+def _segment_type(value: Any) -> str | None:
     """The message type of a single event; None for a batch. A missing type means track."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return "track"
-    if not isinstance(value, dict) or "batch" in value:
+    if isinstance(value, dict) and "batch" not in value:
+        return str(value.get("type") or "track")
+    return None
+
+
+def _mixpanel_kind(value: Any) -> Literal["event", "people", "groups"] | None:
+    """What Mixpanel would call it, by the fields that only Mixpanel's SDKs write."""
+    first = value[0] if isinstance(value, list) and value else value
+    if not isinstance(first, dict) or "type" in first:
         return None
-    return str(value.get("type") or "track")
+    if "$group_key" in first:
+        return "groups"
+    if "$distinct_id" in first or "$token" in first:
+        return "people"
+    properties = first.get("properties")
+    names = properties.keys() if isinstance(properties, dict) else set[str]()
+    return "event" if {"token", "distinct_id", "$insert_id"} & names else None
 
 
 def _refused(refusal: Refusal) -> dict[str, Any]:
@@ -144,19 +163,35 @@ def _filtered(reason: Reason) -> dict[str, Any]:
 
 
 def _request(request: Request) -> dict[str, Any]:
-    try:
-        body: Any = orjson.loads(request.body)
-    except orjson.JSONDecodeError:
-        body = request.body.decode("utf-8", "replace")
     return {
         "method": request.method,
         "url": request.url,
         "headers": {
-            name: "***" if name in request.secrets else value
+            name: _HIDDEN if name in request.secrets else value
             for name, value in request.headers.items()
         },
-        "body": body,
+        "body": _without_keys(_body(request.body)),
     }
+
+
+def _body(body: bytes) -> Any:
+    """The JSON of a request, also where a form carries it."""
+    text = body.decode("utf-8", "replace")
+    for candidate in (text, *parse_qs(text).get("data", ())):
+        try:
+            return orjson.loads(candidate)
+        except orjson.JSONDecodeError:
+            continue
+    return text
+
+
+def _without_keys(value: Any) -> Any:
+    """The keys that open a vendor's door do not belong on a screen."""
+    if isinstance(value, dict):
+        return {
+            key: _HIDDEN if key in _KEYS else _without_keys(member) for key, member in value.items()
+        }
+    return [_without_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def _lines(fate: dict[str, Any]) -> Iterator[str]:

@@ -147,6 +147,42 @@ def test_explain_does_not_quote_what_it_cannot_read(folder: Path) -> None:
     assert b"cannot be read" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ({"event": "Signed Up", "properties": {"distinct_id": SECRET, "plan": "pro"}}, "event"),
+        ([{"event": "Signed Up", "properties": {"token": "demo-write-key"}}], "event"),
+        ({"$distinct_id": "u1", "$set": {"$email": SECRET}}, "people"),
+        ({"$group_key": "company", "$group_id": "acme", "$set": {"size": 3}}, "groups"),
+    ],
+)
+def test_explain_reads_what_mixpanels_sdks_write(folder: Path, given: Any, kind: str) -> None:
+    fate = explained(folder, given)
+    assert (fate["outcome"], fate["protocol"], fate["type"]) == ("accepted", "mixpanel", kind)
+    assert SECRET not in json.dumps(fate)
+
+
+def test_explain_shows_what_each_vendor_would_get_but_not_the_keys(folder: Path) -> None:
+    (folder / "config" / "routing.yaml").write_text(
+        "destinations:\n"
+        "  segment: {type: segment, write_key: vendor-key-1}\n"
+        "  mixpanel: {type: mixpanel, token: vendor-key-2}\n"
+        "routes: [{name: all, to: [segment, mixpanel]}]\n"
+    )
+    fate = explained(folder, EVENT)
+    (to_segment,) = fate["destinations"]["segment"]["requests"]
+    assert to_segment["url"] == "https://api.segment.io/v1/batch"
+    assert to_segment["body"]["batch"][0]["event"] == "Signed Up"
+    (to_mixpanel,) = fate["destinations"]["mixpanel"]["requests"]
+    assert to_mixpanel["body"][0]["event"] == "Signed Up"
+    assert "vendor-key" not in json.dumps(fate)
+    users = (
+        to_segment["body"]["batch"][0]["userId"],
+        to_mixpanel["body"][0]["properties"]["$user_id"],
+    )
+    assert len({*users, "user-1"}) == 3
+
+
 async def send(gateway: Gateway, *events: dict[str, Any]) -> None:
     async with aiohttp.ClientSession() as session:
         body = {"batch": events, "writeKey": WRITE_KEY}
