@@ -22,6 +22,7 @@ from gateway.errors import GatewayError, RequestError
 from gateway.event import CleanEvent, Decision, Reason, StoredEvent
 from gateway.ingest import Intake, Refusal, Sources, mixpanel, segment
 from gateway.ingest.decoding import decode
+from gateway.ingest.mixpanel_body import Call
 from gateway.ingest.sender import Sender
 from gateway.pipeline import decide
 from gateway.privacy import Pseudonymizer
@@ -72,7 +73,7 @@ def _intake(body: bytes, configuration: Configuration, name: str | None) -> Inta
     try:
         value = decode(body)
         if kind := _mixpanel_kind(value):
-            call = mixpanel.Call(body)
+            call = Call(data=body, is_bare=True)
             facts = mixpanel.Facts(
                 kind, is_import=True, sender=Sender(), received_at=time.time(), seal=b"",
                 authorization=authorization,
