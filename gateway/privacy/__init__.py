@@ -7,9 +7,9 @@ How rules decide:
   or `key` matches a value and all inside it. A rule with `kind` matches the pieces of a text that
   its detectors find, or a number; later rules see what is left. A rule with both needs both.
 - `keep` ends it for the value. `strip_query` and `truncate` only shorten: the rest goes on.
-- Null and empty text hide nothing and stay. A rule on keys (`*email*`) leaves true and false alone,
-  too, and the fields without which a message is none (type, messageId, timestamps …); to reach
-  those, name their path. Detectors look into them all the same.
+- A rule on keys (`*email*`) leaves alone what can be nothing personal (true, false, null, empty
+  text) and the fields without which a message is none (type, messageId, timestamps …); to reach
+  those, name their path without a key. Detectors look into them all the same.
 - Text is read for what it is: JSON inside a string, query and form parameters and `"name": value`
   pairs meet the rules on keys; percent-escapes and odd letters are taken off before detectors look.
 - Keys are texts, too: one that is itself an address or a number of someone is masked.

@@ -6,6 +6,7 @@ caches are bounded, and hold no key or name in which a detector could find somet
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -84,6 +85,8 @@ ADDRESS_PLACES: Mapping[Protocol, tuple[tuple[str, ...], ...]] = {
     "appsmith": (),
 }
 """Where each protocol carries the address of the person's device."""
+
+_MASKS = re.compile(rf"\[(?:{'|'.join(KINDS)}|masked)\]")
 
 Claim = tuple[int, int, str, Rule]
 """Start, end, kind, and the rule that decides over this piece of a text."""
@@ -243,7 +246,8 @@ class Plan:
         return member
 
     def _learn(self, name: str) -> Key:
-        folded = name.casefold()
+        # A mask in a key, such as [email], is not the word that a glob on keys looks for.
+        folded = (_MASKS.sub("", name) if "[" in name else name).casefold()
         matched = {w.rule.order: hit for w in self._written if (hit := w.by_key(folded))}
         odd = suspicious(name)
         key = Key(format_pointer((name,)), context_of(name), matched, odd=odd)
@@ -415,7 +419,18 @@ def claims(text: str, found: Sequence[Span], rules: Hits) -> list[Claim]:
                 pieces.append((at, stop, kind, rule))
             at = taken.find(0, stop, end)
     pieces.sort(key=lambda piece: piece[0])
-    return pieces
+    return _joined(pieces)
+
+
+def _joined(pieces: list[Claim]) -> list[Claim]:
+    joined = pieces[:1]
+    for piece in pieces[1:]:
+        start, end, *what = joined[-1]
+        if piece[0] == end and [*piece[2:]] == what:
+            joined[-1] = (start, *piece[1:])
+        else:
+            joined.append(piece)
+    return joined
 
 
 def _remember(cache: dict[K, V], key: K, value: V) -> None:

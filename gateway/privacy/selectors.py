@@ -113,5 +113,5 @@ def check_key_glob(text: str) -> None:
         raise ValueError(f"`{text}` begins or ends with a space, which keys do not; remove it")
     if text.startswith("/"):
         raise ValueError(f"`{text}` looks like a JSON Pointer; `path` takes those, `key` one key")
-    if not text.strip("*?"):
+    if not text.strip("*"):
         raise ValueError(f"`{text}` matches every key; leave `key` out, or name keys")

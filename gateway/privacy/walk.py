@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -34,7 +35,7 @@ from gateway.privacy.shorten import network, shortened, without_query
 
 MASK = "[masked]"
 _DEVICE = "$device:"  # Mixpanel's mark of an id that names a device
-_DEEPEST = 320
+_DEEPEST = 256
 _SHORTEST_CARD = 10**12
 
 Spot = tuple[int, str | int]
@@ -187,7 +188,7 @@ class Walk:
     def _container(self, node: Any, state: State, hits: Hits, key: Key) -> Any:
         drop = self._plan.place(hits).drop if hits else None
         if drop is not None and (
-            not node or drop.order < min(state.earliest, self._plan.earliest_key)
+            not node or drop.order <= min(state.earliest, self._plan.earliest_key)
         ):
             return self._drop(node, drop)
         was_empty = not node
@@ -263,13 +264,12 @@ class Walk:
     def _constant(self, value: bool | None, hits: Hits) -> Any:
         """Null says nothing. True and false name nobody: only a rule on their path takes them."""
         steps = self._plan.place(hits).steps
-        if value is None or not steps or steps[-1].by_key:
+        if not steps or steps[-1].by_key:
             return value
-        match steps[-1].action:
-            case "drop":
-                return self._drop(value, steps[-1])
-            case "mask":
-                return self._mask(value, steps[-1])
+        if steps[-1].action == "drop":
+            return self._drop(value, steps[-1])
+        if steps[-1].action == "mask" and value is not None:
+            return self._mask(value, steps[-1])
         return value
 
     def _number(self, value: float, place: Place, key: Key) -> Any:
@@ -294,7 +294,7 @@ class Walk:
     def _string(self, text: str, place: Place, key: Key) -> Any:
         """A text where rules over the whole value hold."""
         if not text:
-            return text
+            return text if place.drop is None else self._drop(text, place.drop)
         for rule in place.steps:
             for keeper in place.keepers:
                 if keeper.order < rule.order and _is_whole(text, keeper, place, key):
@@ -385,9 +385,10 @@ class Walk:
                     new = network(piece)
                 case _:
                     new = f"[{kind}]"
-                    identity = self._identity(piece)
+                    plain = unquote(piece) if "%" in piece else piece
+                    identity = self._identity(plain)
                     if identity is not None:
-                        new, rule = self._token(piece), identity  # noqa: PLW2901 (it decides)
+                        new, rule = self._token(plain), identity  # noqa: PLW2901 (it decides)
             if new == piece:
                 continue
             made += (text[since:start], new)

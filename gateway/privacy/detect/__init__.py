@@ -99,6 +99,18 @@ def suspicious(text: str) -> bool:
     return may_hold(text) is not None or (len(text) >= SHORTEST and marked(text) is not None)
 
 
+def _without_hosts(found: list[Span]) -> list[Span]:
+    """`password@host` in a URL is no e-mail address: the host stays."""
+    authorities = [span for span in found if span[2] == "url_credentials"]
+    if not authorities:
+        return found
+    return [
+        span
+        for span in found
+        if span[2] != "email" or not any(a[0] < span[1] and span[0] < a[1] for a in authorities)
+    ]
+
+
 class Scanner:
     """The finders for some kinds."""
 
@@ -127,8 +139,11 @@ class Scanner:
         found: list[Span] = []
         for find in self._finders:
             found += find(text, context)
+        if not found:
+            return found
         kinds = self.kinds
-        return [span for span in found if span[2] in kinds] if found else found
+        found = [span for span in found if span[2] in kinds]
+        return _without_hosts(found) if "url_credentials" in kinds else found
 
     def number(self, value: float, context: int) -> str | None:
         """The kind of a JSON number, if it is one of ours."""

@@ -10,7 +10,7 @@ _AT = re.compile("@|&#64;|&#x40;|&commat;", re.IGNORECASE)
 _BEFORE_LOCAL = re.compile(r"""[\s<>()\[\]{},;:"=&?/\\|`]""")
 _DOMAIN = re.compile(
     r"""\[?(?:
-        [\w\-]+(?:\.[\w\-]+)*\.(?:xn--[\w\-]+|[^\W\d_][\w\-]*[^\W_])  # a top-level domain is a word
+        [\w\-]+(?:\.[\w\-]+)*\.(?:xn--[\w\-]+|[^\W\d_]{2,63})  # a top-level domain is a word
       | (?:[0-9]{1,3}\.){3}[0-9]{1,3}
       | ipv6:[0-9a-f:.]+
     )\]?""",

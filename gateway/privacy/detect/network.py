@@ -24,7 +24,7 @@ _PRE_RELEASE_AFTER = re.compile(
 )
 _AGENT_TEXT = re.compile(r"[A-Za-z][\w.\-]*/[0-9][\w.]* \(")
 _IPV6 = re.compile(
-    r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,32}(?:(?:\.[0-9]{1,3}){3})?(?:%[\w.\-]+)?"
+    r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,32}(?:(?:\.[0-9]{1,3}){3})?(?:%[A-Za-z0-9_.\-]+)?"
 )
 _LONGEST_VERSION = 40
 _LONGEST_PRODUCT = 32

@@ -7,6 +7,7 @@ stand beside a word that says so: timestamps, ids, prices and dates are numbers 
 from __future__ import annotations
 
 import re
+import string
 
 from gateway.privacy.detect.types import PHONE, Span
 
@@ -18,6 +19,11 @@ _SHORTEST = 7
 
 _CARD_PREFIX = re.compile("4|5[0-9]|6|3[0-9]|2(?:2(?:2[1-9]|[3-9])|[3-6]|7[01]|720)|220[0-4]|9792")
 _CARD_LENGTHS = range(13, 20)
+_ALNUM = string.ascii_letters + string.digits
+_AROUND = 24
+_MOST_GROUPS = 6
+_WHOLE_PART = re.compile(r"(?<![0-9])[0-9]{1,6}\.\Z")
+_DIGIT = re.compile("[0-9]")
 
 _IBAN_COUNTRIES = {
     15: "NO",
@@ -50,13 +56,20 @@ _SEP = r"[ .\-()/]"
 _INTERNATIONAL = re.compile(rf"\+[ ]?\(?[1-9](?:{_SEP}{{0,3}}[0-9]){{6,14}}(?![0-9])")
 _NATIONAL = re.compile(
     r"""
-      (?<![\w.\-/])00[1-9](?:[ \-/]?[0-9]){8,13}(?![0-9])                   # 0049 30 1234567
-    | (?<![0-9+.\-])(?:1[ .\-])?(?:\([0-9]{3}\)[ ]?|[0-9]{3}[ \-])[0-9]{3}[ .\-][0-9]{4}
-      (?![0-9]|[.\-][0-9])                                                    # (415) 555-2671
-    | (?<![0-9+.\-])(?:1\.)?[2-9][0-9]{2}\.[2-9][0-9]{2}\.[0-9]{4}(?![0-9]|\.[0-9])
-    | (?<![0-9.\-+/])(?!\(?[0-9]{2}([./\-])[0-9]{2}\1(?:19|20)[0-9]{2})   # no date
-      \(?0[1-9][0-9]{0,4}[ \-/.)]{1,2}[0-9](?:[ \-/.]?[0-9]){5,9}(?![0-9]|[.\-][0-9])
-    | (?<![\w.+\-/])0[1-9][0-9]{8,9}(?![\w.\-])                             # 01711234567
+    (?:
+      (?<![\w.\-/])00[1-9](?:[ \-/]?[0-9]){8,13}(?![0-9])           # 0049 30 1234567
+    | (?<![0-9])(?<![0-9][+.])(?<![0-9A-Za-z]-)                      # (415) 555-2671
+      (?:1[ .\-])?(?:\([0-9]{3}\)[ ]?|[0-9]{3}[ \-])[0-9]{3}[ .\-][0-9]{4}
+      (?![0-9]|[.\-][0-9])
+    | (?<![0-9])(?<![0-9][+.\-])                                    # 415.555.2671
+      (?:1\.)?[2-9][0-9]{2}\.[2-9][0-9]{2}\.[0-9]{4}
+      (?![0-9]|\.[0-9])
+    | (?<![0-9A-Za-z])(?<![0-9][.+/])(?<![0-9A-Za-z]-)               # 030 1234567, and no date
+      (?!\(?[0-9]{2}([./\-])[0-9]{2}\1(?:19|20)[0-9]{2})
+      \(?0[1-9][0-9]{0,4}[ \-/.)]{1,2}[0-9](?:[ \-/.]?[0-9]){5,9}
+      (?![0-9A-Za-z]|[.\-][0-9A-Za-z])
+    | (?<![\w.+\-/])0[1-9][0-9]{8,9}(?![\w.\-])                     # 01711234567
+    )
     """,
     re.VERBOSE,
 )
@@ -97,7 +110,7 @@ def _cards(text: str, groups: list[tuple[int, int]]) -> list[Span]:
             continue
         digits = ""
         separator = None
-        for position in range(first, min(first + 19, len(groups))):
+        for position in range(first, min(first + _MOST_GROUPS, len(groups))):
             begin, end = groups[position]
             if position > first:
                 between = text[groups[position - 1][1] : begin]
@@ -124,17 +137,18 @@ def is_card(digits: str) -> bool:
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Not a piece of an id whose letters and digits alternate."""
-    before = text[max(0, start - 24) : start]
-    after = text[end : end + 24]
-    if before[-1:] == "." and before[-2:-1].isdecimal():
-        return False  # the decimals of a number
-    left = before[len(before.rstrip(_ALNUM)) :]
+    """Not a piece of an id whose letters and digits alternate, nor the decimals of a number."""
+    before = text[max(0, start - _AROUND) : start]
+    after = text[end : end + _AROUND]
+    if text[start:end].isdecimal() and _WHOLE_PART.search(before):
+        return False
     right = after[: len(after) - len(after.lstrip(_ALNUM))]
-    return not any("0" <= letter <= "9" for letter in left + right)
+    return _starts_alone(text, start) and not _DIGIT.search(right)
 
 
-_ALNUM = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+def _starts_alone(text: str, start: int) -> bool:
+    before = text[max(0, start - _AROUND) : start]
+    return not _DIGIT.search(before[len(before.rstrip(_ALNUM)) :])
 
 
 def _social_security(text: str, groups: list[tuple[int, int]]) -> list[Span]:
@@ -161,7 +175,9 @@ def _phones(text: str, groups: list[tuple[int, int]]) -> list[Span]:
         if plus >= 0 and not text[plus - 1 : plus].isdecimal():
             match = _INTERNATIONAL.match(text, plus)
         else:
-            match = _NATIONAL.match(text, bracket) or _said(text, start)
+            match = (
+                _NATIONAL.match(text, bracket) or _NATIONAL.match(text, start) or _said(text, start)
+            )
         if match is not None:
             until = match.end()
             found.append((*match.span(), "phone"))
@@ -180,9 +196,9 @@ def ibans(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape of 
     found: list[Span] = []
     for match in _IBAN.finditer(text):
         start = match.start() - 2
-        if text[start - 1 : start].isalnum() and text[max(0, start - 4) : start].lower() != "iban":
-            continue
         length = _IBAN_LENGTHS.get(text[start : start + 2].upper(), 0)
+        if not length or not _starts_alone(text, start):
+            continue
         letters = 0
         for end, letter in enumerate(text[start : start + _IBAN_REACH], start + 1):
             if letter in " .+-":

@@ -8,7 +8,7 @@ import re
 
 from gateway.privacy.detect.types import Span
 
-_JWT_LIKE = re.compile(r"[\w-]+(?:\.[\w-]*)+")
+_JWT_LIKE = re.compile(r"[\w-]+(?:\.[\w-]*)*")
 _BEARER = re.compile(r"bearer[\s:=+\"']{1,4}([\w.~+/=-]{6,})", re.IGNORECASE)
 _BASIC = re.compile(r"basic[\s+:=]{1,3}([A-Za-z0-9+/_-]{6,}={0,2})", re.IGNORECASE)
 _API_KEY = re.compile(

@@ -1,6 +1,6 @@
 """A disguise hides nothing: the plain form of a text, with the way back to where it stood.
 
-Percent-escapes of ASCII (up to three layers), full-width forms, Arabic and Devanagari digits,
+Percent-escapes of ASCII (three layers of them), full-width forms, Arabic and Devanagari digits,
 dashes and spaces of every kind become plain; characters that nobody sees are left out. Letters that
 merely look like others (Cyrillic `а`) stay what they are.
 """
@@ -11,7 +11,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
-_ESCAPE = re.compile("%(?:[2-7][0-9A-Fa-f]|EF%BC%A0)", re.IGNORECASE)
+_HIDING_ESCAPE = re.compile("%(?:[2-7][0-9A-Fa-f]|EF%BC%A0)", re.IGNORECASE)
+_ESCAPES = re.compile("(?:%[0-9A-Fa-f]{2})+")
 ODD = (
     r"\u00a0\u00ad\u034f\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\u115f\u180e\u2000-\u2015"
     r"\u202a-\u202f\u205f-\u206f\u2212\u3000\u3002\ufe6b\ufeff\uff01-\uff61"
@@ -20,7 +21,7 @@ ODD = (
 _ODD = re.compile(f"[{ODD}]")
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212")
 _SPACES = frozenset("\u00a0\u202f\u205f\u3000") | {chr(code) for code in range(0x2000, 0x200B)}
-_LAYERS = 3
+_LAYERS = 4
 
 
 def undisguised(text: str) -> tuple[str, Sequence[int] | None]:
@@ -29,19 +30,19 @@ def undisguised(text: str) -> tuple[str, Sequence[int] | None]:
     None in place of the positions: the text is plain already.
     """
     offsets: Sequence[int] | None = None
-    if not text.isascii() and _ODD.search(text):
-        text, offsets = _rewritten(text, _ODD, _plain, offsets)
     for _ in range(_LAYERS):
-        if "%" not in text or not _ESCAPE.search(text):
+        if not text.isascii() and _ODD.search(text):
+            text, offsets = _rewritten(text, _ODD, _plain, offsets)
+        if "%" not in text or not _HIDING_ESCAPE.search(text):
             break
-        text, offsets = _rewritten(text, _ESCAPE, _decoded, offsets)
+        text, offsets = _rewritten(text, _ESCAPES, _decoded, offsets)
     return text, offsets
 
 
 def _rewritten(
     text: str,
     odd: re.Pattern[str],
-    plain: Callable[[str], str],
+    plain: Callable[[str], tuple[str, list[int]]],
     offsets: Sequence[int] | None,
 ) -> tuple[str, Sequence[int]]:
     pieces: list[str] = []
@@ -51,9 +52,9 @@ def _rewritten(
         start = match.start()
         pieces.append(text[since:start])
         origins.extend(range(since, start))
-        new = plain(match[0])
+        new, places = plain(match[0])
         pieces.append(new)
-        origins.extend([start] * len(new))
+        origins.extend(start + place for place in places)
         since = match.end()
     pieces.append(text[since:])
     origins.extend(range(since, len(text) + 1))
@@ -62,11 +63,21 @@ def _rewritten(
     return "".join(pieces), origins
 
 
-def _decoded(escape: str) -> str:
-    return chr(int(escape[1:], 16)) if len(escape) == 3 else "@"
+def _decoded(escapes: str) -> tuple[str, list[int]]:
+    plain = bytes.fromhex(escapes.replace("%", "")).decode("utf-8", "surrogateescape")
+    places, place = [], 0
+    for letter in plain:
+        places.append(place)
+        place += 3 * len(letter.encode("utf-8", "surrogateescape"))
+    return plain, places
 
 
-def _plain(letter: str) -> str:
+def _plain(letter: str) -> tuple[str, list[int]]:
+    new = _plain_letter(letter)
+    return new, [0] * len(new)
+
+
+def _plain_letter(letter: str) -> str:
     if letter in _DASHES:
         return "-"
     if letter in _SPACES:
