@@ -113,7 +113,7 @@ def _report(totals: Totals) -> Iterator[str]:
         yield "Nothing was removed or refused."
         return
     changes = sum(totals.rules.values())
-    yield f"{changes} fields of {totals.lines} events, {totals.first} to {totals.last}"
+    yield f"fields changed {changes}, events {totals.lines}, {totals.first} to {totals.last}"
     rules = Counter({f"{rule}  {action}": n for (rule, action), n in totals.rules.items()})
     yield from _section("by rule", rules)
     yield from _section("by event", totals.events)
