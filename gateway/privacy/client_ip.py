@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.event import Change, Message, RawEvent
-from gateway.privacy.plan import ADDRESS_PLACES
+from gateway.privacy.fields import ADDRESS_PLACES
+from gateway.privacy.ledger import Spot
 from gateway.privacy.propagate import Needle
 from gateway.privacy.shorten import network
-from gateway.privacy.walk import Spot
 
 Mode = Literal["drop", "truncate", "pseudonymize", "keep"]
 RULE = "client_ip"

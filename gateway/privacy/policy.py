@@ -8,10 +8,13 @@ from typing import Any
 
 from gateway.event import Change, Message, Path, RawEvent
 from gateway.privacy.client_ip import Mode, settle
-from gateway.privacy.plan import Planner, scrubbed_text
+from gateway.privacy.ledger import Ledger
+from gateway.privacy.logs import pointer, scrubbed_text
+from gateway.privacy.plan import Planner
 from gateway.privacy.propagate import identity_needles, propagate
 from gateway.privacy.pseudonyms import Pseudonymizer
-from gateway.privacy.walk import ScrubError, Walk, pointer, shape
+from gateway.privacy.values import shape
+from gateway.privacy.walk import ScrubError, Walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +51,17 @@ class CompiledPolicy:
         changes = _omit(raw.message, omissions) if omissions else []
         plan = self._planner.plan(raw.protocol, raw.type, raw.name, raw.source, schema)
         settled = settle(self._client_ip, raw, self._pseudonymizer.pseudonym)
-        walk = Walk(plan, self._pseudonymizer, raw.message)
-        walk.kept |= settled.spots
-        walk.scrub()
+        ledger = Ledger(plan.keys, self._pseudonymizer)
+        ledger.kept |= settled.spots
+        Walk(plan, ledger).scrub(raw.message)
         changes += settled.changes
-        changes += walk.changes
+        changes += ledger.changes
         needles = settled.needles
-        if walk.identities:
-            needles = identity_needles(walk.identities, walk.tokens) + needles
+        if ledger.identities:
+            needles = identity_needles(ledger.identities, ledger.tokens) + needles
         if needles:
-            propagate(raw.message, needles, walk.kept, changes)
-        tokens = {*walk.tokens.values(), *settled.tokens.values()}
+            propagate(raw.message, needles, ledger.kept, changes)
+        tokens = {*ledger.tokens.values(), *settled.tokens.values()}
         return Scrubbed(raw.message, tuple(changes), tuple(sorted(tokens)))
 
     def pointer(self, path: Path) -> str:

@@ -14,8 +14,10 @@ from urllib.parse import quote
 import orjson
 
 from gateway.event import Change, Message
+from gateway.privacy.ledger import Spot
+from gateway.privacy.logs import pointer
 from gateway.privacy.rules import Rule
-from gateway.privacy.walk import Spot, canonical, pointer
+from gateway.privacy.values import canonical
 
 _UNRESERVED = re.compile("[0-9A-Za-z_.~-]*").fullmatch
 _LONG = 16

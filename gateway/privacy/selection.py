@@ -1,0 +1,68 @@
+"""A rule of the file with its selectors compiled: it knows what it reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateway.config.privacy import Rule as Written
+from gateway.privacy.paths import Entry
+from gateway.privacy.rules import Rule
+from gateway.privacy.selectors import compile_glob, is_glob, parse_pattern
+
+
+class Selection:
+    """A rule of the file, its selectors compiled."""
+
+    __slots__ = (
+        "_events",
+        "_globs",
+        "_keyed",
+        "_names",
+        "_parameter_globs",
+        "_sources",
+        "_types",
+        "has_key",
+        "is_conditional",
+        "is_text",
+        "paths",
+        "rule",
+    )
+
+    def __init__(self, order: int, written: Written) -> None:
+        match = written.match
+        self.rule = Rule(order, written.id, written.action, frozenset(match.kind))
+        self._keyed = Rule(order, written.id, written.action, self.rule.kinds, by_key=True)
+        self.paths = tuple(parse_pattern(text) for text in match.path)
+        self.has_key = bool(match.key)
+        self.is_text = bool(match.kind) and not (match.path or match.key)
+        folded = [key.casefold() for key in match.key]
+        self._names = frozenset(key for key in folded if not is_glob(key))
+        self._globs = tuple(compile_glob(key) for key in folded if is_glob(key))
+        self._parameter_globs = tuple(compile_glob(text) for text in match.parameter)
+        self._events = tuple(compile_glob(text, ignore_case=False) for text in match.event)
+        self._sources = frozenset(match.source)
+        self._types = frozenset(match.type)
+        self.is_conditional = bool(self._events or self._sources or self._types)
+        if not (match.path or match.key or match.kind or match.parameter):
+            self.paths = (parse_pattern("/*"),)  # everything
+
+    def is_active(self, kind: str, name: str | None, source: str) -> bool:
+        return (
+            (not self._types or kind in self._types)
+            and (not self._sources or source in self._sources)
+            and (
+                not self._events
+                or (name is not None and any(glob.match(name) for glob in self._events))
+            )
+        )
+
+    def by_key(self, folded: str) -> Rule | None:
+        matches = folded in self._names or any(glob.match(folded) for glob in self._globs)
+        return self._keyed if matches else None
+
+    def by_parameter(self, folded: str) -> Rule | None:
+        return self.rule if any(g.match(folded) for g in self._parameter_globs) else None
+
+    def entries(self) -> Iterable[Entry]:
+        for pattern in self.paths:
+            yield Entry(pattern, self.rule, with_key=self.has_key)

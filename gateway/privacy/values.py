@@ -1,0 +1,24 @@
+"""JSON values, as the account of an event tells them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def canonical(value: float) -> str:
+    """A JSON number as decimal text: `12345` and `12345.0` are one id."""
+    whole = int(value) if value == value and abs(value) != float("inf") else value  # noqa: PLR0124
+    return str(whole) if whole == value else repr(value)
+
+
+def shape(value: Any) -> tuple[str, int]:
+    """The JSON type of a value, and its length."""
+    if isinstance(value, str):
+        return "string", len(value)
+    if isinstance(value, dict):
+        return "object", len(value)
+    if isinstance(value, list):
+        return "array", len(value)
+    if value is None or isinstance(value, bool):
+        return ("null" if value is None else "boolean"), 0
+    return "number", sum(map(str.isdecimal, canonical(value)))
