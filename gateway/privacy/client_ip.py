@@ -110,7 +110,7 @@ def _holder(message: Message, place: tuple[str, ...]) -> Message | None:
 
 def _new(mode: Mode, address: str, pseudonym: Callable[[str], str], done: Settled) -> str:
     if mode == "truncate":
-        return network(address)
+        return network(address) or f"[{_kind(address)}]"
     if mode == "pseudonymize":
         done.tokens[address] = pseudonym(address)
         return done.tokens[address]

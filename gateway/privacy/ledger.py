@@ -132,7 +132,7 @@ class Ledger:
                 case "pseudonymize":
                     new = self.token(piece)
                 case "truncate":
-                    new = network(piece)
+                    new = network(piece) or f"[{kind}]"
                 case _:
                     new = f"[{kind}]"
                     plain = unquote(piece) if "%" in piece else piece

@@ -7,12 +7,12 @@ caches are bounded, and hold no key or name in which a detector could find somet
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from gateway.config.privacy import Policy
 from gateway.event import Protocol
-from gateway.privacy.detect import KINDS, context_of, suspicious
+from gateway.privacy.detect import KINDS, context_of, may_hold, suspicious
 from gateway.privacy.fields import ADDRESS_PLACES, STRUCTURAL
 from gateway.privacy.member import Key, Member
 from gateway.privacy.paths import Entry, State, compile_paths
@@ -40,8 +40,10 @@ class Plan:
         "_places",
         "_written",
         "earliest_key",
+        "glance",
         "identities",
         "keys",
+        "look",
         "nowhere",
         "open",
         "root",
@@ -54,6 +56,11 @@ class Plan:
         self.nowhere = State(())  # inside a text, where no path leads
         self.text: Hits = tuple(w.rule for w in written if w.is_text)
         self.open = Place((), self.text)
+        # Where a policy has rules on shapes, texts that hold nothing else must be read, too.
+        self.look: Callable[[str], object] = bool if self.open.reads_shapes else suspicious
+        """Whether a text may hold anything."""
+        self.glance: Callable[[str], object] = bool if self.open.reads_shapes else may_hold
+        """The same for a text shorter than SHORTEST."""
         keyed = [w.rule.order for w in written if w.has_key]
         keepers = [rule.order for rule in self.text if rule.action == "keep"]
         self.earliest_key = min(keyed + keepers, default=1 << 30)
@@ -115,7 +122,7 @@ class Plan:
 class Planner:
     """Finds the plan of an event."""
 
-    __slots__ = ("_annotated", "_compiled", "_conditional", "_kept", "_known", "_plans", "kept")
+    __slots__ = ("_annotated", "_compiled", "_conditional", "_kept", "_known", "_plans")
 
     def __init__(
         self,
@@ -123,7 +130,6 @@ class Planner:
         kept: Sequence[Pattern],
         annotated: Mapping[str, tuple[Entry, ...]],
     ) -> None:
-        self.kept = policy.keep
         self._kept = tuple(Entry(pattern, mark="keep", inside=True) for pattern in kept)
         self._annotated = annotated
         self._compiled = tuple(Selection(order, rule) for order, rule in enumerate(policy.rules))

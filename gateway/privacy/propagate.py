@@ -17,7 +17,7 @@ from gateway.event import Change, Message
 from gateway.privacy.ledger import Spot
 from gateway.privacy.logs import pointer
 from gateway.privacy.rules import Rule
-from gateway.privacy.values import canonical
+from gateway.privacy.values import canonical, rename
 
 _UNRESERVED = re.compile("[0-9A-Za-z_.~-]*").fullmatch
 _LONG = 16
@@ -144,9 +144,7 @@ class _Propagation:
             if (id(node), name) not in self._kept and (new := self._text(name)) != name
         }
         if names:
-            items = list(node.items())
-            node.clear()
-            node.update({names.get(name, name): value for name, value in items})
+            rename(node, names)
 
     def _tell(self, needle: Needle, length: int) -> None:
         self._changes.append(

@@ -11,15 +11,15 @@ _V4_BITS, _V6_BITS = 24, 48
 _CUT = 32
 
 
-def network(text: str) -> str:
+def network(text: str) -> str | None:
     """The network of an address: IPv4 without its last number, IPv6 without all but 48 bits.
 
-    Raises ValueError (without the address) for what is none.
+    None for what is no address.
     """
     try:
         address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
     except ValueError:
-        raise ValueError("not an address") from None
+        return None
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     bits = _V4_BITS if address.version == 4 else _V6_BITS
@@ -28,12 +28,8 @@ def network(text: str) -> str:
 
 def shortened(text: str) -> tuple[str, bool]:
     """An address as its network, other text cut to 32 characters; and whether it is an address."""
-    if _ADDRESSES.find(text):
-        try:
-            return network(text), True
-        except ValueError:
-            pass
-    return text[:_CUT], False
+    short = network(text) if _ADDRESSES.find(text) else None
+    return (text[:_CUT], False) if short is None else (short, True)
 
 
 def without_query(text: str) -> str:

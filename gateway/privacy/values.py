@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -22,3 +23,24 @@ def shape(value: Any) -> tuple[str, int]:
     if value is None or isinstance(value, bool):
         return ("null" if value is None else "boolean"), 0
     return "number", sum(map(str.isdecimal, canonical(value)))
+
+
+def rename(node: dict[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+    """Give keys other names, in place and in order; a name that is taken gets a number.
+
+    Returns the names as given.
+    """
+    items = list(node.items())
+    taken = {name for name, _ in items if name not in names}
+    given: dict[str, str] = {}
+    node.clear()
+    for name, value in items:
+        if name in names:
+            new, count = names[name], 1
+            while new in taken:
+                count += 1
+                new = f"{names[name]}_{count}"
+            taken.add(new)
+            given[name] = new
+        node[given.get(name, name)] = value
+    return given

@@ -13,7 +13,7 @@ import orjson
 
 from gateway.errors import GatewayError
 from gateway.event import Message
-from gateway.privacy.detect import SHORTEST, may_hold, suspicious
+from gateway.privacy.detect import SHORTEST
 from gateway.privacy.embedded import json_container, rewrite_pairs
 from gateway.privacy.ledger import GONE, MASK, Ledger
 from gateway.privacy.member import Key, Member, element, inherit
@@ -22,7 +22,7 @@ from gateway.privacy.place import Place
 from gateway.privacy.plan import Plan
 from gateway.privacy.rules import Hits, Rule
 from gateway.privacy.shorten import shortened, without_query
-from gateway.privacy.values import canonical
+from gateway.privacy.values import canonical, rename
 
 _DEEPEST = 256
 _SHORTEST_CARD = 10**12
@@ -61,6 +61,7 @@ class Walk:
         path = self.ledger.path
         gone: list[str] = []
         renamed: list[str] = []
+        look, glance = plan.look, plan.glance
         new: Any
         for name, value in node.items():
             member = members.get(name) or plan.member(state, name)
@@ -70,7 +71,7 @@ class Walk:
                     if value in identities:
                         path.append(name)
                         new = self._whole_identity(value, member)
-                    elif suspicious(value) if len(value) >= SHORTEST else may_hold(value):
+                    elif look(value) if len(value) >= SHORTEST else glance(value):
                         path.append(name)
                         self.ledger.spot = (id(node), name)
                         new = self._text(value, plan.open, member.key)
@@ -115,7 +116,7 @@ class Walk:
                 is_plain
                 and type(value) is str
                 and value not in self.ledger.known
-                and not suspicious(value)
+                and not self._plan.look(value)
             ):
                 continue
             path.append(index)
@@ -168,20 +169,9 @@ class Walk:
         names = {name: new for name, new in names.items() if new != name}
         if not names:
             return
-        items = list(node.items())
-        taken = {name for name, _ in items if name not in names}
-        node.clear()
-        for name, value in items:
-            new = names.get(name, name)
-            if name in names:
-                base, count = new, 1
-                while new in taken:
-                    count += 1
-                    new = f"{base}_{count}"
-                taken.add(new)
-                if (id(node), name) in self.ledger.kept:
-                    self.ledger.kept.add((id(node), new))
-            node[new] = value
+        for name, new in rename(node, names).items():
+            if (id(node), name) in self.ledger.kept:
+                self.ledger.kept.add((id(node), new))
 
     def _name(self, name: str) -> str:
         self.ledger.path.append(name)
@@ -202,7 +192,7 @@ class Walk:
                 return self._string(value, self._plan.place(hits), key)
             if value in self.ledger.known and not below.structural:
                 return self.ledger.pseudonymize(value, self.ledger.known[value], "string")
-            if suspicious(value):
+            if self._plan.look(value):
                 return self._text(value, self._plan.open, key)
             return value
         if kind is bool or value is None:
@@ -269,7 +259,7 @@ class Walk:
                     text = self.ledger.told(text, short, rule)
                     if is_address:
                         return text
-        if place.reads_shapes or suspicious(text):
+        if place.reads_shapes or self._plan.look(text):
             return self._text(text, place, key)
         return text
 

@@ -342,6 +342,28 @@ def test_what_is_kept_is_not_taken_as_an_identity(compiled: Compile, event: Make
     assert after["userId"] != "user-42"
 
 
+def test_shapes_can_be_masked_too(scrub: Scrub) -> None:
+    before = {"a": "0b62ab60-02ad-4f69-a181-d9c5eb2f97fa", "b": ["2026-03-05", "plain"], "c": "x"}
+    assert scrub(before, "{kind: [uuid, timestamp]} -> mask") == {
+        "a": "[uuid]",
+        "b": ["[timestamp]", "plain"],
+        "c": "x",
+    }
+
+
+def test_an_address_that_has_no_network_is_masked(scrub: Scrub) -> None:
+    assert scrub({"ip": 3405803783}, "{kind: ipv4} -> truncate") == {"ip": "[ipv4]"}
+
+
+def test_no_value_is_lost_where_two_keys_become_one(
+    compiled: Compile, event: MakeEvent, pseudonymizer: Pseudonymizer
+) -> None:
+    policy = compiled(rules("{path: /userId} -> pseudonymize"))
+    token = pseudonymizer.pseudonym("a b-1234")
+    message = track({"a b-1234": 1, "a%20b-1234": 2}, userId="a b-1234")
+    assert policy.scrub(event(message)).message["properties"] == {token: 1, f"{token}_2": 2}
+
+
 def test_numbers_and_texts_have_one_pseudonym(compiled: Compile, event: MakeEvent) -> None:
     policy = compiled(rules("{path: /userId} -> pseudonymize"))
     users = {
