@@ -1,7 +1,7 @@
 """Ack means durable: `append` returns after the fsync, and what it stored is never lost or torn."""
 
 from gateway.journal.block import AuditLine, Stream
-from gateway.journal.cursor import Buried, Cursor, DeadLetter, Step
+from gateway.journal.cursor import Buried, Cursor, DeadLetter, Settlement, Step
 from gateway.journal.journal import Entry, Journal
 from gateway.journal.transaction import View
 
@@ -12,6 +12,7 @@ __all__ = [
     "DeadLetter",
     "Entry",
     "Journal",
+    "Settlement",
     "Step",
     "Stream",
     "View",

@@ -1,7 +1,9 @@
-"""A cursor moves by exactly what it counts: position = started + delivered + filtered + dead.
+"""A cursor moves by exactly what it counts.
+
+    position = started + delivered + filtered + dead + replaying
 
 So `accepted - started = delivered + filtered + dead + pending` cannot fail to hold: the position is
-never stored apart from the counts it is made of.
+never stored apart from the counts it is made of. What is replayed is pending again.
 """
 
 from __future__ import annotations
@@ -48,6 +50,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of replayed letters, by their id: a new death, a reason, or None for arrived."""
+
+    outcomes: Mapping[int, DeadLetter | Reason | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Cursor:
     """How far one consumer is, and what became of every event it passed."""
 
@@ -58,12 +67,14 @@ class Cursor:
     filtered: Mapping[Reason, int] = field(default_factory=dict)
     dead: Mapping[Reason, int] = field(default_factory=dict)
     state: str | None = None
+    replaying: int = 0
+    """Dead letters that are to be tried again."""
 
     @property
     def position(self) -> int:
-        """The sequence of the last event it is done with."""
+        """The sequence of the last event it has passed."""
         settled = self.delivered + sum(self.filtered.values()) + sum(self.dead.values())
-        return self.started + settled
+        return self.started + settled + self.replaying
 
     def after(self, step: Step) -> Cursor:
         return replace(
@@ -72,6 +83,28 @@ class Cursor:
             filtered=_sum(self.filtered, step.filtered.items()),
             dead=_sum(self.dead, ((letter.reason, 1) for letter in step.dead)),
             state=self.state if step.state is None else step.state,
+        )
+
+    def reviving(self, letters: Mapping[Reason, int]) -> Cursor:
+        """With so many dead letters of each reason to be tried again."""
+        dead = _sum(self.dead, ((reason, -count) for reason, count in letters.items()))
+        return replace(
+            self,
+            dead={reason: count for reason, count in dead.items() if count},
+            replaying=self.replaying + sum(letters.values()),
+        )
+
+    def settling(self, settlement: Settlement) -> Cursor:
+        """With these replayed letters done with. The position stays."""
+        outcomes = settlement.outcomes.values()
+        filtered = [outcome for outcome in outcomes if isinstance(outcome, Reason)]
+        dead = [outcome.reason for outcome in outcomes if isinstance(outcome, DeadLetter)]
+        return replace(
+            self,
+            delivered=self.delivered + len(outcomes) - len(filtered) - len(dead),
+            filtered=_sum(self.filtered, ((reason, 1) for reason in filtered)),
+            dead=_sum(self.dead, ((reason, 1) for reason in dead)),
+            replaying=self.replaying - len(outcomes),
         )
 
 

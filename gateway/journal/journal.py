@@ -17,9 +17,18 @@ from gateway.errors import JournalError
 from gateway.event import CleanEvent, StoredEvent
 from gateway.journal import store
 from gateway.journal.block import AuditLine, Stream, decode, decode_audit, encode
-from gateway.journal.cursor import Buried, Step
+from gateway.journal.cursor import Buried, Settlement, Step
 from gateway.journal.reader import Reader
-from gateway.journal.transaction import Advance, Append, Follow, View, Work
+from gateway.journal.transaction import (
+    Advance,
+    Append,
+    Discard,
+    Follow,
+    Revive,
+    Settle,
+    View,
+    Work,
+)
 from gateway.journal.writer import Job, Writer
 
 CHECKED_BYTES = 256 * 1024**2
@@ -106,12 +115,42 @@ class Journal:
         """As `events`, for the audit."""
         return await self._reader.read("audit", decode_audit, after, most, size)
 
-    async def dead_letters(self, name: str, *, after: int, most: int) -> list[Buried]:
-        """Up to `most` dead letters of the destination `name`, oldest first, behind id `after`.
+    async def dead_letters(self, name: str | None, *, after: int, most: int) -> list[Buried]:
+        """Up to `most` dead letters of a destination, or of all, oldest first, behind id `after`.
 
         Raises JournalError when they cannot be read.
         """
-        return await self._reader.dead_letters(name, after, most)
+        return await self._reader.dead_letters(name, after, most, replaying=False)
+
+    async def replays(self, name: str, *, after: int, most: int) -> list[Buried]:
+        """As `dead_letters`, those of a destination that are to be tried again."""
+        return await self._reader.dead_letters(name, after, most, replaying=True)
+
+    async def revive(self, letters: Sequence[int]) -> None:
+        """Have these dead letters tried again: they are pending then. Durable on return.
+
+        Ids that are no dead letters are passed over. Raises JournalError, and then none is.
+        """
+        await self._do(Revive(tuple(letters)))
+
+    async def discard(self, letters: Sequence[int]) -> None:
+        """Delete these dead letters for good; they stay counted as dead. Durable on return.
+
+        Ids that are no dead letters are passed over. Raises JournalError, and then none is deleted.
+        """
+        await self._do(Discard(tuple(letters)))
+
+    async def settle(self, name: str, settlement: Settlement) -> None:
+        """Tell what became of replayed letters of the consumer `name`. Durable on return.
+
+        Raises JournalError when that could not be stored; it may be tried again.
+        """
+        await self._do(Settle(name, settlement))
+
+    async def replaying(self, name: str) -> None:
+        """Wait until letters of the consumer `name` are to be tried again."""
+        while not self.view.cursors[name].replaying:
+            await self._writer.committed.wait()
 
     async def beyond(self, stream: Stream, sequence: int) -> None:
         """Wait until the stream holds something behind `sequence`."""

@@ -45,10 +45,14 @@ class Reader:
             raise JournalError(f"the {stream} behind {after} are not in the journal any more")
         return items
 
-    async def dead_letters(self, name: str, after: int, most: int) -> list[Buried]:
+    async def dead_letters(
+        self, name: str | None, after: int, most: int, *, replaying: bool
+    ) -> list[Buried]:
         """Raises JournalError when they cannot be read."""
         return await self._in_thread(
-            lambda: list(store.dead_letters(self._connection, name, after, most))
+            lambda: list(
+                store.dead_letters(self._connection, name, after, most, replaying=replaying)
+            )
         )
 
     def close(self) -> None:

@@ -18,9 +18,9 @@ import orjson
 from gateway.errors import JournalError
 from gateway.event import Reason
 from gateway.journal.block import REASONS, Stream, decode, encode_stored, split
-from gateway.journal.cursor import Buried, Cursor, DeadLetter
+from gateway.journal.cursor import Buried, Cursor, DeadLetter, Settlement
 
-VERSION = 1
+VERSION = 2
 BLOCK_BYTES = 256 * 1024
 """A larger block would make every read of a few events carry it whole."""
 PRUNED_AT_ONCE = 8192
@@ -40,21 +40,32 @@ CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT RO
 CREATE TABLE cursors (
   name TEXT PRIMARY KEY, stream TEXT NOT NULL, position INTEGER NOT NULL,
   started INTEGER NOT NULL, delivered INTEGER NOT NULL, filtered TEXT NOT NULL, dead TEXT NOT NULL,
-  state TEXT
+  state TEXT, replaying INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE dead_letters (
   id INTEGER PRIMARY KEY AUTOINCREMENT, destination TEXT NOT NULL, sequence INTEGER NOT NULL,
   reason TEXT NOT NULL, status INTEGER, detail TEXT NOT NULL, died_at REAL NOT NULL,
-  lines BLOB NOT NULL
+  lines BLOB NOT NULL, replaying INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE probe (filler BLOB NOT NULL);
 CREATE INDEX dead_letters_of ON dead_letters (destination, id);
+CREATE INDEX replays_of ON dead_letters (destination, id) WHERE replaying = 1;
+PRAGMA user_version = {VERSION};
+"""
+_FROM_VERSION_1 = f"""
+ALTER TABLE cursors ADD COLUMN replaying INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dead_letters ADD COLUMN replaying INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX replays_of ON dead_letters (destination, id) WHERE replaying = 1;
 PRAGMA user_version = {VERSION};
 """
 _READ = """
 SELECT first, lines FROM {stream}
 WHERE first >= coalesce((SELECT max(first) FROM {stream} WHERE first <= ?), 0)
 ORDER BY first
+"""
+_LETTERS = """
+SELECT id, destination, died_at, sequence, reason, status, detail, lines FROM dead_letters
+WHERE replaying = {replaying} AND {of} AND id > :after ORDER BY id LIMIT :most
 """
 _PRUNE = """
 DELETE FROM {stream}
@@ -101,9 +112,9 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
-        if version == 0:
+        if version < VERSION:
             with transaction(connection):
-                for statement in _SCHEMA.strip().split(";\n"):
+                for statement in (_FROM_VERSION_1 if version else _SCHEMA).strip().split(";\n"):
                     connection.execute(statement)
 
 
@@ -220,10 +231,13 @@ def cursors(connection: sqlite3.Connection) -> dict[str, Cursor]:
     """Every cursor there is. Raises JournalError for one whose counts do not add up."""
     found = {}
     rows = connection.execute(
-        "SELECT name, stream, started, delivered, filtered, dead, state, position FROM cursors"
+        "SELECT name, stream, started, delivered, filtered, dead, state, replaying, position "
+        "FROM cursors"
     )
-    for name, stream, started, delivered, filtered, dead, state, position in rows:
-        cursor = Cursor(name, stream, started, delivered, _reasons(filtered), _reasons(dead), state)
+    for name, stream, started, delivered, filtered, dead, state, replaying, position in rows:
+        cursor = Cursor(
+            name, stream, started, delivered, _reasons(filtered), _reasons(dead), state, replaying
+        )
         if cursor.position != position:
             raise JournalError(f"the cursor of `{name}` does not add up; restore the journal")
         found[name] = cursor
@@ -241,18 +255,20 @@ def put(connection: sqlite3.Connection, cursor: Cursor, moved_from: int | None) 
         "filtered": orjson.dumps({str(k): v for k, v in cursor.filtered.items()}).decode(),
         "dead": orjson.dumps({str(k): v for k, v in cursor.dead.items()}).decode(),
         "state": cursor.state,
+        "replaying": cursor.replaying,
         "moved_from": moved_from,
     }
     if moved_from is None:
         connection.execute(
-            "INSERT INTO cursors VALUES "
-            "(:name, :stream, :position, :started, :delivered, :filtered, :dead, :state)",
+            "INSERT INTO cursors VALUES (:name, :stream, :position, :started, :delivered, "
+            ":filtered, :dead, :state, :replaying)",
             row,
         )
         return
     written = connection.execute(
         "UPDATE cursors SET position = :position, delivered = :delivered, filtered = :filtered, "
-        "dead = :dead, state = :state WHERE name = :name AND position = :moved_from",
+        "dead = :dead, state = :state, replaying = :replaying "
+        "WHERE name = :name AND position = :moved_from",
         row,
     )
     if written.rowcount != 1:
@@ -280,17 +296,78 @@ def bury(connection: sqlite3.Connection, name: str, letters: Iterable[DeadLetter
 
 
 def dead_letters(
-    connection: sqlite3.Connection, name: str, after: int, most: int
+    connection: sqlite3.Connection, name: str | None, after: int, most: int, *, replaying: bool
 ) -> Iterator[Buried]:
-    """The dead letters of a destination behind the id `after`. Raises ValueError or KeyError."""
+    """The dead letters behind the id `after`, of one destination or of all.
+
+    Raises ValueError or KeyError.
+    """
+    of = "destination = :name" if name else "true"
     rows = connection.execute(
-        "SELECT id, died_at, sequence, reason, status, detail, lines FROM dead_letters "
-        "WHERE destination = ? AND id > ? ORDER BY id LIMIT ?",
-        (name, after, most),
+        _LETTERS.format(replaying=int(replaying), of=of),
+        {"name": name, "after": after, "most": most},
     )
-    for place, died_at, sequence, reason, status, detail, lines in rows:
+    for place, destination, died_at, sequence, reason, status, detail, lines in rows:
         [event] = decode(sequence, lines)
-        yield Buried(place, name, died_at, DeadLetter(event, REASONS[reason], status, detail))
+        letter = DeadLetter(event, REASONS[reason], status, detail)
+        yield Buried(place, destination, died_at, letter)
+
+
+def revive(
+    connection: sqlite3.Connection, letters: Sequence[int]
+) -> Mapping[str, Mapping[Reason, int]]:
+    """Mark these dead letters as to be tried again; how many they are, by destination and reason.
+
+    Those that are replayed already, or are gone, do not count.
+    """
+    found: dict[str, dict[Reason, int]] = {}
+    rows = connection.execute(
+        "UPDATE dead_letters SET replaying = 1 "
+        "WHERE replaying = 0 AND id IN (SELECT value FROM json_each(?)) "
+        "RETURNING destination, reason",
+        (orjson.dumps(letters).decode(),),
+    ).fetchall()
+    for destination, reason in rows:
+        of = found.setdefault(destination, {})
+        of[REASONS[reason]] = of.get(REASONS[reason], 0) + 1
+    return found
+
+
+def discard(connection: sqlite3.Connection, letters: Sequence[int]) -> Mapping[str, int]:
+    """Delete these dead letters for good; how many they were, by destination."""
+    found: dict[str, int] = {}
+    rows = connection.execute(
+        "DELETE FROM dead_letters "
+        "WHERE replaying = 0 AND id IN (SELECT value FROM json_each(?)) RETURNING destination",
+        (orjson.dumps(letters).decode(),),
+    ).fetchall()
+    for (destination,) in rows:
+        found[destination] = found.get(destination, 0) + 1
+    return found
+
+
+def settle(connection: sqlite3.Connection, settlement: Settlement) -> None:
+    """Delete the replayed letters that are done with; the others are dead again, as they were."""
+    now = time.time()
+    died_again = []
+    done = []
+    for place, outcome in settlement.outcomes.items():
+        if isinstance(outcome, DeadLetter):
+            died_again.append((str(outcome.reason), outcome.status, outcome.detail, now, place))
+        else:
+            done.append(place)
+    changed = connection.executemany(
+        "UPDATE dead_letters SET replaying = 0, reason = ?, status = ?, detail = ?, died_at = ? "
+        "WHERE id = ? AND replaying = 1",
+        died_again,
+    ).rowcount
+    changed = max(changed, 0)
+    changed += connection.execute(
+        "DELETE FROM dead_letters WHERE replaying = 1 AND id IN (SELECT value FROM json_each(?))",
+        (orjson.dumps(done).decode(),),
+    ).rowcount
+    if changed != len(settlement.outcomes):
+        raise JournalError("a letter was settled that is not replayed")
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:

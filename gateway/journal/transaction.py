@@ -14,7 +14,10 @@ from gateway.errors import JournalError
 from gateway.event import Reason
 from gateway.journal import store
 from gateway.journal.block import STREAMS, Stream
-from gateway.journal.cursor import Cursor, Step
+from gateway.journal.cursor import Cursor, Settlement, Step
+
+DISCARDED = "discarded"
+"""Counters `discarded/DESTINATION` tell how many of its dead letters were discarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,29 @@ class Follow:
     consumers: Mapping[str, Stream]
 
 
-Work = Append | Advance | Follow
+@dataclass(frozen=True, slots=True)
+class Revive:
+    """Dead letters that are to be tried again, by their ids."""
+
+    letters: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Dead letters that nobody wants any more, by their ids."""
+
+    letters: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """What became of replayed letters of one consumer."""
+
+    name: str
+    settlement: Settlement
+
+
+Work = Append | Advance | Follow | Revive | Discard | Settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +82,7 @@ class View:
 
     def pending(self, name: str) -> int:
         cursor = self.cursors[name]
-        return self.heads[cursor.stream] - cursor.position
+        return self.heads[cursor.stream] - cursor.position + cursor.replaying
 
 
 def look(connection: sqlite3.Connection) -> View:
@@ -79,6 +104,12 @@ def apply(connection: sqlite3.Connection, view: View, works: Sequence[Work]) -> 
                 view = _advance(connection, view, work)
             elif isinstance(work, Follow):
                 view = _follow(connection, view, work)
+            elif isinstance(work, Revive):
+                view = _revive(connection, view, work)
+            elif isinstance(work, Discard):
+                view = _discard(connection, view, work)
+            elif isinstance(work, Settle):
+                view = _settle(connection, view, work)
         if any(isinstance(work, Advance) for work in works):
             _prune(connection, view)
     return view
@@ -126,6 +157,32 @@ def _follow(connection: sqlite3.Connection, view: View, work: Follow) -> View:
             cursors[name] = known.after(Step(filtered={Reason.DESTINATION_AWAY: gone}))
             store.put(connection, cursors[name], moved_from=known.position)
     return replace(view, cursors=cursors, followed=dict(work.consumers))
+
+
+def _revive(connection: sqlite3.Connection, view: View, work: Revive) -> View:
+    cursors = dict(view.cursors)
+    for name, letters in store.revive(connection, work.letters).items():
+        if name not in view.followed:
+            raise JournalError(f"`{name}` is not among the consumers of the journal")
+        cursors[name] = cursors[name].reviving(letters)
+        store.put(connection, cursors[name], moved_from=cursors[name].position)
+    return replace(view, cursors=cursors)
+
+
+def _discard(connection: sqlite3.Connection, view: View, work: Discard) -> View:
+    discarded = store.discard(connection, work.letters)
+    counts = Counter({f"{DISCARDED}/{name}": count for name, count in discarded.items()})
+    if counts:
+        store.count(connection, counts)
+    counts.update(view.counters)
+    return replace(view, counters=dict(counts))
+
+
+def _settle(connection: sqlite3.Connection, view: View, work: Settle) -> View:
+    cursor = view.cursors[work.name].settling(work.settlement)
+    store.settle(connection, work.settlement)
+    store.put(connection, cursor, moved_from=cursor.position)
+    return replace(view, cursors={**view.cursors, work.name: cursor})
 
 
 def _prune(connection: sqlite3.Connection, view: View) -> None:

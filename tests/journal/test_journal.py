@@ -290,5 +290,5 @@ async def test_a_newer_version_stops_the_start(tmp_path: Path) -> None:
     database.execute("PRAGMA user_version = 99")
     database.close()
 
-    with pytest.raises(JournalError, match=r"newer gateway .version 99, this one reads 1."):
+    with pytest.raises(JournalError, match=r"newer gateway .version 99, this one reads 2."):
         Journal.open(tmp_path, NO_LIMIT)
