@@ -17,6 +17,7 @@ from typing import Any, Literal
 import orjson
 
 from gateway.config.model import Limits, Source
+from gateway.errors import RequestError
 from gateway.event import Message, RawEvent, Reason
 from gateway.ingest import Intake, Refusal
 from gateway.ingest.decoding import is_deeper
@@ -84,7 +85,7 @@ class _Sources:
         return source if source and self._sources.allows(source, self._origin) else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as `Call`
 class _Request:
     """What the events of one request have in common."""
 
@@ -100,10 +101,14 @@ class _Request:
 def read(call: Call, facts: Facts, sources: Sources, limits: Limits) -> Reading:
     """The events of one request. Raises RequestError when it cannot be read as a whole.
 
-    Its codes: `no_data`, `invalid_encoding`, `invalid_json`, `too_deep` and `not_an_object`.
+    Its codes: `no_data`, `invalid_encoding`, `invalid_json`, `too_deep`, `not_an_object` and, for
+    /import, whose callers can send less at once, `too_many_events`.
     """
     text = json_text(call.data)
     found = items(text)
+    if facts.is_import and len(found) > limits.batch_events:
+        message = f"send at most {limits.batch_events} events in one request"
+        raise RequestError("too_many_events", message)
     keys = (basic_user(facts.authorization), *call.keys)
     request = _Request(
         facts=facts,
@@ -118,19 +123,17 @@ def read(call: Call, facts: Facts, sources: Sources, limits: Limits) -> Reading:
         twins=Counter(),
     )
     taken = [_event(item, request) for item in found[: limits.batch_events]]
-    taken += [_behind(item, request) for item in found[limits.batch_events :]]
-    return Reading(
-        Intake(
-            "mixpanel",
-            events=[event for event in taken if type(event) is RawEvent],
-            refusals=[event for event in taken if type(event) is Refusal],
-        ),
-        [
-            Failure(index, _insert_id(found[index]), event.reason)
-            for index, event in enumerate(taken)
-            if type(event) is Refusal and event.reason is not Reason.IGNORED
-        ],
-    )
+    events = [event for event in taken if type(event) is RawEvent]
+    refusals = [event for event in taken if type(event) is Refusal]
+    if behind := len(found) - len(taken):
+        source = events[0].source if events else "unknown"
+        refusals += [Refusal(source, facts.kind, Reason.TOO_MANY_IN_BATCH)] * behind
+    failures = [
+        Failure(index, _insert_id(found[index]), event.reason)
+        for index, event in enumerate(taken)
+        if type(event) is Refusal and event.reason is not Reason.IGNORED
+    ]
+    return Reading(Intake("mixpanel", events, refusals), failures)
 
 
 def basic_user(authorization: str | None) -> str:
@@ -181,16 +184,6 @@ def _event(item: Any, request: _Request) -> RawEvent | Refusal:
         client_address=facts.sender.address if is_the_users else None,
         opted_out=facts.sender.opted_out,
     )
-
-
-def _behind(item: Any, request: _Request) -> Refusal:
-    kind = request.facts.kind
-    token = None
-    if type(item) is dict:
-        properties = item.get("properties") if kind == "event" else item
-        token = properties.get(_TOKEN[kind]) if type(properties) is dict else None
-    source = request.sources.of(token)
-    return Refusal(source.name if source else "unknown", kind, Reason.TOO_MANY_IN_BATCH)
 
 
 def _is_on_a_device(item: Message, properties: Message, source: Source, facts: Facts) -> bool:

@@ -127,7 +127,8 @@ async def _answer(
 def _refused(error: RequestError, request: web.Request, *, is_import: bool) -> web.Response:
     """A browser halves a batch that is too large; a phone would send it whole for ever."""
     is_page = "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
-    if error.code == "payload_too_large" and (is_import or is_page):
+    is_too_much = error.code in {"payload_too_large", "too_many_events"}
+    if is_too_much and (is_import or is_page):
         return failed(413, error.message)
     if is_import:
         return failed(400, error.message)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.config.model import Limits, Source
 from gateway.config.values import Bytes
+from gateway.errors import RequestError
 from gateway.event import RawEvent
 from gateway.ingest import Sources, mixpanel
 from gateway.ingest.mixpanel_body import open_call
@@ -195,14 +196,12 @@ class TestRefusals:
     def test_what_is_behind_the_limit(self) -> None:
         reading = read([event()] * 3 + [5], limits=Limits(batch_events=2))
         assert len(reading.intake.events) == 2
-        assert reasons(reading) == [
-            ("shop", "too_many_in_batch"),
-            ("unknown", "too_many_in_batch"),
-        ]
+        assert reasons(reading) == [("shop", "too_many_in_batch")] * 2
 
-    def test_updates_behind_the_limit_are_their_sources_too(self) -> None:
-        reading = read([UPDATE] * 2, kind="people", limits=Limits(batch_events=1))
-        assert reasons(reading) == [("shop", "too_many_in_batch")]
+    def test_importers_can_send_less_at_once(self) -> None:
+        with pytest.raises(RequestError) as refused:
+            read([event()] * 3, limits=Limits(batch_events=2), is_import=True)
+        assert refused.value.code == "too_many_events"
 
     @pytest.mark.parametrize("value", [False, 0, None, ""])
     def test_ignore_must_be_meant(self, value: Any) -> None:

@@ -230,6 +230,15 @@ class TestUnreadable:
             assert response.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
             assert (await response.json())["status"] == "Request Entity Too Large"
 
+    async def test_an_importer_hears_that_it_sends_too_many_events(
+        self, http: ClientSession, door: RecordingDoor
+    ) -> None:
+        door.limits = Limits(batch_events=2)
+        async with http.post("/import?strict=1", json=[EVENT] * 3) as response:
+            assert (response.status, (await response.json())["code"]) == (413, 413)
+        assert door.codes == ["too_many_events"]
+        assert not door.intakes
+
     async def test_a_get_without_data(self, http: ClientSession, door: RecordingDoor) -> None:
         async with http.get("/track?ip=0") as response:
             assert (response.status, (await response.json())["status"]) == (200, 0)
@@ -292,8 +301,11 @@ class TestBackPressure:
             host, port = url.removeprefix("http://").split(":")
             reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(b"POST /track/ HTTP/1.1\r\nHost: g\r\nContent-Length: 99\r\n\r\ndata=")
-            answer = await reader.read()
+            answer = await reader.readuntil(b"\r\n\r\n")
             writer.close()
+            await writer.wait_closed()
+            async with ClientSession(url) as http, http.post("/track", json=EVENT) as response:
+                assert await said(response) == ONE
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"Retry-After: 5\r\n" in answer
         assert door.codes == ["body_timeout"]
