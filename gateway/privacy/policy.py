@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,13 +45,21 @@ class CompiledPolicy:
         self._pseudonymizer = pseudonymizer
 
     def scrub(
-        self, raw: RawEvent, schema: str | None = None, omissions: Sequence[Omission] = ()
+        self,
+        raw: RawEvent,
+        schema: str | None = None,
+        omissions: Sequence[Omission] = (),
+        tokens: Iterable[str] = (),
     ) -> Scrubbed:
-        """Make the event clean, in place. Raises rather than give back half of it."""
+        """Make the event clean, in place. Raises rather than give back half of it.
+
+        `tokens` are the pseudonyms that an event holds which was clean once: they stay.
+        """
         changes = _omit(raw.message, omissions) if omissions else []
         plan = self._planner.plan(raw.protocol, raw.type, raw.name, raw.source, schema)
         settled = settle(self._client_ip, raw, self._pseudonymizer.pseudonym)
         ledger = Ledger(plan.keys, self._pseudonymizer)
+        ledger.tokens.update((token, token) for token in tokens)
         ledger.kept |= settled.spots
         Walk(plan, ledger).scrub(raw.message)
         changes += settled.changes

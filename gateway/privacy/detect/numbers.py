@@ -78,6 +78,10 @@ _SAID = re.compile(
     r"(?:[ ]?number|[ ]no|[ ]me|[ ]us)?(?:[ ](?:at|on|is))?[.:=#, +(]{0,4}\Z"
 )
 _SAID_BEFORE = 32
+_LAST_WORDS = (
+    *("phone", "mobile", "whatsapp", "tel", "cell", "call", "fax", "sms", "dial"),
+    *("number", "no", "me", "us", "at", "on", "is"),
+)
 _ANY_PHONE = re.compile(rf"(?<![0-9])\+?\(?[0-9](?:{_SEP}{{0,3}}[0-9]){{6,14}}(?![0-9])")
 
 
@@ -91,8 +95,10 @@ def numbers(text: str, context: int) -> list[Span]:
     found: list[Span] = []
     for start, end in runs:
         groups = [match.span() for match in _GROUP.finditer(text, start, end)]
-        found += _cards(text, groups)
-        found += _social_security(text, groups)
+        if end - start >= _CARD_LENGTHS.start:
+            found += _cards(text, groups)
+        if len(groups) >= 3:
+            found += _social_security(text, groups)
         if not context & PHONE:
             found += _phones(text, groups)
     if not context & PHONE:
@@ -171,13 +177,13 @@ def _phones(text: str, groups: list[tuple[int, int]]) -> list[Span]:
         if start < until:
             continue
         plus = text.rfind("+", max(0, start - 3), start)
-        bracket = start - 1 if text[start - 1 : start] == "(" else start
         if plus >= 0 and not text[plus - 1 : plus].isdecimal():
             match = _INTERNATIONAL.match(text, plus)
         else:
-            match = (
-                _NATIONAL.match(text, bracket) or _NATIONAL.match(text, start) or _said(text, start)
-            )
+            match = _NATIONAL.match(text, start)
+            if match is None and text[start - 1 : start] == "(":
+                match = _NATIONAL.match(text, start - 1)
+            match = match or _said(text, start)
         if match is not None:
             until = match.end()
             found.append((*match.span(), "phone"))
@@ -186,8 +192,8 @@ def _phones(text: str, groups: list[tuple[int, int]]) -> list[Span]:
 
 def _said(text: str, start: int) -> re.Match[str] | None:
     """A number of any form after a word such as `call`."""
-    before = text[max(0, start - _SAID_BEFORE) : start]
-    if before.isascii() and any(map(str.isalpha, before[-9:])) and _SAID.search(before.lower()):
+    before = text[max(0, start - _SAID_BEFORE) : start].lower()
+    if before.rstrip(" .:=#,+(").endswith(_LAST_WORDS) and _SAID.search(before):
         return _ANY_PHONE.match(text, start)
     return None
 

@@ -17,6 +17,15 @@ _SHAPES = {
 _WHOLE = {
     name: re.compile(rf"(?<![0-9A-Za-z]){shape}(?![0-9A-Za-z])") for name, shape in _SHAPES.items()
 }
+# Words, products with versions, and comments in which no two numbers stand side by side.
+_BROWSER = r"""Mozilla/5\.0\ (?:
+    Mobile/[0-9]{2}[A-F][0-9]{2,4}
+  | [A-Za-z]{1,24}+(?![A-Za-z])
+      (?:/(?:20100101|[0-9]{1,4}(?:\.[0-9]{1,4}){0,2}(?:(?<=\.0\.0)\.0|(?<=\.[0-9]{4})\.[0-9]{1,4})?)
+        (?![0-9.]))?+
+  | \((?:rv:|[A-Za-z;,\ /+_-]|[0-9]{1,4}(?:[._][0-9]{1,4}){0,2}(?=[;,\ /+_-]*[A-Za-z)]))*+\)
+  | [ ]
+  )*+"""
 _BENIGN = re.compile(
     "(?:"
     + "|".join(
@@ -30,8 +39,14 @@ _BENIGN = re.compile(
     )
     + r")\Z"
 )
-is_benign = _BENIGN.match
-"""Matches a whole text that no finder need look at."""
+_is_browser = re.compile(rf"(?:{_BROWSER})\Z", re.VERBOSE).match
+_is_shape = _BENIGN.match
+
+
+def is_benign(text: str) -> bool:
+    """Whether the whole text is of a form in which no finder need look."""
+    matches = _is_browser if text.startswith("Moz") else _is_shape
+    return matches(text) is not None
 
 
 def shapes(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape of every finder)
