@@ -1,0 +1,118 @@
+"""One pure function decides: what is refused leaves nothing, what is accepted is clean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.app import compile_rules
+from gateway.config import load
+from gateway.config.model import Schemas
+from gateway.event import RawEvent, Reason
+from gateway.pipeline import Rules, decide
+from gateway.privacy import Pseudonymizer
+
+CONFIGURATION = load(Path("config/gateway.yaml"), {})
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Rules:
+    """The rules of the shipped configuration."""
+    return compile_rules(CONFIGURATION, {}, Pseudonymizer(bytes(range(32))))
+
+
+def track(event: Any = "Signed Up", **message: Any) -> RawEvent:
+    """A track call as ingest hands it over."""
+    whole = {
+        "type": "track",
+        "event": event,
+        "messageId": "m-1",
+        "userId": "user-1",
+        "timestamp": "2026-11-23T07:51:04.317Z",
+        "originalTimestamp": "2026-11-23T07:51:04.317Z",
+        "receivedAt": "2026-11-23T07:51:04.400Z",
+        "properties": {"plan": "pro"},
+        "context": {},
+        **message,
+    }
+    return RawEvent("demo", "segment", "track", event, whole, 1795420264.4)
+
+
+def test_an_ordinary_event_is_accepted_and_led_to_every_destination(shipped: Rules) -> None:
+    decision = decide(track(), shipped)
+    assert decision.event is not None
+    assert decision.reason is None
+    header = decision.event.header
+    assert header.to == ("local",)
+    assert header.filtered == {}
+    assert header.message_id == "m-1"
+    assert header.schema == "segment/track"
+    assert decision.event.message["properties"] == {"plan": "pro"}
+
+
+def test_the_user_is_a_pseudonym_and_the_header_names_it(shipped: Rules) -> None:
+    decision = decide(track(), shipped)
+    assert decision.event is not None
+    user = decision.event.message["userId"]
+    assert user != "user-1"
+    assert decision.event.header.user == user
+    assert decision.event.header.pseudonyms == (user,)
+    assert [change.pointer for change in decision.changes] == ["/userId"]
+
+
+def test_the_switch_comes_before_everything(shipped: Rules) -> None:
+    enabled = {**shipped.switches.enabled, "optional": False}
+    rules = replace(shipped, switches=replace(shipped.switches, enabled=enabled))
+    decision = decide(track(), rules)
+    assert decision.event is None
+    assert decision.reason is Reason.TELEMETRY_OFF
+    assert decision.changes == ()
+
+
+def test_a_blocked_event_leaves_its_clean_name_and_id_and_nothing_else(shipped: Rules) -> None:
+    rules = replace(shipped, schemas=Schemas(unplanned_events="block"))
+    secret = "ada@mail.example"
+    raw = track(f"Invited {secret}", messageId=f"order-{secret}")
+    decision = decide(raw, rules)
+    assert decision.event is None
+    assert decision.reason is Reason.UNPLANNED_EVENT
+    assert decision.name == "Invited [email]"
+    assert secret not in decision.message_id
+    assert secret.encode() not in orjson.dumps([v.as_json() for v in decision.violations])
+
+
+def test_a_quarantined_event_goes_to_no_destination(shipped: Rules) -> None:
+    rules = replace(shipped, schemas=Schemas(unplanned_events="quarantine"))
+    decision = decide(track(), rules)
+    assert decision.reason is Reason.QUARANTINED
+    assert decision.event is not None
+    assert decision.event.header.to == ()
+    assert decision.event.header.filtered == {"local": Reason.QUARANTINED}
+
+
+def test_what_the_policy_fails_on_is_not_kept(shipped: Rules) -> None:
+    class Broken:
+        """A policy with a fault, whose message would quote the event."""
+
+        def pointer(self, *_: object) -> str:
+            return ""
+
+        def scrub(self, raw: RawEvent, *_: object) -> None:
+            raise RuntimeError(f"cannot handle {raw.message}")
+
+    decision = decide(track(), replace(shipped, policy=Broken()))  # type: ignore[arg-type]  # that is the point
+    assert decision.event is None
+    assert decision.reason is Reason.PRIVACY_FAILED
+    assert decision.fault is not None
+    assert decision.fault.startswith("RuntimeError at test_pipeline.py:")
+    assert "user-1" not in repr(decision)
+
+
+def test_integrations_and_consent_of_the_event_are_honoured(shipped: Rules) -> None:
+    decision = decide(track(integrations={"All": False}), shipped)
+    assert decision.event is not None
+    assert decision.event.header.filtered == {"local": Reason.INTEGRATIONS}
