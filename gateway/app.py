@@ -10,12 +10,13 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, Self
 
 import structlog
 
-from gateway import __version__, audit
+from gateway import __version__, audit, history
 from gateway.admin.status import DestinationStatus, Status
 from gateway.config import Configuration
 from gateway.config.model import AnalyticsJs, Files, Limits
@@ -23,7 +24,7 @@ from gateway.config.routing import Destination as AnyDestination
 from gateway.config.routing import MixpanelDestination as MixpanelSettings
 from gateway.config.routing import SegmentDestination as SegmentSettings
 from gateway.config.values import Network
-from gateway.consent import switches
+from gateway.consent import Order, Switches, switches
 from gateway.contract import Catalogue, load_catalogue
 from gateway.delivery import (
     QUARANTINE,
@@ -83,7 +84,11 @@ def compile_rules(
         catalogue=catalogue,
         schemas=configuration.gateway.schemas,
         routes=compile_routes(configuration.routing),
-        switches=switches(configuration.gateway.telemetry, environment),
+        switches=switches(
+            configuration.gateway.telemetry,
+            environment,
+            history.read(configuration.gateway.data_dir).orders,
+        ),
     )
 
 
@@ -127,6 +132,7 @@ class Gateway:
     def __init__(
         self,
         configuration: Configuration,
+        environment: Mapping[str, str],
         rules: Rules,
         pseudonymizer: Pseudonymizer,
         journal: Journal,
@@ -135,14 +141,14 @@ class Gateway:
         """Use `open`."""
         self.closing = False
         self.throttle = Throttle()
-        self._rules = rules
+        self._environment = environment
         self._pseudonymizer = pseudonymizer
         self._journal = journal
         self._destinations = configuration.routing.destinations
         self._deliveries = deliveries
         self._changes: Counter[tuple[str, str]] = Counter()
         self._refusals: Counter[tuple[str, str]] = Counter()
-        self._use(configuration)
+        self._use(configuration, rules)
 
     @classmethod
     async def open(cls, configuration: Configuration, environment: Mapping[str, str]) -> Self:
@@ -160,7 +166,7 @@ class Gateway:
         deliveries = [Delivery(journal, feed, sink) for feed, sink in consumers]
         for delivery in deliveries:
             delivery.start()
-        return cls(configuration, rules, pseudonymizer, journal, deliveries)
+        return cls(configuration, environment, rules, pseudonymizer, journal, deliveries)
 
     async def close(self, grace: float) -> None:
         """Deliver for at most `grace` seconds what works at once; what remains waits on disk."""
@@ -181,16 +187,34 @@ class Gateway:
                     )
                 ]
             )
-        self._rules = rules
-        self._use(configuration)
+        self._use(configuration, rules)
 
-    def _use(self, configuration: Configuration) -> None:
+    def _use(self, configuration: Configuration, rules: Rules) -> None:
         gateway = configuration.gateway
+        self._data_dir = gateway.data_dir
+        self._telemetry = gateway.telemetry
+        self._rules = replace(rules, switches=_entered(gateway.data_dir, rules.switches))
         self.sources = Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept")
         self.limits: Limits = gateway.limits
         self.trusted_proxies: Sequence[Network] = gateway.trusted_proxies
         self.analytics_js: AnalyticsJs = gateway.analytics_js
         self.analytics_js_path = configuration.analytics_js_path
+
+    def order(self, order: Order) -> None:
+        """Switch a class, durably and at once. Raises OSError or ConfigurationError."""
+        history.append(self._data_dir, order)
+        told = switches(self._telemetry, self._environment, history.read(self._data_dir).orders)
+        self._rules = replace(self._rules, switches=_entered(self._data_dir, told))
+
+    def telemetry(self) -> history.Standing:
+        """The switches, who set them, and the proof. Raises ConfigurationError."""
+        past = history.read(self._data_dir)
+        return history.standing(past, self._rules.switches, self._journal.view.counters)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The documented events."""
+        return self._rules.catalogue
 
     @staticmethod
     def now() -> float:
@@ -199,11 +223,14 @@ class Gateway:
 
     async def take(self, intake: Intake) -> None:
         """Decide the events and make the accepted ones durable. Raises JournalError."""
-        decisions = [decision async for decision in self._decide(intake.events)]
+        rules = self._rules
+        decisions = [decision async for decision in _decided(intake.events, rules)]
         changes: Counter[tuple[str, str]] = Counter()
         counts: Counter[str] = Counter()
         for decision in decisions:
             counts[f"received/{decision.source}"] += 1
+            if counter := history.counter(decision, rules.switches.period):
+                counts[counter] += 1
             if decision.event is None:
                 counts[f"rejected/{decision.reason}"] += 1
             for change in decision.changes:
@@ -211,8 +238,8 @@ class Gateway:
             if decision.fault:
                 log.error("the policy failed", source=decision.source, fault=decision.fault)
         for refusal in intake.refusals:
-            counts[f"received/{refusal.source}"] += 1
-            counts[f"rejected/{refusal.reason}"] += 1
+            counts[f"received/{refusal.source}"] += refusal.count
+            counts[f"rejected/{refusal.reason}"] += refusal.count
         if counts:
             await self._journal.append(
                 Entry(
@@ -222,13 +249,6 @@ class Gateway:
                 )
             )
         self._changes.update(changes)
-
-    async def _decide(self, events: Sequence[RawEvent]) -> AsyncIterator[Decision]:
-        rules = self._rules
-        for place, raw in enumerate(events):
-            if place and place % _AT_A_TIME == 0:
-                await asyncio.sleep(0)
-            yield decide(raw, rules)
 
     def refused(self, protocol: Protocol, code: str) -> None:
         """Count a request that was answered with an error."""
@@ -273,6 +293,26 @@ class Gateway:
             dead={str(reason): count for reason, count in cursor.dead.items()},
             waiting=status.wait.cause if status.wait else None,
         )
+
+
+async def _decided(events: Sequence[RawEvent], rules: Rules) -> AsyncIterator[Decision]:
+    for place, raw in enumerate(events):
+        if place and place % _AT_A_TIME == 0:
+            await asyncio.sleep(0)
+        yield decide(raw, rules)
+
+
+def _entered(data_dir: FilePath, told: Switches) -> Switches:
+    """The switches with their period, which begins now where they stand differently."""
+    past = history.read(data_dir)
+    number = len(past.periods)
+    if past.differs(told):
+        number += 1
+        period = history.Period(
+            audit.timestamp(time.time()), number, dict(told.enabled), dict(told.decided_by)
+        )
+        history.append(data_dir, period)
+    return replace(told, period=number)
 
 
 def _consumers(

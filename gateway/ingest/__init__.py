@@ -22,11 +22,12 @@ __all__ = ["Door", "Intake", "Refusal", "Sources", "Throttle"]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One event of a readable request that is not taken; the rest of its batch is."""
+    """Events of a readable request that are not taken; the rest of its batch is."""
 
     source: str
     type: str | None
     reason: Reason
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,7 @@ def add_routes(app: web.Application, door: Door) -> None:
         _add(app, "GET", path, answered(door, serve))
     for folder in ("v1", *analytics_js.FOLDERS):
         app.router.add_route("OPTIONS", f"/{folder}/{{rest:.*}}", answered(door, _preflight))
-    app.router.add_route(
-        "*", "/v1/{rest:.*}", answered(door, _no_such_path), expect_handler=go_on
-    )
+    app.router.add_route("*", "/v1/{rest:.*}", answered(door, _no_such_path), expect_handler=go_on)
 
 
 def _add(app: web.Application, method: str, path: str, handle: Handler) -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 from aiohttp import web
 
 from gateway.config.values import Network
+from gateway.privacy import client_address
 
 _ON_A_DEVICE = (
     "analytics.js",
@@ -56,7 +57,7 @@ def sender_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Sender:
     headers = request.headers
     origin = headers.get("Origin")
     return Sender(
-        address=None if trusted else request.remote,
+        address=client_address(request.remote, headers, trusted),
         origin=origin,
         is_page=origin is not None or "Sec-Fetch-Site" in headers,
         opted_out=headers.get("Sec-GPC") == "1" or headers.get("DNT") == "1",
@@ -71,7 +72,8 @@ def is_trusted(peer: str | None, trusted: Sequence[Network]) -> bool:
         address = ipaddress.ip_address(peer)
     except ValueError:
         return False
-    return any(address in network for network in trusted)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return any((mapped or address) in network for network in trusted)
 
 
 def is_on_a_device(

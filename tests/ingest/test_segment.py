@@ -17,7 +17,7 @@ from pydantic import ByteSize
 from gateway.config.model import Limits, Source
 from gateway.errors import RequestError
 from gateway.event import Message, RawEvent, Reason
-from gateway.ingest import Intake, Sources, segment
+from gateway.ingest import Intake, Refusal, Sources, segment
 from gateway.ingest.segment_message import merged
 from gateway.ingest.sender import Sender
 
@@ -395,9 +395,7 @@ class TestLimits:
         body = {"writeKey": "docs-key", "batch": [{"type": "track"}] * 5}
         intake = take(body, limits=Limits(batch_events=3))
         assert len(intake.events) == 3
-        assert [(refusal.source, refusal.reason) for refusal in intake.refusals] == [
-            ("docs", Reason.TOO_MANY_IN_BATCH)
-        ] * 2
+        assert intake.refusals == [Refusal("docs", None, Reason.TOO_MANY_IN_BATCH, count=2)]
 
     @pytest.mark.parametrize("depth", [10, 11, 12, 500])
     def test_nesting_is_bounded(self, depth: int) -> None:
