@@ -136,6 +136,7 @@ class Gateway:
         rules: Rules,
         pseudonymizer: Pseudonymizer,
         journal: Journal,
+        *,
         deliveries: Sequence[Delivery[Any]],
     ) -> None:
         """Use `open`."""
@@ -166,7 +167,7 @@ class Gateway:
         deliveries = [Delivery(journal, feed, sink) for feed, sink in consumers]
         for delivery in deliveries:
             delivery.start()
-        return cls(configuration, environment, rules, pseudonymizer, journal, deliveries)
+        return cls(configuration, environment, rules, pseudonymizer, journal, deliveries=deliveries)
 
     async def close(self, grace: float) -> None:
         """Deliver for at most `grace` seconds what works at once; what remains waits on disk."""
@@ -238,8 +239,8 @@ class Gateway:
             if decision.fault:
                 log.error("the policy failed", source=decision.source, fault=decision.fault)
         for refusal in intake.refusals:
-            counts[f"received/{refusal.source}"] += refusal.count
-            counts[f"rejected/{refusal.reason}"] += refusal.count
+            counts[f"received/{refusal.source}"] += 1
+            counts[f"rejected/{refusal.reason}"] += 1
         if counts:
             await self._journal.append(
                 Entry(

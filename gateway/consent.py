@@ -1,20 +1,40 @@
-"""Essential and billing events flow whatever the switch says; optional ones only while it is on.
+"""Essential and billing events flow unless somebody says otherwise; optional ones while they may.
 
-The switch is set in gateway.yaml; the environment wins over it. Appsmith reads its
-APPSMITH_DISABLE_TELEMETRY as Spring reads a boolean: true, on, yes and 1, in any case.
+A switch is set in gateway.yaml, by an order (admin page, command line, API) and, for optional
+events, by the environment; the last of these wins. Appsmith reads its APPSMITH_DISABLE_TELEMETRY as
+Spring reads a boolean: true, on, yes and 1, in any case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from gateway.config.model import Telemetry
 from gateway.event import RawEvent, Reason, TelemetryClass
 
-_CLASSES: tuple[TelemetryClass, ...] = ("essential", "billing", "optional")
+CLASSES: tuple[TelemetryClass, ...] = ("essential", "billing", "optional")
+BY_DEFAULT = "default"
+BY_FILE = "gateway.yaml"
+
+Door = Literal["admin page", "command line", "API"]
+"""Where orders come in."""
+
+_VARIABLES = ("APPSMITH_DISABLE_TELEMETRY", "DO_NOT_TRACK")
 _YES = frozenset({"true", "on", "yes", "1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody wants a class to be. `enabled` None takes back the orders before it."""
+
+    time: str  # as `audit.timestamp` writes it
+    telemetry_class: TelemetryClass
+    enabled: bool | None
+    who: Door
+    sign_in: str | None = None  # how they showed who they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +43,40 @@ class Switches:
 
     enabled: Mapping[TelemetryClass, bool]
     respect_opt_out: bool
-    locked_by: str | None = None  # the environment variable that wins over the file
+    locked_by: str | None = None  # the environment variable that wins over everything
+    decided_by: Mapping[TelemetryClass, str] = field(default_factory=dict)
+    period: int = 0  # the number of the stretch of time in which they stand like this
 
 
-def switches(telemetry: Telemetry, environment: Mapping[str, str]) -> Switches:
-    """The switches as configuration and environment set them."""
-    locked_by, optional = None, telemetry.enabled
-    for name in ("APPSMITH_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
-        value = environment.get(name, "").strip()
-        if value and (locked_by is None or value.lower() in _YES):
-            locked_by, optional = name, value.lower() not in _YES
-            if not optional:
-                break
-    enabled: dict[TelemetryClass, bool] = dict.fromkeys(_CLASSES, True)
-    enabled["optional"] = optional
+def switches(
+    telemetry: Telemetry, environment: Mapping[str, str], orders: Iterable[Order] = ()
+) -> Switches:
+    """The switches as file, orders (oldest first) and environment set them."""
+    said = telemetry.model_fields_set
+    enabled: dict[TelemetryClass, bool] = dict.fromkeys(CLASSES, True)
+    decided_by: dict[TelemetryClass, str] = dict.fromkeys(CLASSES, BY_DEFAULT)
     for name, on in telemetry.classes.items():
-        if name != "optional" or locked_by is None:
-            enabled[name] = on and (name != "optional" or telemetry.enabled)
-    return Switches(MappingProxyType(enabled), telemetry.respect_opt_out, locked_by)
+        enabled[name], decided_by[name] = on, BY_FILE
+    if "enabled" in said:
+        enabled["optional"] = telemetry.enabled and enabled["optional"]
+        decided_by["optional"] = BY_FILE
+    for name, order in {order.telemetry_class: order for order in orders}.items():
+        if order.enabled is not None:
+            enabled[name], decided_by[name] = order.enabled, order.who
+    locked_by = None
+    for variable in _VARIABLES:
+        value = environment.get(variable, "").strip().lower()
+        if value and (locked_by is None or value in _YES):
+            locked_by = decided_by["optional"] = variable
+            enabled["optional"] = value not in _YES
+            if value in _YES:
+                break
+    return Switches(
+        MappingProxyType(enabled),
+        telemetry.respect_opt_out,
+        locked_by,
+        MappingProxyType(decided_by),
+    )
 
 
 def refusal(raw: RawEvent, telemetry_class: TelemetryClass, switches: Switches) -> Reason | None:

@@ -1,0 +1,43 @@
+"""A data folder belongs to one process: two in one would overwrite each other's files."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path as FilePath
+
+from gateway.errors import GatewayError
+
+
+class UnusableError(GatewayError):
+    """The data folder cannot be made or written."""
+
+
+class TakenError(GatewayError):
+    """Another process works in the data folder."""
+
+
+@contextmanager
+def claimed(data_dir: FilePath) -> Iterator[None]:
+    """Hold `data_dir` for this process, made where missing. Raises UnusableError or TakenError.
+
+    The claim ends with the process, also where it becomes another program.
+    """
+    try:
+        data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UnusableError(f"data_dir {data_dir}: {error.strerror}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise TakenError(
+            f"another gateway is running in {data_dir}; give this one its own"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(lock)
