@@ -239,8 +239,8 @@ class Gateway:
             if decision.fault:
                 log.error("the policy failed", source=decision.source, fault=decision.fault)
         for refusal in intake.refusals:
-            counts[f"received/{refusal.source}"] += 1
-            counts[f"rejected/{refusal.reason}"] += 1
+            counts[f"received/{refusal.source}"] += refusal.count
+            counts[f"rejected/{refusal.reason}"] += refusal.count
         if counts:
             await self._journal.append(
                 Entry(
