@@ -23,19 +23,26 @@ from gateway.config.model import AnalyticsJs, Files, Limits
 from gateway.config.routing import Destination as AnyDestination
 from gateway.config.routing import MixpanelDestination as MixpanelSettings
 from gateway.config.routing import SegmentDestination as SegmentSettings
+from gateway.config.routing import Vendor
 from gateway.config.values import Network
 from gateway.consent import Order, Switches, switches
 from gateway.contract import Catalogue, load_catalogue
 from gateway.delivery import (
     QUARANTINE,
+    Care,
     Delivery,
+    Egress,
     Feed,
+    Pace,
+    Replay,
     Sink,
     audit_feed,
     destination_feed,
     quarantine_feed,
 )
+from gateway.delivery.revision import permitted, revised
 from gateway.destinations import Destination
+from gateway.destinations.egress import Guard, promised
 from gateway.destinations.file import (
     FileDestination,
     audit_line,
@@ -43,15 +50,22 @@ from gateway.destinations.file import (
     segment_line,
 )
 from gateway.errors import ConfigurationError, Mistake
-from gateway.event import Decision, Protocol, RawEvent
+from gateway.event import Decision, Protocol, RawEvent, Reason, StoredEvent
 from gateway.ingest import Intake, Sources, Throttle
 from gateway.journal import Entry, Journal
+from gateway.journal.forecast import EVERY_SECONDS, Trend
+from gateway.journal.transaction import DISCARDED
 from gateway.lines import LineFiles
 from gateway.pipeline import Rules, decide
 from gateway.privacy import CompiledPolicy, Pseudonymizer, compile_policy
 from gateway.routing import compile_routes
 
 log = structlog.get_logger(__name__)
+
+TELL_SECONDS = 3600.0
+"""How often the log warns of a journal that fills up."""
+VENDOR_BATCH = 400
+"""Events in one request to a vendor: so many of 1 KB fit in Segment's batch."""
 
 _AT_A_TIME = 64
 """Events of one request that are decided before other requests get a turn."""
@@ -136,8 +150,6 @@ class Gateway:
         rules: Rules,
         pseudonymizer: Pseudonymizer,
         journal: Journal,
-        *,
-        deliveries: Sequence[Delivery[Any]],
     ) -> None:
         """Use `open`."""
         self.closing = False
@@ -146,7 +158,12 @@ class Gateway:
         self._pseudonymizer = pseudonymizer
         self._journal = journal
         self._destinations = configuration.routing.destinations
-        self._deliveries = deliveries
+        self._deliveries = [
+            self._delivery(feed, sink)
+            for feed, sink in _consumers(configuration, pseudonymizer, journal)
+        ]
+        self._trend = Trend(configuration.gateway.journal)
+        self._watching: asyncio.Task[None] | None = None
         self._changes: Counter[tuple[str, str]] = Counter()
         self._refusals: Counter[tuple[str, str]] = Counter()
         self._use(configuration, rules)
@@ -162,15 +179,51 @@ class Gateway:
         journal = await asyncio.to_thread(
             Journal.open, gateway.data_dir / "journal", gateway.journal
         )
-        consumers = _consumers(configuration, pseudonymizer, journal)
-        await journal.follow({feed.name: feed.stream for feed, _ in consumers})
-        deliveries = [Delivery(journal, feed, sink) for feed, sink in consumers]
-        for delivery in deliveries:
+        opened = cls(configuration, environment, rules, pseudonymizer, journal)
+        await opened._start()
+        return opened
+
+    async def _start(self) -> None:
+        await self._journal.follow({each.name: each.stream for each in self._deliveries})
+        for delivery in self._deliveries:
             delivery.start()
-        return cls(configuration, environment, rules, pseudonymizer, journal, deliveries=deliveries)
+        self._watching = asyncio.create_task(self._watch(), name="watch the journal")
+
+    def _delivery(self, feed: Feed[Any], sink: Sink[Any]) -> Delivery[Any]:
+        settings = self._destinations.get(feed.name)
+        if not isinstance(settings, Vendor):
+            return Delivery(self._journal, feed, sink)
+        name = feed.name
+        egress = Egress(
+            name,
+            settings.egress,
+            lambda: self._guard,
+            lambda event: permitted(event, self._rules),
+        )
+
+        def revise(event: StoredEvent) -> StoredEvent | Reason:
+            revision = revised(event, name, self._rules)
+            return revision if isinstance(revision, Reason) else feed.localise(revision)
+
+        pace = Pace(lanes=settings.lanes, batch=VENDOR_BATCH)
+        care = Care(egress, Replay(revise, sink.render))
+        return Delivery(self._journal, feed, sink, pace, care=care)
+
+    async def _watch(self) -> None:
+        """Warn before the journal is full."""
+        told_at = -TELL_SECONDS
+        while True:
+            self._trend.weigh(time.monotonic(), self._journal.used_bytes, self._journal.free_bytes)
+            warning = self._trend.forecast().warning
+            if warning and time.monotonic() - told_at > TELL_SECONDS:
+                told_at = time.monotonic()
+                log.warning("the journal fills up", forecast=warning)
+            await asyncio.sleep(EVERY_SECONDS)
 
     async def close(self, grace: float) -> None:
         """Deliver for at most `grace` seconds what works at once; what remains waits on disk."""
+        if self._watching:
+            self._watching.cancel()
         await asyncio.gather(*(delivery.stop(grace) for delivery in self._deliveries))
         await self._journal.close()
 
@@ -195,6 +248,7 @@ class Gateway:
         self._data_dir = gateway.data_dir
         self._telemetry = gateway.telemetry
         self._rules = replace(rules, switches=_entered(gateway.data_dir, rules.switches))
+        self._guard = Guard(promised(configuration.policy))
         self.sources = Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept")
         self.limits: Limits = gateway.limits
         self.trusted_proxies: Sequence[Network] = gateway.trusted_proxies
@@ -259,10 +313,23 @@ class Gateway:
         """Why nothing can be accepted just now, or None."""
         return "the gateway is stopping" if self.closing else self._journal.refusal()
 
+    def warning(self) -> str | None:
+        """What should be mended before nothing can be accepted any more, or None."""
+        return self._trend.forecast().warning
+
+    async def replay(self, letters: Sequence[int]) -> None:
+        """Have dead letters tried again, by their ids. Raises JournalError."""
+        await self._journal.revive(letters)
+
+    async def discard(self, letters: Sequence[int]) -> None:
+        """Delete dead letters for good, by their ids. Raises JournalError."""
+        await self._journal.discard(letters)
+
     async def status(self) -> Status:
         """One look at everything; its numbers are of one commit."""
         view = self._journal.view
         refusal = self.refusal()
+        forecast = self._trend.forecast()
         return Status(
             version=__version__,
             ready=refusal is None,
@@ -276,6 +343,8 @@ class Gateway:
                 if delivery.name in self._destinations
             ),
             journal_bytes=self._journal.used_bytes,
+            journal_full_in=forecast.seconds,
+            warning=forecast.warning,
             changes=dict(self._changes),
             refused_requests=dict(self._refusals),
         )
@@ -292,7 +361,11 @@ class Gateway:
             pending=view.pending(delivery.name),
             filtered={str(reason): count for reason, count in cursor.filtered.items()},
             dead={str(reason): count for reason, count in cursor.dead.items()},
+            replaying=cursor.replaying,
+            discarded=view.counters.get(f"{DISCARDED}/{delivery.name}", 0),
             waiting=status.wait.cause if status.wait else None,
+            requests_at_once=delivery.requests_at_once,
+            leaks=dict(delivery.leaks),
         )
 
 

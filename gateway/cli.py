@@ -12,6 +12,7 @@ from pathlib import Path as FilePath
 from gateway import __version__
 from gateway.config import load
 from gateway.errors import ConfigurationError, GatewayError
+from gateway.event import Reason, Stage
 
 DONE, FAILED, USAGE, CONFIGURATION = 0, 1, 2, 78
 
@@ -80,6 +81,30 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("--event", metavar="GLOB", help="only events of this name")
     audit.add_argument("--json", action="store_true", help="print JSON")
     audit.add_argument("--follow", action="store_true", help="print each line as it comes")
+
+    letters = _command(
+        commands,
+        "dead-letters",
+        _dead_letters,
+        "show what destinations refused; send it again or delete it",
+        "gateway dead-letters replay --destination segment --since 2d",
+    )
+    letters.add_argument(
+        "verb",
+        choices=["list", "show", "replay", "discard"],
+        help="replay: send again through today's policy; discard: delete for good",
+    )
+    letters.add_argument("ids", nargs="*", type=int, metavar="ID", help="only these")
+    letters.add_argument("--destination", metavar="NAME", help="only of this destination")
+    letters.add_argument(
+        "--reason",
+        choices=[str(reason) for reason in Reason if reason.stage is Stage.DEAD],
+        help="only those that died of this",
+    )
+    letters.add_argument("--event", metavar="GLOB", help="only events of this name")
+    letters.add_argument("--since", metavar="WHEN", help="7d, 12h, 30m, a date or a time; UTC")
+    letters.add_argument("--all", action="store_true", help="replay or discard every one")
+    letters.add_argument("--json", action="store_true", help="print JSON")
     return top
 
 
@@ -136,6 +161,26 @@ def _audit(given: argparse.Namespace) -> int:
     folder = load(given.config, os.environ).gateway.data_dir / "audit"
     chosen = audit.Filter(since, audit.event_filter(given.event))
     return audit.run(folder, chosen, as_json=given.json, follow=given.follow, out=sys.stdout)
+
+
+def _dead_letters(given: argparse.Namespace) -> int:
+    from gateway.commands import audit, dead_letters  # noqa: PLC0415
+
+    try:
+        since = audit.parse_since(given.since, datetime.now(UTC)) if given.since else None
+    except ValueError:
+        print("gateway: --since takes 7d, 12h, 30m, a date or a time", file=sys.stderr)
+        return USAGE
+    which = dead_letters.chosen(given.ids, given.destination, given.reason, given.event, since)
+    configuration = load(given.config, os.environ)
+    if given.verb in ("list", "show"):
+        folder = configuration.gateway.data_dir / "journal"
+        is_whole = given.verb == "show"
+        return dead_letters.show(folder, which, whole=is_whole, as_json=given.json, out=sys.stdout)
+    if which.is_open and not given.all:
+        print(f"gateway: say which to {given.verb}, or --all", file=sys.stderr)
+        return USAGE
+    return dead_letters.decide(given.verb, configuration, which, as_json=given.json, out=sys.stdout)
 
 
 if __name__ == "__main__":

@@ -131,11 +131,21 @@ class Reason(StrEnum):
         Stage.DEAD,
         "The gateway could not put it into the destination's form.",
     )
+    LEAK = (
+        "leak",
+        Stage.DEAD,
+        "Its request held what the policy removes, and the destination's `egress` is `block`.",
+    )
+    GIVEN_UP = (
+        "given_up",
+        Stage.DEAD,
+        "The destination failed on it again and again, and took others meanwhile.",
+    )
 
     @property
     def is_unexpected(self) -> bool:
         """Whether somebody should look: it points at a fault of the gateway, not of a client."""
-        return self in {Reason.PRIVACY_FAILED, Reason.UNRENDERABLE}
+        return self in {Reason.PRIVACY_FAILED, Reason.UNRENDERABLE, Reason.LEAK}
 
 
 @dataclass(frozen=True, slots=True)

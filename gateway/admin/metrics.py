@@ -44,10 +44,34 @@ METRICS = (
         "Accepted events the destination does not get.",
     ),
     Metric(
-        "gateway_destination_dead_total",
-        "counter",
+        "gateway_destination_dead_events",
+        "gauge",
         ("destination", "reason"),
-        "Accepted events the destination refused for good.",
+        "Accepted events that ended as dead letters. Falls when some are tried again.",
+    ),
+    Metric(
+        "gateway_destination_replaying_events",
+        "gauge",
+        ("destination",),
+        "Dead letters that are tried again; they count as pending.",
+    ),
+    Metric(
+        "gateway_destination_discarded_total",
+        "counter",
+        ("destination",),
+        "Dead letters somebody deleted; they still count as dead.",
+    ),
+    Metric(
+        "gateway_destination_requests",
+        "gauge",
+        ("destination",),
+        "Requests at once that the destination bears just now.",
+    ),
+    Metric(
+        "gateway_egress_leaks_total",
+        "counter",
+        ("destination", "kind"),
+        "What the policy removes, found in finished requests since the start.",
     ),
     Metric(
         "gateway_destination_pending_events",
@@ -74,6 +98,12 @@ METRICS = (
         "Requests answered with an error since the start.",
     ),
     Metric("gateway_journal_bytes", "gauge", (), "Size of the journal on disk."),
+    Metric(
+        "gateway_journal_full_seconds",
+        "gauge",
+        (),
+        "When the journal or its disk is full at the rate of the last minutes. Absent: never.",
+    ),
     Metric("gateway_ready", "gauge", (), "1 while events can be accepted durably."),
 )
 

@@ -51,6 +51,8 @@ def status(status: Status) -> str:
         state = '<p class="good">Ready: events are accepted and made durable.</p>'
     else:
         state = f'<p class="bad">Not accepting: {escape(status.refusal or "")}</p>'
+    if status.warning:
+        state += f'<p class="bad">{escape(status.warning)}</p>'
     received = sum(status.received.values())
     rejected = sum(status.rejected.values())
     return _page(

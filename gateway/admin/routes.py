@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from gateway.admin import metrics, pages
+from gateway.admin import letters, metrics, pages
 from gateway.admin.status import Status
 
 _OPEN = frozenset({"/healthz", "/readyz"})
@@ -31,10 +31,11 @@ _HEADERS = {
 }
 
 
-class Observed(Protocol):
+class Observed(letters.Undertaker, Protocol):
     """What the admin listener asks of the gateway."""
 
     def refusal(self) -> str | None: ...
+    def warning(self) -> str | None: ...
     async def status(self) -> Status: ...
 
 
@@ -48,7 +49,8 @@ def application(observed: Observed, token: str) -> web.Application:
     async def readyz(_: web.Request) -> web.Response:
         refusal = observed.refusal()
         return web.json_response(
-            {"ready": refusal is None, "reason": refusal}, status=200 if refusal is None else 503
+            {"ready": refusal is None, "reason": refusal, "warning": observed.warning()},
+            status=200 if refusal is None else 503,
         )
 
     async def scrape(_: web.Request) -> web.Response:
@@ -73,6 +75,7 @@ def application(observed: Observed, token: str) -> web.Application:
             web.get("/api/status", status),
             web.get("/", home),
             web.get("/style.css", style),
+            *letters.routes(observed),
         ]
     )
     return app

@@ -23,7 +23,11 @@ class DestinationStatus:
     pending: int
     filtered: Mapping[str, int]
     dead: Mapping[str, int]
+    replaying: int  # dead letters that are tried again; they count as pending
+    discarded: int  # dead letters that were deleted; they count as dead
     waiting: str | None  # why nothing can be delivered just now
+    requests_at_once: int
+    leaks: Mapping[str, int]  # what its guard found since the start, by kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Status:
     rejected: Mapping[str, int]  # by reason
     destinations: tuple[DestinationStatus, ...]
     journal_bytes: int
+    journal_full_in: float | None  # seconds, at the rate of the last minutes
+    warning: str | None  # what should be mended before nothing can be accepted
     changes: Mapping[tuple[str, str], int]  # by rule and action, since the start
     refused_requests: Mapping[tuple[str, str], int]  # by protocol and code, since the start
 
@@ -66,7 +72,7 @@ class Status:
             "gateway_destination_filtered_total": {
                 (d.name, reason): n for d in each for reason, n in d.filtered.items()
             },
-            "gateway_destination_dead_total": {
+            "gateway_destination_dead_events": {
                 (d.name, reason): n for d in each for reason, n in d.dead.items()
             },
             "gateway_destination_pending_events": {(d.name,): d.pending for d in each},
@@ -77,6 +83,15 @@ class Status:
             "gateway_requests_refused_total": {
                 (protocol, code): n for (protocol, code), n in self.refused_requests.items()
             },
+            "gateway_destination_replaying_events": {(d.name,): d.replaying for d in each},
+            "gateway_destination_discarded_total": {(d.name,): d.discarded for d in each},
+            "gateway_destination_requests": {(d.name,): d.requests_at_once for d in each},
+            "gateway_egress_leaks_total": {
+                (d.name, kind): n for d in each for kind, n in d.leaks.items()
+            },
             "gateway_journal_bytes": {(): self.journal_bytes},
+            "gateway_journal_full_seconds": (
+                {} if self.journal_full_in is None else {(): self.journal_full_in}
+            ),
             "gateway_ready": {(): self.ready},
         }

@@ -47,6 +47,17 @@ class FileDestination(Common):
     """Days after which a rotated file is deleted. 0: never."""
 
 
+class Vendor(Common):
+    """What every vendor's destination may say."""
+
+    lanes: int = Field(default=4, ge=1, le=8)
+    """Requests on their way at once at most; fewer while the vendor strains. One user's events go
+    one after the other in any case."""
+    egress: Literal["warn", "block"] = "block"
+    """What becomes of a request that holds what the policy removes. `block`: its event becomes a
+    dead letter; `warn`: it is sent. Both are logged and counted."""
+
+
 class OAuth(Settings):
     """Signs in to a Segment source that asks for OAuth 2.0 beside the write key."""
 
@@ -62,7 +73,7 @@ class OAuth(Settings):
     """What a token is asked for."""
 
 
-class SegmentDestination(Common):
+class SegmentDestination(Vendor):
     """Segment, or whatever takes batches as Segment does."""
 
     type: Literal["segment"]
@@ -88,7 +99,7 @@ class ServiceAccount(Settings):
     """The project it may import into."""
 
 
-class MixpanelDestination(Common):
+class MixpanelDestination(Vendor):
     """A Mixpanel project."""
 
     type: Literal["mixpanel"]

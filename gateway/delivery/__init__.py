@@ -1,7 +1,8 @@
 """Everything the journal holds reaches each of its consumers in order, or is accounted for."""
 
 from gateway.delivery.backoff import Backoff
-from gateway.delivery.delivery import Delivery, Sink, Status, Wait
+from gateway.delivery.delivery import Care, Delivery, Sink, Status, Wait
+from gateway.delivery.egress import Egress
 from gateway.delivery.feed import (
     AUDIT,
     QUARANTINE,
@@ -10,15 +11,19 @@ from gateway.delivery.feed import (
     destination_feed,
     quarantine_feed,
 )
+from gateway.delivery.replay import Replay
 from gateway.delivery.session import Pace
 
 __all__ = [
     "AUDIT",
     "QUARANTINE",
     "Backoff",
+    "Care",
     "Delivery",
+    "Egress",
     "Feed",
     "Pace",
+    "Replay",
     "Sink",
     "Status",
     "Wait",

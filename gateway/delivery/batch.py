@@ -30,6 +30,10 @@ class Item(Protocol):
 ItemT = TypeVar("ItemT", bound=Item)
 
 
+Send = Callable[[Request, Sequence[ItemT]], Awaitable[Delivered | Rejected]]
+"""Sends a request, given the items in it, and returns when there is a verdict."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result(Generic[ItemT]):
     """What came of one batch."""
@@ -44,9 +48,9 @@ class Result(Generic[ItemT]):
 async def carry(
     items: Sequence[ItemT],
     render: Callable[[Sequence[ItemT]], Rendered],
-    send: Callable[[Request], Awaitable[Delivered | Rejected]],
+    send: Send[ItemT],
 ) -> Result[ItemT]:
-    """Render the items and send their requests in order; `send` returns when it has a verdict."""
+    """Render the items and send their requests in order."""
     try:
         rendered = render(items)
     except Exception as error:  # noqa: BLE001 (an event that render trips over must not stop the rest)
@@ -59,7 +63,7 @@ async def carry(
         outcomes[sequence] = _dead(known[sequence], left_out, left_out.detail)
     state = None
     for place, request in enumerate(rendered.requests):
-        verdict = await send(request)
+        verdict = await send(request, [known[sequence] for sequence in request.events])
         if isinstance(verdict, Delivered):
             state = verdict.state or state
             continue

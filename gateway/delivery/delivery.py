@@ -9,19 +9,25 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
 import structlog
 
+from gateway.delivery.backoff import MOST_ASKED_SECONDS
 from gateway.delivery.batch import Item, ItemT
+from gateway.delivery.concurrency import Limit, Slots
+from gateway.delivery.egress import Egress
 from gateway.delivery.feed import Feed
-from gateway.delivery.session import Pace, Session, Stop, Ways
+from gateway.delivery.patience import Patience, Successes
+from gateway.delivery.replay import Replay
+from gateway.delivery.session import Pace, Session, Stop, Ways, either
 from gateway.destinations import Delivered, Rejected, Rendered, Request, RetryLater, Verdict
 from gateway.errors import DestinationError, JournalError, fault
-from gateway.journal import Journal, Step
+from gateway.event import StoredEvent
+from gateway.journal import Journal, Settlement, Step, Stream
 
 CAUSE_LENGTH = 200
 """Characters kept of a cause."""
@@ -29,6 +35,9 @@ TELL_SECONDS = 60.0
 """How often the log says at most that a consumer waits."""
 
 log = structlog.get_logger(__name__)
+
+REPLAYED_AT_ONCE = 100
+"""Dead letters that are tried again together, beside what comes anew."""
 
 Item_contra = TypeVar("Item_contra", bound=Item, contravariant=True)
 Done = TypeVar("Done")
@@ -53,6 +62,14 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Care:
+    """What a vendor's destination has beyond others: a guard, and dead letters to try again."""
+
+    egress: Egress
+    replay: Replay
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What a consumer is doing, for people."""
 
@@ -71,6 +88,8 @@ class Delivery(Generic[ItemT]):
         feed: Feed[ItemT],
         sink: Sink[ItemT],
         pace: Pace = Pace(),  # noqa: B008 (frozen)
+        *,
+        care: Care | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
         """The journal must follow the feed by `start`. `draw` gives the jitter, in [0, 1)."""
@@ -79,12 +98,31 @@ class Delivery(Generic[ItemT]):
         self._feed = feed
         self._sink = sink
         self._pace = pace
+        self._care = care
         self._draw = draw
+        self._limit = Limit(pace.lanes)
+        self._slots = Slots(self._limit)
+        self._successes = Successes()
+        self._asked: tuple[float, str] = (0.0, "")  # not before this monotonic time, and why
         self._stopping = asyncio.Event()
         self._waits: dict[object, Wait] = {}
         self._last_error: str | None = None
         self._told_at = -TELL_SECONDS
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def stream(self) -> Stream:
+        return self._feed.stream
+
+    @property
+    def requests_at_once(self) -> int:
+        """How many the destination bears just now, at most one for each lane."""
+        return int(self._limit.value)
+
+    @property
+    def leaks(self) -> Mapping[str, int]:
+        """What its guard found since the start, by kind."""
+        return self._care.egress.leaks if self._care else {}
 
     @property
     def status(self) -> Status:
@@ -124,7 +162,11 @@ class Delivery(Generic[ItemT]):
             if state is not None and state != kept:
                 await self._journal.advance(self.name, Step(state=state))
             ways = Ways(self._read, self._sink.render, self._send, self._advance)
-            await Session(self._journal, self._feed, ways, self._pace, self._stopping).run()
+            session = Session(self._journal, self._feed, ways, self._pace, self._stopping)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(session.run())
+                if self._care:
+                    tasks.create_task(self._replay(self._care))
         finally:
             await self._sink.close()
 
@@ -136,8 +178,47 @@ class Delivery(Generic[ItemT]):
     async def _advance(self, step: Step) -> None:
         await self._until_done(lambda: self._journal.advance(self.name, step))
 
-    async def _send(self, request: Request) -> Delivered | Rejected:
-        return await self._until_done(lambda: self._sink.send(request))
+    async def _send(self, request: Request, items: Sequence[Item]) -> Delivered | Rejected:
+        if self._care:
+            events = [item for item in items if isinstance(item, StoredEvent)]
+            if refusal := await self._care.egress.refusal(request, events):
+                return refusal
+        patience = Patience(request, self._successes)
+        return await self._until_done(lambda: self._attempt(request, patience))
+
+    async def _attempt(self, request: Request, patience: Patience) -> Verdict:
+        """One attempt when there is a slot for it; none while the destination asked for a pause."""
+        until, cause = self._asked
+        if (left := until - time.monotonic()) > 0:
+            return RetryLater(cause, left)
+        async with self._slots.one():
+            began = time.monotonic()
+            verdict = await self._sink.send(request)
+            now = time.monotonic()
+            if not isinstance(verdict, RetryLater):
+                self._limit.answered(began, now)
+                self._successes.at[request.url] += 1
+                return verdict
+            self._limit.failed(began, now)
+        if verdict.after:
+            self._asked = now + min(verdict.after, MOST_ASKED_SECONDS), verdict.cause
+        return patience.failed(verdict, now)
+
+    async def _replay(self, care: Care) -> None:
+        """Carry the dead letters that are to be tried again, until told to stop."""
+        with suppress(Stop):
+            while True:
+                await either(self._journal.replaying(self.name), self._stopping.wait())
+                if self._stopping.is_set():
+                    return
+                letters = await self._until_done(
+                    lambda: self._journal.replays(self.name, after=0, most=REPLAYED_AT_ONCE)
+                )
+                settlement = Settlement(await care.replay(letters, self._send))
+                await self._settle(settlement)
+
+    async def _settle(self, settlement: Settlement) -> None:
+        await self._until_done(lambda: self._journal.settle(self.name, settlement))
 
     async def _until_done(self, attempt: Callable[[], Awaitable[Done | RetryLater]]) -> Done:
         """Try again and again, with growing waits. Raises Stop instead of a wait when stopping."""

@@ -15,10 +15,10 @@ from typing import Any, Generic
 from zlib import crc32
 
 from gateway.delivery.backoff import Backoff
-from gateway.delivery.batch import ItemT, carry
+from gateway.delivery.batch import ItemT, Send, carry
 from gateway.delivery.feed import Feed
 from gateway.delivery.window import Window
-from gateway.destinations import Delivered, Rejected, Rendered, Request
+from gateway.destinations import Rendered
 from gateway.journal import Journal, Step
 
 
@@ -50,7 +50,7 @@ class Ways(Generic[ItemT]):
     read: Callable[[int], Awaitable[Sequence[ItemT]]]
     """The items behind a sequence, at least one."""
     render: Callable[[Sequence[ItemT]], Rendered]
-    send: Callable[[Request], Awaitable[Delivered | Rejected]]
+    send: Send[ItemT]
     advance: Callable[[Step], Awaitable[None]]
 
 
@@ -121,7 +121,7 @@ class Session(Generic[ItemT]):
         stream = self._feed.stream
         if self._journal.view.heads[stream] > position:
             return True
-        await _either(self._journal.beyond(stream, position), self._stopping.wait())
+        await either(self._journal.beyond(stream, position), self._stopping.wait())
         if self._journal.view.heads[stream] < position + self._pace.batch:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._pace.linger)
@@ -176,7 +176,7 @@ class Session(Generic[ItemT]):
                 await self._settled.wait()
 
 
-async def _either(*waits: Coroutine[Any, Any, Any]) -> None:
+async def either(*waits: Coroutine[Any, Any, Any]) -> None:
     """Wait for the first of them."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:

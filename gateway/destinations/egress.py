@@ -13,17 +13,23 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 import orjson
 
+from gateway.config.privacy import Policy
 from gateway.destinations import Request
-from gateway.privacy.detect import Scanner, context_of, suspicious
+from gateway.privacy.detect import PERSONAL, Scanner, context_of, suspicious
 
 CLIENT_ADDRESS = "client_address"
 """The kind of a client's own address, in whatever spelling."""
 
+Value = str | int | float
+
 _flags = lru_cache(maxsize=4096)(context_of)
+_JSON_SIGNS = tuple(
+    (b"%%%02X" % sign, bytes([sign])) for sign in b'":,{}[]/ '
+)  # none of them is a per cent sign, so nothing is unescaped twice
 _NO_ADDRESS = "0.0.0.0"  # noqa: S104 (Segment's word for "no address")
 
 
@@ -36,14 +42,22 @@ class Guard:
         """`kinds` are detectors of gateway.privacy.detect: those that no `keep` lets through."""
         self._scanner = Scanner(kinds)
 
-    def leaks(self, request: Request, addresses: Iterable[str] = ()) -> Counter[str]:
+    def leaks(
+        self,
+        request: Request,
+        addresses: Iterable[str] = (),
+        spared: frozenset[Value] = frozenset(),
+    ) -> Counter[str]:
         """How many different values of each kind are in the request; nothing when it may go.
 
-        `addresses` are those of the clients whose events it carries, where they are still known.
+        `addresses` are those of the clients whose events it carries, where they are still known;
+        `spared` are whole values that may leave whatever they are.
         """
         found: Counter[str] = Counter()
         spellings = frozenset(form for address in addresses for form in _spellings(address))
         for value, flags in _values(_content(request.body)):
+            if value in spared:
+                continue
             if isinstance(value, str):
                 found.update(self._in_text(value, flags, spellings))
             elif kind := self._scanner.number(value, flags):
@@ -59,26 +73,52 @@ class Guard:
             yield from {kind for _, _, kind in self._scanner.find(text, flags)}
 
 
+def promised(policy: Policy) -> frozenset[str]:
+    """The kinds that a policy takes out somewhere."""
+    kinds = {
+        kind
+        for rule in policy.rules
+        if rule.action in ("drop", "mask", "pseudonymize")
+        for kind in rule.match.kind
+        if kind in PERSONAL
+    }
+    return frozenset(kinds if policy.client_ip == "keep" else {*kinds, "ipv4", "ipv6"})
+
+
+def values_in(message: Any) -> set[Value]:
+    """Every text and number in a message, keys as well."""
+    return {value for value, _ in _values(message)}
+
+
 def _content(body: bytes) -> Any:
     """The values in a body: a form whose fields may hold JSON, or JSON, one value or one a line."""
     if body.startswith(b"data="):
-        return [_parsed(value) for _, value in parse_qsl(body.decode("utf-8", "replace"))]
+        fields = (field.partition(b"=")[2] for field in body.split(b"&"))
+        return [_parsed(_unescaped(value)) for value in fields]
     return [_parsed(line) for line in body.splitlines()]
 
 
-def _parsed(text: str | bytes) -> Any:
+def _unescaped(value: bytes) -> bytes:
+    """As `urllib.parse.unquote_plus`; the signs of JSON first, which are most of the escapes."""
+    value = value.replace(b"+", b" ")
+    for escape, sign in _JSON_SIGNS:
+        value = value.replace(escape, sign)
+    return unquote_to_bytes(value)
+
+
+def _parsed(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return text if isinstance(text, str) else text.decode("utf-8", "replace")
+        return text.decode("utf-8", "replace")
 
 
-def _values(content: Any) -> set[tuple[str | int | float, int]]:
+def _values(content: Any) -> set[tuple[Value, int]]:
     """Each different text and number with what its key says about it. Keys are texts, too.
 
     The events of a batch have most of their texts in common.
     """
-    found: set[tuple[str | int | float, int]] = set()
+    found: set[tuple[Value, int]] = set()
     pending = [(content, 0)]
     while pending:
         value, flags = pending.pop()

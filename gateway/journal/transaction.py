@@ -162,8 +162,6 @@ def _follow(connection: sqlite3.Connection, view: View, work: Follow) -> View:
 def _revive(connection: sqlite3.Connection, view: View, work: Revive) -> View:
     cursors = dict(view.cursors)
     for name, letters in store.revive(connection, work.letters).items():
-        if name not in view.followed:
-            raise JournalError(f"`{name}` is not among the consumers of the journal")
         cursors[name] = cursors[name].reviving(letters)
         store.put(connection, cursors[name], moved_from=cursors[name].position)
     return replace(view, cursors=cursors)

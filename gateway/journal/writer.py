@@ -72,6 +72,13 @@ class Writer:
             return "the folder of the journal cannot be reached"
         return self._fault or room.refusal(self._settings, self.used_bytes, free)
 
+    @property
+    def free_bytes(self) -> int:
+        try:
+            return room.free_bytes(self._folder)
+        except OSError:
+            return 0
+
     def _run(self) -> None:
         while (group := self._take()) is not None:
             if group:

@@ -44,7 +44,7 @@ async def carried(
     sent: list[tuple[int, ...]] = []
     outcomes: dict[int, Outcome] = {}
 
-    async def send(request: Request) -> Delivered | Rejected:
+    async def send(request: Request, _: Sequence[StoredEvent]) -> Delivered | Rejected:
         sent.append(request.events)
         return answer(request)
 

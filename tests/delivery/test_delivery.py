@@ -26,6 +26,7 @@ from gateway.journal import Entry, Journal
 from tests.journal.building import NO_LIMIT, event
 
 AT_ONCE = Pace(linger=0, backoff=Backoff(first=0, most=0))
+LATER = Pace(linger=0, backoff=Backoff(first=3600, most=3600))
 
 
 class Vendor:
@@ -235,11 +236,11 @@ async def test_a_stuck_lane_bounds_what_is_read_and_the_cursor_stays_behind_it(
 ) -> None:
     def answer(request: Request) -> Verdict:
         stuck = any(event.header.user == "stuck" for event in request.context)
-        return RetryLater("http 500", after=3600) if stuck else Delivered()
+        return RetryLater("http 500") if stuck else Delivered()
 
     vendor = Vendor(answer)
     await journal.follow({"local": "events"})
-    carrying = delivery(journal, "local", vendor, replace(AT_ONCE, lanes=16, batch=10, pieces=3))
+    carrying = delivery(journal, "local", vendor, replace(LATER, lanes=16, batch=10, pieces=3))
     await journal.append(Entry([event("first", user="stuck")]))
     await journal.append(Entry([event(str(n), user="other") for n in range(200)]))
     carrying.start()

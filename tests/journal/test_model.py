@@ -16,8 +16,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gateway.event import Reason
-from gateway.journal import DeadLetter, Entry, Journal, Step, Stream
+from gateway.event import Reason, StoredEvent
+from gateway.journal import Buried, DeadLetter, Entry, Journal, Settlement, Step, Stream
 from tests.journal.building import NO_LIMIT, event
 
 CONSUMERS = ("local", "segment", "mixpanel")
@@ -98,6 +98,51 @@ class JournalMachine(RuleBasedStateMachine):
         step = Step(fates.count("x"), filtered, dead, f"at {position + len(fates)}")
         self.loop.run(self.journal.advance(name, step))
 
+    def letters(self, name: str) -> list[Buried]:
+        return self.loop.run(self.journal.dead_letters(name, after=0, most=10**6))
+
+    def replays(self, name: str) -> list[Buried]:
+        return self.loop.run(self.journal.replays(name, after=0, most=10**6))
+
+    @precondition(lambda self: self.followed - {"audit/"})
+    @rule(data=st.data())
+    def revive(self, data: st.DataObject) -> None:
+        """Twice, and with an id that nothing has: both change nothing more."""
+        name = data.draw(st.sampled_from(sorted(self.followed - {"audit/"})))
+        chosen = self.letters(name)[: data.draw(st.integers(0, 3))]
+        for _ in range(2):
+            self.loop.run(self.journal.revive([letter.id for letter in chosen] + [10**9]))
+        self.outcomes[name]["d"] -= len(chosen)
+        self.outcomes[name]["r"] += len(chosen)
+
+    @precondition(lambda self: self.followed - {"audit/"})
+    @rule(data=st.data())
+    def settle(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.followed - {"audit/"})))
+        fates = {
+            replay.id: data.draw(st.sampled_from("xfd"))
+            for replay in self.replays(name)[: data.draw(st.integers(0, 3))]
+        }
+        made: dict[str, DeadLetter | Reason | None] = {
+            "x": None,
+            "f": Reason.CONSENT,
+            "d": DeadLetter(StoredEvent(0, event("m").header, b"{}"), Reason.REFUSED, 422, "no"),
+        }
+        settlement = Settlement({place: made[fate] for place, fate in fates.items()})
+        self.loop.run(self.journal.settle(name, settlement))
+        self.outcomes[name].subtract("r" * len(fates))
+        self.outcomes[name].update(fates.values())
+
+    @rule(data=st.data())
+    def discard(self, data: st.DataObject) -> None:
+        """What is discarded stays counted as dead."""
+        name = data.draw(st.sampled_from(CONSUMERS))
+        chosen = self.letters(name)[: data.draw(st.integers(0, 2))]
+        for _ in range(2):
+            self.loop.run(self.journal.discard([letter.id for letter in chosen]))
+        if chosen:
+            self.counts[f"discarded/{name}"] += len(chosen)
+
     @rule()
     def drain_audit(self) -> None:
         position = self.journal.view.cursors["audit/"].position
@@ -122,6 +167,8 @@ class JournalMachine(RuleBasedStateMachine):
             assert cursor.delivered == known["x"]
             assert sum(cursor.filtered.values()) == known["f"] + known["away"]
             assert cursor.dead.get(Reason.REFUSED, 0) == known["d"]
+            assert cursor.replaying == known["r"] == len(self.replays(name))
+            assert len(self.letters(name)) == known["d"] - self.counts[f"discarded/{name}"]
             settled = cursor.delivered + sum(cursor.filtered.values()) + sum(cursor.dead.values())
             accepted = len(self.names)
             assert accepted - cursor.started == settled + view.pending(name)

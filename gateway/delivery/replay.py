@@ -1,0 +1,51 @@
+"""A replayed letter has its outcome once: it is pending until that is stored, whatever happens.
+
+Letters go out beside what comes anew, in the order in which they died.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.delivery.batch import Send, carry
+from gateway.delivery.window import Outcome
+from gateway.destinations import Rendered
+from gateway.errors import fault
+from gateway.event import Reason, StoredEvent
+from gateway.journal import Buried, DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """How the letters of one destination go out again."""
+
+    revise: Callable[[StoredEvent], StoredEvent | Reason]
+    """An event as it may be sent today, its pseudonyms the destination's own, or why it may not."""
+    render: Callable[[Sequence[StoredEvent]], Rendered]
+
+    async def __call__(
+        self, letters: Sequence[Buried], send: Send[StoredEvent]
+    ) -> Mapping[int, Outcome]:
+        """Try the letters again; what became of each, by its id."""
+        outcomes: dict[int, Outcome] = {}
+        events: list[StoredEvent] = []
+        for letter in letters:
+            revision = self._revised(letter.letter)
+            if isinstance(revision, StoredEvent):
+                events.append(replace(revision, sequence=letter.id))
+            else:
+                outcomes[letter.id] = revision
+        batches: deque[Sequence[StoredEvent]] = deque([events] if events else [])
+        while batches:
+            result = await carry(batches.popleft(), self.render, send)
+            outcomes.update(result.outcomes)
+            batches.extendleft(reversed(result.again))
+        return outcomes
+
+    def _revised(self, letter: DeadLetter) -> StoredEvent | Reason | DeadLetter:
+        try:
+            return self.revise(letter.event)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the event must not travel)
+            return DeadLetter(letter.event, Reason.UNRENDERABLE, None, fault(error))
