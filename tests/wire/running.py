@@ -40,6 +40,7 @@ class Gateway:
     port: int
     admin_port: int
     process: asyncio.subprocess.Process | None = field(default=None, repr=False)
+    forgotten: int = 0
 
     @property
     def host(self) -> str:
@@ -99,9 +100,15 @@ class Gateway:
 
     def events(self) -> list[Message]:
         """What the file destination holds, oldest first; a line still being written is left out."""
+        return [json.loads(line) for line in self._lines()[self.forgotten :]]
+
+    def _lines(self) -> list[bytes]:
         files = sorted((self.data / "events").glob("*.jsonl"))
-        texts = [file.read_bytes() for file in files]
-        return [json.loads(line) for text in texts for line in text.split(b"\n")[:-1]]
+        return [line for file in files for line in file.read_bytes().split(b"\n")[:-1]]
+
+    def forget(self) -> None:
+        """From here on `events` tells only what is still to come."""
+        self.forgotten = len(self._lines())
 
     async def wait_for(
         self, message_ids: Iterable[str], seconds: float = 15

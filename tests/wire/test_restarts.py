@@ -19,7 +19,7 @@ async def check_nothing_is_lost(
     chance = random.Random(20261123)
     async with NODE_3.stream(gateway.url) as node, PYTHON.stream(gateway.url) as python:
         for _ in range(rounds):
-            await acked_more(chance.choice((node, python)), chance.randint(5, 60))
+            await acked_more(chance.choice((node, python)), chance.randint(5, 30))
             await end()
             assert gateway.has_whole_lines_only()
             await gateway.start()
@@ -39,4 +39,4 @@ async def test_nothing_acknowledged_is_lost_when_the_gateway_is_killed(gateway: 
 async def test_nothing_acknowledged_is_lost_when_the_gateway_is_restarted(
     gateway: Gateway,
 ) -> None:
-    await check_nothing_is_lost(gateway, gateway.stop, rounds=3)
+    await check_nothing_is_lost(gateway, gateway.stop, rounds=2)

@@ -11,6 +11,15 @@ from tests.wire.front import front
 from tests.wire.running import Gateway, counted
 from tests.wire.script import PLANTED, Logical, check_arrived, script
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def gateway(shared_gateway: Gateway) -> Gateway:
+    """Each test counts the events of its own client."""
+    shared_gateway.forget()
+    return shared_gateway
+
 
 async def check_all_arrived(
     gateway: Gateway, client: Client, events: list[Logical], told: Told
@@ -36,7 +45,6 @@ async def test_every_event_arrives_as_meant_and_nothing_personal_is_kept(
     told = await client.send(gateway.url, events, tmp_path)
 
     await check_all_arrived(gateway, client, events, told)
-    await gateway.stop()
     for secret in PLANTED:
         assert gateway.files_with(secret) == []
 
