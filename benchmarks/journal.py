@@ -1,0 +1,129 @@
+"""What durability costs: the journal beside bare appends with fdatasync of the same bytes.
+
+Prints events per second and microseconds per event: `python benchmarks/journal.py`. Bare is one
+caller that writes its entry to a file and waits for the disk; the journal shares that wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+from pydantic import ByteSize
+
+from gateway.config.model import Journal as Settings
+from gateway.delivery import Delivery, Pace, destination_feed
+from gateway.destinations.file import FileDestination, segment_line
+from gateway.event import CleanEvent, Header, Reason
+from gateway.journal import Entry, Journal
+from gateway.journal.block import encode
+from gateway.lines import LineFiles
+
+EVENT = CleanEvent(
+    Header(
+        message_id="ajs-next-1795420264317-5f0c1d2e-7a3b-4c8d",
+        source="demo",
+        protocol="segment",
+        type="track",
+        name="Order Completed",
+        schema="segment/track",
+        telemetry_class="optional",
+        received_at=1_795_420_264.317,
+        user="8f14e45fceea167a5a36dedd4bea2543",
+        pseudonyms=(),
+        to=("local",),
+        filtered={"mixpanel": Reason.NO_ROUTE},
+    ),
+    {
+        "messageId": "ajs-next-1795420264317-5f0c1d2e-7a3b-4c8d",
+        "type": "track",
+        "event": "Order Completed",
+        "properties": {f"property{n}": "some value of it" for n in range(12)},
+        "context": {"library": {"name": "analytics.js", "version": "next-1.84.3"}, "locale": "en"},
+    },
+)
+AUDIT = b'{"messageId":"ajs-next-1795420264317-5f0c1d2e-7a3b-4c8d","changes":[]}'
+NO_LIMIT = Settings(min_free_bytes=ByteSize(0))
+SECONDS = 2.0
+
+
+def bare(events_each: int, file: Path) -> float:
+    """Events per second of one caller that appends and waits for the disk itself."""
+    entry = encode(EVENT) * events_each + AUDIT + b"\n"
+    handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    start = time.perf_counter()
+    written = 0
+    while (seconds := time.perf_counter() - start) < SECONDS:
+        os.write(handle, entry)
+        os.fdatasync(handle)
+        written += events_each
+    os.close(handle)
+    return written / seconds
+
+
+async def appended(events_each: int, callers: int, folder: Path) -> tuple[float, float]:
+    """Events per second of callers that append one entry after the other, and of CPU time."""
+    journal = Journal.open(folder, NO_LIMIT)
+    await journal.follow({"local": "events"})
+    entry = Entry([EVENT] * events_each, [AUDIT], {"received/demo": events_each})
+    until = time.perf_counter() + SECONDS
+    start, cpu = time.perf_counter(), time.process_time()
+
+    async def call() -> None:
+        while time.perf_counter() < until:
+            await journal.append(entry)
+
+    await asyncio.gather(*(call() for _ in range(callers)))
+    events = journal.view.heads["events"]
+    seconds, worked = time.perf_counter() - start, time.process_time() - cpu
+    await journal.close()
+    return events / seconds, events / worked
+
+
+async def delivered(count: int, folder: Path) -> float:
+    """Events per second from a full journal into files."""
+    journal = Journal.open(folder / "journal", NO_LIMIT)
+    await journal.follow({"local": "events"})
+    for _ in range(count // 100):
+        await journal.append(Entry([EVENT] * 100))
+    files = LineFiles(folder / "events", rotate_bytes=64 * 1024**2)
+    sink = FileDestination("local", files, segment_line)
+    delivery = Delivery(
+        journal, destination_feed(journal, "local", lambda event: event), sink, Pace(linger=0)
+    )
+    start = time.perf_counter()
+    delivery.start()
+    await delivery.stop(600)
+    seconds = time.perf_counter() - start
+    left = journal.view.pending("local")
+    await journal.close()
+    if left:
+        sys.exit(f"{left} events were not delivered")
+    return count / seconds
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(dir=sys.argv[1] if sys.argv[1:] else None) as name:
+        folder = Path(name)
+        print(f"{len(encode(EVENT))} bytes an event with its header; {SECONDS:g} s each\n")
+        print("events/entry  callers   bare events/s  journal events/s  ratio  µs/event  CPU µs")
+        for events_each in (1, 10, 100):
+            alone = bare(events_each, folder / f"bare-{events_each}")
+            for callers in (1, 64):
+                place = folder / f"{events_each}-{callers}"
+                rate, worked = uvloop.run(appended(events_each, callers, place))
+                print(
+                    f"{events_each:12} {callers:8} {alone:15,.0f} {rate:17,.0f} "
+                    f"{rate / alone:6.2f} {1e6 / rate:9.1f} {1e6 / worked:7.1f}"
+                )
+        rate = uvloop.run(delivered(100_000, folder / "delivery"))
+        print(f"\nfile delivery {rate:12,.0f} events/s {1e6 / rate:9.1f} µs/event")
+
+
+if __name__ == "__main__":
+    main()
