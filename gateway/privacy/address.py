@@ -27,6 +27,8 @@ def client_address(
     list. `Forwarded` (RFC 7239) and `X-Forwarded-For` are both read; where a proxy passed on a
     header that it did not write, the two disagree, and neither is believed.
     """
+    if not trusted:
+        return _as_told_by_the_socket(peer)
     near = _parse(peer or "")
     if near is None:
         return None
@@ -41,6 +43,15 @@ def client_address(
     if not found:
         return str(near)
     return found.pop() if len(found) == 1 else None
+
+
+def _as_told_by_the_socket(peer: str | None) -> str | None:
+    """The peer in canonical form, which a socket's own address has but for zone and mapping."""
+    if not peer:
+        return None
+    address = peer.partition("%")[0]
+    is_mapped = address.startswith("::ffff:") and "." in address
+    return address.removeprefix("::ffff:") if is_mapped else address
 
 
 def _walk(chain: Sequence[str], near: IPAddress, trusted: Sequence[Network]) -> str | None:
