@@ -1,6 +1,6 @@
 """What reading the Segment protocol costs, beside what parsing its JSON costs anyway.
 
-Prints microseconds per event: `python benchmarks/ingest.py`.
+Prints microseconds per event: `python -m benchmarks.ingest`.
 """
 
 from __future__ import annotations
