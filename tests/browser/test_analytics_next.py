@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.chromium import NEEDS, Browser, Sdk
 from tests.wire.front import front, self_made_certificate
-from tests.wire.running import WRITE_KEY, Gateway, counted
+from tests.wire.running import WRITE_KEY, Gateway, counted, running
 from tests.wire.script import PLANTED, PLANTED_EMAIL, Logical, check_arrived, script
 
 QUERY = f"?utm_source=letter&utm_campaign=spring&contact={quote(PLANTED_EMAIL)}"
@@ -107,6 +107,22 @@ async def test_an_overload_passes_and_every_event_has_arrived_once(
         await check_all_arrived(gateway, sdk, events, sent)
 
     assert counted(gateway.events()) == dict.fromkeys(sent.values(), 1)
+
+
+@each("npm", batches=[None])
+async def test_a_page_that_sends_faster_than_it_may_loses_nothing(
+    browser: Browser, sdk: Sdk, tmp_path: Path
+) -> None:
+    events = script("rate")
+    limits = {"events_per_second": 4}
+
+    async with running(tmp_path, limits=limits) as gateway, front(gateway.url) as before:
+        await browser.open(sdk, gateway, api=before.url)
+        sent = await browser.send(events)
+        await check_all_arrived(gateway, sdk, events, sent)
+
+        assert before.statuses[429]
+        assert counted(gateway.events()) == dict.fromkeys(sent.values(), 1)
 
 
 @each("npm", batches=[None])

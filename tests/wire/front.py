@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 import subprocess
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,14 +27,13 @@ class Front:
     refusals: list[int]
     session: aiohttp.ClientSession
     refused: list[int] = field(default_factory=list)
-    passed_on: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)  # that the gateway answered
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.read()
         if request.method == "POST" and self.refusals:
             self.refused.append(self.refusals.pop(0))
             return self._refusal(request, self.refused[-1])
-        self.passed_on += 1
         headers = {
             name: request.headers[name]
             for name in (*PASSED_ON, *PASSED_ON_TOO)
@@ -42,6 +42,7 @@ class Front:
         async with self.session.request(
             request.method, self.upstream + request.path_qs, headers=headers, data=body or None
         ) as answer:
+            self.statuses[answer.status] += 1
             back = {k: v for k, v in answer.headers.items() if k.lower() not in NOT_PASSED_BACK}
             return web.Response(status=answer.status, headers=back, body=await answer.read())
 
