@@ -12,11 +12,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+import orjson
+
 from gateway.config.routing import FileDestination as Settings
 from gateway.destinations import Delivered, Rendered, Request, RetryLater
 from gateway.errors import DestinationError
-from gateway.event import StoredEvent
+from gateway.event import Reason, StoredEvent
 from gateway.lines import LineFiles, cause
+from gateway.translation import to_segment
+from gateway.translation.project import Project
+
+_GROUP_KEY = Project().group_key
 
 
 class Item(Protocol):
@@ -33,8 +39,18 @@ Result = TypeVar("Result")
 
 
 def segment_line(event: StoredEvent) -> bytes:
-    """The event as a Segment message on one line."""
-    return event.body
+    """The event on one line as a Segment message.
+
+    A Mixpanel record that has none of the same meaning stays as it came; its `type` begins with
+    `mixpanel_`.
+    """
+    if event.header.protocol != "mixpanel":
+        return event.body
+    record = event.message
+    message = to_segment.translate(record, event.header, _GROUP_KEY)
+    return orjson.dumps(
+        to_segment.as_it_came(record, event.header) if isinstance(message, Reason) else message
+    )
 
 
 def audit_line(item: Item) -> bytes:

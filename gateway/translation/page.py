@@ -58,6 +58,16 @@ project as it came, both less what the policy took out. In between they are tran
 own Mixpanel destination does it, so that reports built on that one keep working. What has no
 counterpart is filtered as `no_equivalent` or `incomplete`, and is still in the file destination.
 """
+_FILES = """\
+A file destination and the quarantine hold one message a line: a Mixpanel record as the Segment
+message above. A record that has none stands there as it came, with two fields before its own:
+`type`, which is `mixpanel_event`, `mixpanel_people` or `mixpanel_groups`, and `timestamp`, its own
+time or else its arrival.
+
+```json
+{"type":"mixpanel_people","timestamp":"2026-11-23T07:51:04.317Z","$distinct_id":"u","$add":{"logins":1}}
+```
+"""
 _IDENTITY = """\
 ## Who it is
 
@@ -125,7 +135,8 @@ whose `page_event` is `$mp_web_page_view`. Exceptions, each because Mixpanel has
 
 def text() -> str:
     """The whole page."""
-    parts = [_HEAD, "## Calls", "", *_calls(), "", "### And back", "", *_records(), "", _IDENTITY]
+    parts = [_HEAD, "## Calls", "", *_calls(), "", "### And back", "", *_records(), ""]
+    parts += [_FILES, _IDENTITY]
     parts += ["## Fields of an event", "", *_fields(EVENT), ""]
     parts += [
         _MORE_FIELDS,

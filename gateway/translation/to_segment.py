@@ -43,6 +43,17 @@ def translate(message: Message, header: Header, group_key: str) -> Message | Rea
     return Reason.NO_EQUIVALENT
 
 
+def as_it_came(record: Message, header: Header) -> Message:
+    """The record itself for where Segment messages are kept, marked as what it is and dated.
+
+    `type`: `mixpanel_event`, `mixpanel_people` or `mixpanel_groups`.
+    """
+    is_event = header.type == "event"
+    moment = _object(record.get("properties")).get("time") if is_event else record.get("$time")
+    head = {"type": f"mixpanel_{header.type}", "timestamp": _moment(moment, header)}
+    return {**head, **record, **head}
+
+
 def _event(record: Message, header: Header, group_key: str) -> Message | Reason:
     name = record.get("event")
     properties = dict(_object(record.get("properties")))

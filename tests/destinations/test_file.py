@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from gateway.config.routing import FileDestination as Settings
@@ -15,6 +17,7 @@ from gateway.errors import DestinationError
 from gateway.event import StoredEvent
 from gateway.journal import AuditLine
 from gateway.lines import UNSETTLED_BYTES, LineFiles
+from tests.destinations.events import Journal
 from tests.journal.building import event
 from tests.journal.disks import DISKS, Disk
 
@@ -229,6 +232,54 @@ async def test_a_destination_appends_one_line_for_each_event(tmp_path: Path) -> 
     assert verdict == Delivered(state.removesuffix("0") + "16")
     [file] = (tmp_path / "events").iterdir()
     assert file.read_bytes() == request.body
+
+
+def lines_of(*events: StoredEvent) -> list[Any]:
+    destination = file_destination("local", Settings(type="file", path="events"), Path())
+    [request] = destination.render(events).requests
+    return [orjson.loads(line) for line in request.body.splitlines()]
+
+
+def test_a_mixpanel_record_is_kept_as_the_segment_message_that_means_the_same() -> None:
+    journal = Journal()
+    properties = {"distinct_id": "u", "time": 1_795_420_264, "$insert_id": "i", "sku": "A"}
+    about = {"$distinct_id": "u", "$time": 1_795_420_264}
+    assert lines_of(
+        journal.mixpanel("event", {"event": "Bought", "properties": properties}),
+        journal.mixpanel("people", {**about, "$set": {"plan": "pro"}}),
+    ) == [
+        {
+            "type": "track",
+            "messageId": "i",
+            "timestamp": "2026-11-23T07:51:04.000Z",
+            "userId": "u",
+            "event": "Bought",
+            "properties": {"sku": "A"},
+        },
+        {
+            "type": "identify",
+            "messageId": "m-2",
+            "timestamp": "2026-11-23T07:51:04.000Z",
+            "userId": "u",
+            "traits": {"plan": "pro"},
+        },
+    ]
+
+
+def test_a_mixpanel_record_without_equivalent_is_kept_as_it_came() -> None:
+    journal = Journal()
+    nameless = {"properties": {"distinct_id": "u", "time": 1_795_420_200}}
+    add = {"$distinct_id": "u", "$add": {"logins": 1}, "type": "mine"}
+    unset = {"$group_key": "company", "$group_id": "acme", "$time": 1e12, "$unset": ["plan"]}
+    assert lines_of(
+        journal.mixpanel("event", nameless),
+        journal.mixpanel("people", add),
+        journal.mixpanel("groups", unset),
+    ) == [
+        {"type": "mixpanel_event", "timestamp": "2026-11-23T07:50:00.000Z", **nameless},
+        {**add, "type": "mixpanel_people", "timestamp": "2026-11-23T07:51:04.500Z"},
+        {**unset, "type": "mixpanel_groups", "timestamp": "2001-09-09T01:46:40.000Z"},
+    ]
 
 
 async def test_a_folder_that_cannot_be_written_is_told_and_does_not_raise(tmp_path: Path) -> None:
