@@ -134,7 +134,7 @@ async def test_no_secret_is_found_behind_the_door(tmp_path: Path, schemas: dict[
             return sum(destination["pending"] for destination in status["destinations"])
 
         async with asyncio.timeout(20):
-            while await pending():
+            while await pending():  # noqa: ASYNC110 (it waits for another process)
                 await asyncio.sleep(POLL)
         before = gateway.files_with("leak-1")
         await gateway.stop()

@@ -95,8 +95,8 @@ def test_every_mistake_of_every_file_is_told(tmp_path: Path) -> None:
             " (did you mean `browser`?)"
         ),
         (
-            "privacy.yaml:1: `client_ip` must be one of 'drop', 'truncate', 'pseudonymize' or 'keep'"
-            " (did you mean `drop`?)"
+            "privacy.yaml:1: `client_ip` must be one of 'drop', 'truncate', 'pseudonymize' or "
+            "'keep' (did you mean `drop`?)"
         ),
         "privacy.yaml:4: `kye` is not a setting here (did you mean `key`?)",
         "routing.yaml:5: `locl` is not a destination (did you mean `local`?)",
