@@ -1,0 +1,86 @@
+"""Takes events, delivers them to both vendors and replays, until killed; a life for each line.
+
+`python -m tests.fault.child FOLDER SEGMENT MIXPANEL` reads one generation a line, forks, and the
+fork prints `pid` and its process id, and then the name of each acknowledged event. All modules are
+loaded before, so that a life begins within milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway import logs
+from gateway.config.routing import MixpanelDestination as MixpanelSettings
+from gateway.config.routing import SegmentDestination as SegmentSettings
+from gateway.delivery import Backoff, Care, Delivery, Egress, Pace, Replay, destination_feed
+from gateway.destinations.egress import Guard
+from gateway.destinations.mixpanel import MixpanelDestination
+from gateway.destinations.segment import SegmentDestination
+from gateway.event import StoredEvent
+from gateway.journal import Entry, Journal
+from gateway.privacy.detect import PERSONAL
+from tests.fault.events import USERS, event, name
+from tests.journal.building import NO_LIMIT
+
+VENDORS = ("segment", "mixpanel")
+REVIVED = 5
+"""Dead letters that each life tries again."""
+GUARD = Guard(PERSONAL)
+PACE = Pace(lanes=3, batch=20, linger=0.001, backoff=Backoff(first=0.01, most=0.05))
+
+
+def deliveries(journal: Journal, segment: str, mixpanel: str) -> Iterator[Delivery[StoredEvent]]:
+    for destination in (
+        SegmentDestination(
+            "segment",
+            SegmentSettings(type="segment", write_key="segment-write-key", host=segment),
+        ),
+        MixpanelDestination(
+            "mixpanel",
+            MixpanelSettings(type="mixpanel", token="project-token", host=mixpanel),
+        ),
+    ):
+        feed = destination_feed(journal, destination.name, lambda event: event)
+        egress = Egress(destination.name, "block", lambda: GUARD, lambda event: event.message)
+        care = Care(egress, Replay(lambda event: event, destination.render))
+        yield Delivery(journal, feed, destination, PACE, care=care)
+
+
+async def live(folder: Path, generation: int, segment: str, mixpanel: str) -> None:
+    journal = Journal.open(folder, NO_LIMIT)
+    await journal.follow(dict.fromkeys(VENDORS, "events"))
+    for delivery in deliveries(journal, segment, mixpanel):
+        delivery.start()
+    letters = await journal.dead_letters("segment", after=0, most=REVIVED)
+    await journal.revive([letter.id for letter in letters])
+    os.write(1, b"pid %d\n" % os.getpid())
+
+    async def send(user: int) -> None:
+        number = 0
+        while True:
+            names = [name(generation, user, number + n) for n in range(1 + number % 3)]
+            number += len(names)
+            await journal.append(Entry([event(each, to=VENDORS) for each in names]))
+            os.write(1, "".join(f"{each}\n" for each in names).encode())
+            await asyncio.sleep(0.002)
+
+    async with asyncio.TaskGroup() as tasks:
+        for user in range(USERS):
+            tasks.create_task(send(user))
+
+
+def main(folder: Path, segment: str, mixpanel: str) -> None:
+    logs.configure("error")
+    for line in sys.stdin:
+        if (child := os.fork()) == 0:
+            asyncio.run(live(folder, int(line), segment, mixpanel))
+        os.waitpid(child, 0)
+        os.write(1, b"dead\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
