@@ -208,8 +208,10 @@ def _verdict(reply: Reply) -> Verdict:
         return waiting
     said = _object(reply.body)
     if reply.status < 300:
-        is_empty = reply.status == 200 and not reply.body.strip()
-        if is_empty or reply.body.lstrip()[:1] == b"<" or said.get("success") is False:
+        plain = reply.body.decode("utf-8", "replace").strip()  # RudderStack, for one, says OK
+        is_empty = reply.status == 200 and not plain
+        is_strange = not said and (plain.startswith("<") or not plain.isprintable())
+        if is_empty or is_strange or said.get("success") is False:
             return RetryLater("not an answer of Segment's")
         return Delivered()
     words = f"{said.get('code', '')} {said.get('message', '')}".strip()
