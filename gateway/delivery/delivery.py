@@ -188,11 +188,11 @@ class Delivery(Generic[ItemT]):
 
     async def _attempt(self, request: Request, patience: Patience) -> Verdict:
         """One attempt when there is a slot for it; none while the destination asked for a pause."""
-        until, cause = self._asked
-        if (left := until - time.monotonic()) > 0:
-            return RetryLater(cause, left)
         async with self._slots.one():
+            until, cause = self._asked
             began = time.monotonic()
+            if until > began:
+                return RetryLater(cause, until - began)
             verdict = await self._sink.send(request)
             now = time.monotonic()
             if not isinstance(verdict, RetryLater):
