@@ -136,9 +136,12 @@ class Planner:
         self._conditional = tuple(w for w in self._compiled if w.is_conditional)
         self._known: dict[tuple[str | None, ...], Plan] = {}
         self._plans: dict[tuple[object, ...], Plan] = {}
-        for protocol in STRUCTURAL:  # too many paths must show at load
-            for schema in (None, *annotated):
-                self._plan(protocol, schema, tuple(self._compiled))
+        # Too many paths must show at load. One protocol a schema is enough for that: those few of
+        # another protocol are planned at their first event.
+        for protocol in STRUCTURAL:
+            self._plan(protocol, None, self._compiled)
+        for schema in annotated:
+            self._plan("segment", schema, self._compiled)
 
     def plan(
         self, protocol: Protocol, kind: str, name: str | None, source: str, schema: str | None
