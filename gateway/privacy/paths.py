@@ -93,9 +93,10 @@ def compile_paths(entries: Sequence[Entry]) -> State:
     while pending:
         places = pending.pop()
         here = states[places]
-        here.other = state(_after(places, None, entries))
-        for key in _named(places, entries):
-            here.next[key] = state(_after(places, key, entries))
+        anywhere, named = _moves(places, entries)
+        here.other = state(anywhere)
+        for key, reached in named.items():
+            here.next[key] = state(anywhere | reached)
         here.indexed = any(key.isdecimal() for key in here.next)
     _find_earliest(list(states.values()))
     return root
@@ -114,27 +115,23 @@ def _closed(places: set[tuple[int, int]], entries: Sequence[Entry]) -> _Places:
     return frozenset(places)
 
 
-def _after(places: _Places, key: str | None, entries: Sequence[Entry]) -> _Places:
-    reached: set[tuple[int, int]] = set()
+def _moves(places: _Places, entries: Sequence[Entry]) -> tuple[_Places, dict[str, _Places]]:
+    """Where any key leads from `places`, and where else the keys lead that a pattern names."""
+    anywhere: set[tuple[int, int]] = set()
+    named: dict[str, set[tuple[int, int]]] = {}
     for i, at in places:
         steps = entries[i].pattern.steps
         if at == len(steps):
             if entries[i].inside:
-                reached.add((i, at))
-        elif steps[at] is Wild.MANY:
-            reached.add((i, at))
-        elif steps[at] is Wild.ONE or steps[at] == key:
-            reached.add((i, at + 1))
-    return _closed(reached, entries)
-
-
-def _named(places: _Places, entries: Sequence[Entry]) -> set[str]:
-    named = set()
-    for i, at in places:
-        steps = entries[i].pattern.steps
-        if at < len(steps) and isinstance(step := steps[at], str):
-            named.add(step)
-    return named
+                anywhere.add((i, at))
+        elif (step := steps[at]) is Wild.MANY:
+            anywhere.add((i, at))
+        elif isinstance(step, str):
+            named.setdefault(step, set()).add((i, at + 1))
+        else:
+            anywhere.add((i, at + 1))
+    closed = {key: _closed(reached, entries) for key, reached in named.items()}
+    return _closed(anywhere, entries), closed
 
 
 def _find_earliest(states: Sequence[State]) -> None:
