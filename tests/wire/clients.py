@@ -11,16 +11,22 @@ import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from _pytest.mark import ParameterSet
 
 from tests.wire.running import ROOT, WRITE_KEY, until
-from tests.wire.script import Logical
 
 FOLDER = ROOT / "tests" / "clients"
 INSTALL = "tests/clients/install"
+
+
+class Scripted(Protocol):
+    """What a program of tests/clients is told to do with its SDK."""
+
+    @property
+    def request(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(slots=True)
@@ -52,7 +58,9 @@ class Client:
     def marks(self) -> list[pytest.MarkDecorator]:
         return [pytest.mark.needs(what, command) for what, command in self.needs.items()]
 
-    async def send(self, url: str, script: Sequence[Logical], folder: Path, **request: Any) -> Told:
+    async def send(
+        self, url: str, script: Sequence[Scripted], folder: Path, **request: Any
+    ) -> Told:
         """Run the script to its end; the program must not fail."""
         path = folder / f"{self.name}.json"
         path.write_text(json.dumps([event.request for event in script]))
