@@ -41,7 +41,7 @@ from gateway.delivery import (
     quarantine_feed,
 )
 from gateway.delivery.revision import permitted, revised
-from gateway.destinations import Destination
+from gateway.destinations import Destination, Rendered
 from gateway.destinations.egress import Guard, promised
 from gateway.destinations.file import (
     FileDestination,
@@ -202,11 +202,13 @@ class Gateway:
         )
 
         def revise(event: StoredEvent) -> StoredEvent | Reason:
-            revision = revised(event, name, self._rules)
-            return revision if isinstance(revision, Reason) else feed.localise(revision)
+            return revised(event, name, self._rules)
+
+        def render(events: Sequence[StoredEvent]) -> Rendered:
+            return sink.render([feed.localise(event) for event in events])
 
         pace = Pace(lanes=settings.lanes, batch=VENDOR_BATCH)
-        care = Care(egress, Replay(revise, sink.render))
+        care = Care(egress, Replay(revise, render))
         return Delivery(self._journal, feed, sink, pace, care=care)
 
     async def _watch(self) -> None:

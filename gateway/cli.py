@@ -105,6 +105,15 @@ def parser() -> argparse.ArgumentParser:
     letters.add_argument("--since", metavar="WHEN", help="7d, 12h, 30m, a date or a time; UTC")
     letters.add_argument("--all", action="store_true", help="replay or discard every one")
     letters.add_argument("--json", action="store_true", help="print JSON")
+
+    doctor = _command(
+        commands,
+        "doctor",
+        _doctor,
+        "look at all a gateway stands on, and say what to mend; beside a running one, too",
+        "gateway doctor --json",
+    )
+    doctor.add_argument("--json", action="store_true", help="print JSON")
     return top
 
 
@@ -181,6 +190,12 @@ def _dead_letters(given: argparse.Namespace) -> int:
         print(f"gateway: say which to {given.verb}, or --all", file=sys.stderr)
         return USAGE
     return dead_letters.decide(given.verb, configuration, which, as_json=given.json, out=sys.stdout)
+
+
+def _doctor(given: argparse.Namespace) -> int:
+    from gateway.commands import doctor  # noqa: PLC0415
+
+    return doctor.run(given.config, os.environ, as_json=given.json, out=sys.stdout)
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ class Delivery(Generic[ItemT]):
         try:
             if state is not None and state != kept:
                 await self._journal.advance(self.name, Step(state=state))
-            ways = Ways(self._read, self._sink.render, self._send, self._advance)
+            ways = Ways(self._read, self._render, self._send, self._advance)
             session = Session(self._journal, self._feed, ways, self._pace, self._stopping)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(session.run())
@@ -174,6 +174,10 @@ class Delivery(Generic[ItemT]):
         return await self._until_done(
             lambda: self._feed.read(after, most=self._pace.batch, size=self._pace.piece_bytes)
         )
+
+    def _render(self, items: Sequence[ItemT]) -> Rendered:
+        """A dead letter keeps the event as the journal has it; only requests are localised."""
+        return self._sink.render([self._feed.localise(item) for item in items])
 
     async def _advance(self, step: Step) -> None:
         await self._until_done(lambda: self._journal.advance(self.name, step))

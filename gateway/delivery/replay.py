@@ -22,7 +22,7 @@ class Replay:
     """How the letters of one destination go out again."""
 
     revise: Callable[[StoredEvent], StoredEvent | Reason]
-    """An event as it may be sent today, its pseudonyms the destination's own, or why it may not."""
+    """An event as it may be sent today, or why it may not."""
     render: Callable[[Sequence[StoredEvent]], Rendered]
 
     async def __call__(

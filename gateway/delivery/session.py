@@ -135,7 +135,7 @@ class Session(Generic[ItemT]):
                 self._window.settle(item.sequence, reason)
                 continue
             lane = crc32(feed.user(item).encode()) % len(lanes) if len(lanes) > 1 else 0
-            lanes[lane].append(feed.localise(item))
+            lanes[lane].append(item)
         for filled in self._filled:
             filled.set()
         self._settled.set()
