@@ -15,7 +15,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from gateway.config.model import Gateway
+from gateway.config.model import Certificate, Gateway
 from gateway.config.privacy import Policy
 from gateway.config.routing import Routing
 from gateway.config.source import Document
@@ -23,6 +23,7 @@ from gateway.config.source import load as load_yaml
 from gateway.config.values import Settings
 from gateway.errors import ConfigurationError, Mistake
 from gateway.event import Path
+from gateway.tls import Pair, problem
 
 ENVIRONMENT = {
     "GATEWAY_LISTEN": ("listen",),
@@ -50,6 +51,16 @@ class Configuration:
         return FilePath(self.gateway_document.file).parent / self.gateway.schemas.path
 
     @property
+    def tls(self) -> Pair | None:
+        """The files of `tls`."""
+        return _pair(self.gateway_document, self.gateway.tls)
+
+    @property
+    def admin_tls(self) -> Pair | None:
+        """The files of `admin.tls`."""
+        return _pair(self.gateway_document, self.gateway.admin.tls)
+
+    @property
     def analytics_js_path(self) -> FilePath | None:
         path = self.gateway.analytics_js.path
         return None if path is None else FilePath(self.gateway_document.file).parent / path
@@ -65,6 +76,8 @@ def load(file: FilePath, environment: Mapping[str, str]) -> Configuration:
     routing, routing_document = _load(Routing, routing_file, environment, mistakes)
     if routing and routing_document:
         mistakes += _unknown_names(gateway, routing, routing_document)
+    if gateway:
+        mistakes += _unusable_certificates(gateway, gateway_document)
     if policy and policy_document and gateway:
         mistakes += _unknown_sources(gateway, policy, policy_document)
     if mistakes or not (gateway and policy and routing and policy_document and routing_document):
@@ -72,6 +85,23 @@ def load(file: FilePath, environment: Mapping[str, str]) -> Configuration:
     return Configuration(
         gateway, policy, routing, gateway_document, policy_document, routing_document
     )
+
+
+def _pair(document: Document, certificate: Certificate | None) -> Pair | None:
+    if certificate is None:
+        return None
+    folder = FilePath(document.file).parent
+    return Pair(folder / certificate.cert, folder / certificate.key)
+
+
+def _unusable_certificates(gateway: Gateway, document: Document) -> Iterable[Mistake]:
+    places: dict[Path, Certificate | None] = {
+        ("tls",): gateway.tls,
+        ("admin", "tls"): gateway.admin.tls,
+    }
+    for path, certificate in places.items():
+        if (pair := _pair(document, certificate)) and (what := problem(pair)):
+            yield document.mistake((*path, "cert"), what)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -23,6 +23,22 @@ def _name(value: str) -> str:
 Name = Annotated[str, AfterValidator(_name)]
 
 
+class Certificate(Settings):
+    """The certificate of a listener that speaks https. SIGHUP takes up new files."""
+
+    cert: FilePath
+    """PEM file with the certificate and its chain."""
+    key: FilePath
+    """PEM file with its key, unencrypted."""
+
+
+class Tls(Certificate):
+    """A listener for SDK traffic over https, beside the plain one."""
+
+    listen: ListenAddress = Listen("127.0.0.1", 8443)
+    """Address and port."""
+
+
 class Admin(Settings):
     """The listener for the people who run the gateway: pages, health, metrics, API."""
 
@@ -30,6 +46,8 @@ class Admin(Settings):
     """Address and port. Environment: GATEWAY_ADMIN_LISTEN."""
     token: str = Field(default="", repr=False)
     """What a person signs in with. Required as soon as the listener is not loopback."""
+    tls: Certificate | None = None
+    """With it the listener speaks https only."""
 
     @field_validator("token")
     @classmethod
@@ -136,6 +154,8 @@ class Gateway(Settings):
 
     listen: ListenAddress = Listen("127.0.0.1", 8080)
     """Address and port of SDK traffic. Environment: GATEWAY_LISTEN."""
+    tls: Tls | None = None
+    """Takes SDK traffic over https too."""
     admin: Admin = Admin()
     data_dir: FilePath = FilePath("data")
     """Where everything durable lives, from the working directory. Environment: GATEWAY_DATA_DIR."""

@@ -1,0 +1,43 @@
+"""A certificate is usable, or the gateway says so before it relies on it."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path as FilePath
+from typing import NamedTuple
+
+
+class Pair(NamedTuple):
+    """PEM files: a certificate with its chain, and its key."""
+
+    cert: FilePath
+    key: FilePath
+
+
+def problem(pair: Pair) -> str | None:
+    """What keeps the pair from being served, or None."""
+    for file in pair:
+        try:
+            file.open("rb").close()
+        except OSError as error:
+            return f"{file}: {error.strerror}"
+    try:
+        context(pair)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            return f"{pair.key} is not the key of {pair.cert}"
+        return f"{pair.cert} and {pair.key} are no PEM certificate with its unencrypted key"
+    return None
+
+
+def context(pair: Pair) -> ssl.SSLContext:
+    """What a listener serves with, TLS 1.2 and later. Raises OSError or ssl.SSLError.
+
+    `load_cert_chain` on it later makes new connections meet a new certificate.
+    """
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.set_alpn_protocols(["http/1.1"])
+    # An encrypted key must be a mistake, not a question on the terminal.
+    made.load_cert_chain(pair.cert, pair.key, password=lambda: "")
+    return made
