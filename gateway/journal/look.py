@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from gateway.errors import JournalError
+from gateway.event import StoredEvent
 from gateway.journal import store
 from gateway.journal.block import decode
 from gateway.journal.cursor import Buried
@@ -50,7 +51,7 @@ class Look:
             closing(store.blocks(self._connection, "events", position)) as blocks,
         ):
             for first, lines in blocks:
-                for event in decode(first, lines):
+                for event in self._decoded(first, lines):
                     if event.sequence > position:
                         return event.header.received_at
         return None
@@ -60,8 +61,14 @@ class Look:
         with store.explained(self._file):
             head = store.head(self._connection, "events")
             for first, lines in store.blocks(self._connection, "events", max(0, head - 1)):
-                return max(event.header.received_at for event in decode(first, lines))
+                return max(event.header.received_at for event in self._decoded(first, lines))
         return None
+
+    def _decoded(self, first: int, lines: bytes) -> list[StoredEvent]:
+        try:
+            return decode(first, lines)
+        except (ValueError, KeyError, TypeError):
+            raise store.damaged(self._file) from None
 
 
 @contextmanager

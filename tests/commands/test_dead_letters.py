@@ -55,6 +55,7 @@ async def refusing(folder: Path) -> AsyncGenerator[tuple[Gateway, Strict]]:
             await send(gateway, 6)
             await until(lambda: len(segment.messages) == 3, 15, lambda: gateway.log)
             await settled(gateway)
+            await settled(gateway, "local")
             yield gateway, segment
 
 
@@ -86,10 +87,10 @@ async def status(gateway: Gateway, name: str = "segment") -> dict[str, Any]:
     return dict(one)
 
 
-async def settled(gateway: Gateway) -> dict[str, Any]:
+async def settled(gateway: Gateway, name: str = "segment") -> dict[str, Any]:
     clock = asyncio.get_running_loop().time
     deadline = clock() + 15
-    while (found := await status(gateway))["pending"]:
+    while (found := await status(gateway, name))["pending"]:
         assert clock() < deadline, gateway.log
         await asyncio.sleep(0.05)
     return found
