@@ -65,25 +65,23 @@ class Slots:
 
     @asynccontextmanager
     async def one(self) -> AsyncGenerator[None]:
-        while self._taken >= int(self._limit.value):
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                self._wake()
-                raise
-        self._taken += 1
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        self._admit()
         try:
+            await turn
             yield
         finally:
-            self._taken -= 1
-            self._wake()
+            if turn.done() and not turn.cancelled():
+                self._taken -= 1
+            elif turn in self._waiting:
+                self._waiting.remove(turn)
+            self._admit()
 
-    def _wake(self) -> None:
-        free = int(self._limit.value) - self._taken
-        while free > 0 and self._waiting:
+    def _admit(self) -> None:
+        """A slot is taken for whoever is next before anybody else can see it free."""
+        while self._waiting and self._taken < int(self._limit.value):
             turn = self._waiting.popleft()
-            if not turn.done():
+            if not turn.cancelled():
+                self._taken += 1
                 turn.set_result(None)
-                free -= 1
