@@ -55,7 +55,7 @@ def run(file: FilePath, environment: Mapping[str, str]) -> int:
 
 
 def _spare_the_collector() -> None:
-    """Schemas and policy stay for good and events hold no cycles: it saves a quarter of the time."""
+    """Schemas and policy stay for good, events hold no cycles: that saves a quarter of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
