@@ -20,6 +20,7 @@ from gateway import __version__, audit, history
 from gateway.admin.status import DestinationStatus, Status
 from gateway.config import Configuration
 from gateway.config.model import AnalyticsJs, Files, Limits
+from gateway.config.routing import CloudDestination as CloudSettings
 from gateway.config.routing import Destination as AnyDestination
 from gateway.config.routing import MixpanelDestination as MixpanelSettings
 from gateway.config.routing import SegmentDestination as SegmentSettings
@@ -126,6 +127,10 @@ def _destination(name: str, settings: AnyDestination, data_dir: FilePath) -> Des
             from gateway.destinations.mixpanel import MixpanelDestination  # noqa: PLC0415
 
             return MixpanelDestination(name, settings)
+        case CloudSettings():
+            from gateway.destinations.cloud import CloudDestination  # noqa: PLC0415
+
+            return CloudDestination(name, settings, data_dir)
     return file_destination(name, settings, data_dir)
 
 

@@ -66,6 +66,21 @@ class Reason(StrEnum):
         Stage.REJECTED,
         "A session replay or feature flag request of a Mixpanel SDK: personal by nature.",
     )
+    REPEATED = (
+        "repeated",
+        Stage.REJECTED,
+        "A setup event that its instance has sent before.",
+    )
+    UNKNOWN_INSTANCE = (
+        "unknown_instance",
+        Stage.REJECTED,
+        "A ping of an instance that is not among `appsmith.instances`.",
+    )
+    NOT_PAYING = (
+        "not_paying",
+        Stage.REJECTED,
+        "A usage pulse of an instance that is not configured as paying.",
+    )
     UNPLANNED_EVENT = (
         "unplanned_event",
         Stage.REJECTED,

@@ -47,6 +47,7 @@ class _Route:
     types: frozenset[str]
     sources: frozenset[str]
     event: re.Pattern[str] | None
+    not_event: re.Pattern[str] | None
     schema: re.Pattern[str] | None
     to: frozenset[str]
     sample: int  # of _ALL_USERS
@@ -58,6 +59,7 @@ class _Route:
             and (not self.types or facts.type in self.types)
             and (not self.sources or facts.source in self.sources)
             and (self.event is None or self.event.fullmatch(facts.name or "") is not None)
+            and (self.not_event is None or self.not_event.fullmatch(facts.name or "") is None)
             and (self.schema is None or self.schema.fullmatch(facts.schema) is not None)
         )
 
@@ -118,6 +120,7 @@ def compile_routes(routing: Routing) -> Routes:
                 types=frozenset(route.match.type),
                 sources=frozenset(route.match.source),
                 event=compile_globs(route.match.event),
+                not_event=compile_globs(route.match.not_event),
                 schema=compile_globs(route.match.schema_),
                 to=frozenset(route.to),
                 sample=int(route.sample * _ALL_USERS),

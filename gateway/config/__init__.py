@@ -251,7 +251,7 @@ def _unknown_sources(gateway: Gateway, policy: Policy, document: Document) -> It
 def _not_sources(
     gateway: Gateway, names: tuple[str, ...], document: Document, path: Path
 ) -> Iterable[Mistake]:
-    known = {source.name for source in gateway.sources}
+    known = {source.name for source in gateway.sources} | {gateway.appsmith.source}
     if gateway.unknown_keys == "accept":
         known.add("unknown")
     for i, name in enumerate(names):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from gateway.config.appsmith import Appsmith
 from gateway.config.values import Bytes, Listen, ListenAddress, NetworkAddress, Seconds, Settings
 from gateway.event import TelemetryClass
 
@@ -177,6 +178,7 @@ class Gateway(Settings):
     journal: Journal = Journal()
     files: Files = Files()
     analytics_js: AnalyticsJs = AnalyticsJs()
+    appsmith: Appsmith = Appsmith()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much the gateway says on standard error."""
 

@@ -130,8 +130,23 @@ class MixpanelDestination(Vendor):
     repeated after a crash counts twice."""
 
 
+class CloudDestination(Common):
+    """Appsmith's cloud services, which bill by the usage pulses that this destination reports."""
+
+    type: Literal["cloud"]
+    license_key: str = Field(min_length=1, repr=False)
+    """Signs the reports."""
+    host: HttpUrl = "https://cs.appsmith.com"
+    """Scheme, host and path; `/api/v1/usage/report` is added."""
+    interval: Seconds = Field(default=3600, ge=0)
+    """How long pulses wait for company, so that reports leave once in this time."""
+    timeout: Seconds = Field(default=30, gt=0)
+    """How long one request may take, from the first byte to the last."""
+
+
 Destination = Annotated[
-    FileDestination | SegmentDestination | MixpanelDestination, Field(discriminator="type")
+    FileDestination | SegmentDestination | MixpanelDestination | CloudDestination,
+    Field(discriminator="type"),
 ]
 
 
@@ -146,6 +161,8 @@ class RouteMatch(Settings):
     """Message types: track, page, screen, identify, group, alias."""
     event: Many[str] = ()
     """Globs on the event name."""
+    not_event: Many[str] = ()
+    """Globs on the names of events that it does not take."""
     source: Many[str] = ()
     """Names of sources."""
     schema_: Many[str] = Field(default=(), alias="schema")

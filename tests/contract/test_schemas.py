@@ -152,6 +152,7 @@ def test_classes_are_what_the_document_promises(catalogue: Catalogue) -> None:
             "fetch-release-notes-mixpanel",
             "installation-setup-complete",
             "installation-setup-complete-mixpanel",
+            "installation-registered",
             "installation-registration",
             "server-setup-complete",
         },

@@ -1,0 +1,1 @@
+"""What the gateway knows of Appsmith instances comes from clean events alone."""
