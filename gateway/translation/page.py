@@ -60,9 +60,9 @@ counterpart is filtered as `no_equivalent` or `incomplete`, and is still in the 
 """
 _FILES = """\
 A file destination and the quarantine hold one message a line: a Mixpanel record as the Segment
-message above. A record that has none stands there as it came, with two fields before its own:
-`type`, which is `mixpanel_event`, `mixpanel_people` or `mixpanel_groups`, and `timestamp`, its own
-time or else its arrival.
+message above. A record that has none stands there as it came, without `$token`, and with two fields
+before its own: `type`, which is `mixpanel_event`, `mixpanel_people` or `mixpanel_groups`, and
+`timestamp`, its own time or else its arrival.
 
 ```json
 {"type":"mixpanel_people","timestamp":"2026-11-23T07:51:04.317Z","$distinct_id":"u","$add":{"logins":1}}

@@ -44,14 +44,16 @@ def translate(message: Message, header: Header, group_key: str) -> Message | Rea
 
 
 def as_it_came(record: Message, header: Header) -> Message:
-    """The record itself for where Segment messages are kept, marked as what it is and dated.
+    """The record for where Segment messages are kept: marked as what it is, dated, without token.
 
     `type`: `mixpanel_event`, `mixpanel_people` or `mixpanel_groups`.
     """
     is_event = header.type == "event"
     moment = _object(record.get("properties")).get("time") if is_event else record.get("$time")
     head = {"type": f"mixpanel_{header.type}", "timestamp": _moment(moment, header)}
-    return {**head, **record, **head}
+    kept = {**head, **record, **head}
+    kept.pop("$token", None)
+    return kept
 
 
 def _event(record: Message, header: Header, group_key: str) -> Message | Reason:

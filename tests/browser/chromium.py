@@ -93,6 +93,14 @@ class Browser:
             **(steered if api or sdk.how == "npm" else {}),
         )
 
+    async def start(self, sdk: str, *, query: str = "", **how: Any) -> None:
+        """A page that has the SDK of tests/clients/browser/page-<sdk>.js."""
+        await self._ask(open=sdk, start=how, query=query)
+
+    async def call(self, *calls: Any) -> Any:
+        """What the page's SDK answers, or what it has put on its way."""
+        return (await self._ask(send=calls))["sent"]
+
     async def send(self, events: Sequence[Logical]) -> dict[str, str]:
         """The messageId of each label, as soon as the SDK has it on the way or put aside."""
         answer = await self._ask(send=[event.request for event in events])

@@ -273,7 +273,7 @@ def test_a_mixpanel_record_without_equivalent_is_kept_as_it_came() -> None:
     unset = {"$group_key": "company", "$group_id": "acme", "$time": 1e12, "$unset": ["plan"]}
     assert lines_of(
         journal.mixpanel("event", nameless),
-        journal.mixpanel("people", add),
+        journal.mixpanel("people", {"$token": "t", **add}),
         journal.mixpanel("groups", unset),
     ) == [
         {"type": "mixpanel_event", "timestamp": "2026-11-23T07:50:00.000Z", **nameless},

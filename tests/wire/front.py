@@ -55,6 +55,7 @@ class Front:
                 "Retry-After": "1",
                 "X-RateLimit-Reset": "1",
                 "Access-Control-Allow-Origin": request.headers.get("Origin", "*"),
+                "Access-Control-Allow-Credentials": "true",
                 "Access-Control-Expose-Headers": "Retry-After, X-RateLimit-Reset",
             },
         )

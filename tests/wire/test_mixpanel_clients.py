@@ -72,12 +72,15 @@ async def check_all_arrived(
     behind: Vendors, client: Client, people: People, steps: Sequence[Step]
 ) -> None:
     meant = [record for step in steps for record in step.meant]
-    records = await behind.wait_for_records(len(meant))
+    records = await behind.wait_for(lambda records: len(records) >= len(meant))
 
     names = names_of(people, records)
     assert len(set(names.values())) == 2
     stored = [bare(record, client.library) for record in records]
     assert in_order(stored) == in_order(as_people(meant, names))
+    for kept in (behind.mixpanel.people, behind.mixpanel.groups):
+        changes = [bare(record, {}) for record in kept]
+        assert changes == [record for record in as_people(meant, names) if record in changes]
     ids = [record["properties"]["$insert_id"] for record in behind.mixpanel.events]
     assert len(set(ids)) == len(ids)
     assert behind.knows(people.secrets) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,12 @@ class Vendors:
             kept.clear()
         self.segment.messages.clear()
 
-    async def wait_for_records(self, count: int) -> list[Record]:
-        """Mixpanel's records as soon as there are so many."""
+    async def wait_for(self, enough: Callable[[list[Record]], bool]) -> list[Record]:
+        """Mixpanel's records as soon as there are enough of them."""
         await until(
-            lambda: len(self.records) >= count,
+            lambda: enough(self.records),
             20,
-            lambda: f"{len(self.records)} of {count} records\n{self.gateway.log}",
+            lambda: f"only {len(self.records)} records\n{self.gateway.log}",
         )
         return self.records
 

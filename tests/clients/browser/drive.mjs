@@ -1,9 +1,11 @@
-// Drives analytics-next in headless Chromium. Takes one JSON object a line on standard input and
+// Drives browser SDKs in headless Chromium. Takes one JSON object a line on standard input and
 // answers each with a line:
 //
 //   {"open": "npm-1.84" | "npm-1.81" | "snippet", "gateway", "apiHost", "protocol", "writeKey",
-//    "delivery"}          → {"opened": …}: a page of another origin than the gateway runs the SDK
+//    "delivery"}          → {"opened": …}: a page of another origin than the gateway runs analytics.js
+//   {"open": "<name>", "start": {…}}   → the same, with the SDK of page-<name>.js
 //   {"send": [events]}    → {"sent": {"<label>": "<messageId>"}}
+//                           (or whatever `send` of page-<name>.js answers)
 //   {"leave": true}       → {"left": …}: the person walks off to a page without the SDK
 //
 // When standard input closes it says {"strays": [urls]}: what asked for anything but loopback.
@@ -16,7 +18,7 @@ import { snippet } from "./snippet.mjs";
 const PAGE = `<!doctype html><meta charset="utf-8"><title>Żurek shop</title><link rel="icon" href="data:,">`;
 
 const site = createServer(({ url }, response) => {
-  const bundle = /^\/(page-[\d.]+\.js)$/.exec(url);
+  const bundle = /^\/(page-[\w.]+\.js)$/.exec(url);
   response.setHeader("Content-Type", bundle ? "text/javascript" : "text/html");
   response.end(bundle ? readFileSync(new URL(`build/${bundle[1]}`, import.meta.url)) : PAGE);
 });
@@ -47,8 +49,13 @@ context.on("request", (request) => {
 page.on("pageerror", (error) => process.stderr.write(`page: ${error.stack}\n`));
 page.on("console", (line) => process.stderr.write(`page: ${line.text()}\n`));
 
-async function open({ open: how, gateway, apiHost, protocol, writeKey, delivery, query = "" }) {
+async function open({ open: how, start, gateway, apiHost, protocol, writeKey, delivery, query = "" }) {
   await page.goto(`${origin}/shop/${query}`);
+  if (start) {
+    await page.addScriptTag({ url: `/page-${how}.js` });
+    await page.evaluate((given) => window.start(given), start);
+    return { opened: how };
+  }
   const segment = { deliveryStrategy: delivery, ...(apiHost && { apiHost, protocol }) };
   const options = { integrations: { "Segment.io": segment } };
   if (how === "snippet") {
@@ -69,6 +76,7 @@ async function open({ open: how, gateway, apiHost, protocol, writeKey, delivery,
 // Runs in the page. A promise of the SDK settles when it has sent the event, or put it aside to try
 // again.
 function send(events) {
+  if (window.send) return window.send(events);
   const calls = {
     track: ({ event, properties }, options) => analytics.track(event, properties, options),
     page: ({ category, name, properties }, options) => analytics.page(category, name, properties, options),
