@@ -116,7 +116,7 @@ def test_nothing_is_lost_and_all_arrives_in_order_afterwards(
         is_back = True
         await away.until(lambda: away.has(count))
         for delivery in deliveries:
-            await delivery.stop(10)
+            await delivery.stop(WEEK)
         assert sorted(away.names) == sorted(week.acknowledged)
         assert in_order(away.names)
         assert journal.view.pending("away") == 0
