@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,7 +19,11 @@ import structlog
 
 from gateway import __version__, audit, history
 from gateway.admin.status import DestinationStatus, Status
+from gateway.appsmith import pings, views
+from gateway.appsmith.consumer import LedgerSink, ledger_feed
+from gateway.appsmith.setup import Marks, first_times, is_setup
 from gateway.config import Configuration
+from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Files, Limits
 from gateway.config.routing import CloudDestination as CloudSettings
 from gateway.config.routing import Destination as AnyDestination
@@ -50,7 +55,7 @@ from gateway.destinations.file import (
     file_destination,
     segment_line,
 )
-from gateway.errors import ConfigurationError, Mistake
+from gateway.errors import ConfigurationError, JournalError, Mistake
 from gateway.event import Decision, Protocol, RawEvent, Reason, StoredEvent
 from gateway.ingest import Intake, Sources, Throttle
 from gateway.journal import Entry, Journal
@@ -169,6 +174,8 @@ class Gateway:
         ]
         self._trend = Trend(configuration.gateway.journal)
         self._watching: asyncio.Task[None] | None = None
+        self._pinging: asyncio.Task[None] | None = None
+        self._setting_up = asyncio.Lock()
         self._changes: Counter[tuple[str, str]] = Counter()
         self._refusals: Counter[tuple[str, str]] = Counter()
         self._use(configuration, rules)
@@ -193,9 +200,12 @@ class Gateway:
         for delivery in self._deliveries:
             delivery.start()
         self._watching = asyncio.create_task(self._watch(), name="watch the journal")
+        self._pinging = asyncio.create_task(self._ping(), name="ping")
 
     def _delivery(self, feed: Feed[Any], sink: Sink[Any]) -> Delivery[Any]:
         settings = self._destinations.get(feed.name)
+        if isinstance(settings, CloudSettings):
+            return Delivery(self._journal, feed, sink, Pace(pieces=200, interval=settings.interval))
         if not isinstance(settings, Vendor):
             return Delivery(self._journal, feed, sink)
         name = feed.name
@@ -227,10 +237,24 @@ class Gateway:
                 log.warning("the journal fills up", forecast=warning)
             await asyncio.sleep(EVERY_SECONDS)
 
+    async def _ping(self) -> None:
+        """Send the pings that products do not send themselves."""
+        while True:
+            wait = pings.seconds_left(self.appsmith, self.now())
+            try:
+                counters = self._journal.view.counters
+                pseudonym = self._pseudonymizer.pseudonym
+                await self._take(*pings.due(self.appsmith, self.now(), counters, pseudonym))
+            except JournalError:
+                wait = min(wait, EVERY_SECONDS)
+            await asyncio.sleep(wait)
+
     async def close(self, grace: float) -> None:
         """Deliver for at most `grace` seconds what works at once; what remains waits on disk."""
         if self._watching:
             self._watching.cancel()
+        if self._pinging:
+            self._pinging.cancel()
         await asyncio.gather(*(delivery.stop(grace) for delivery in self._deliveries))
         await self._journal.close()
 
@@ -260,6 +284,7 @@ class Gateway:
         self.limits: Limits = gateway.limits
         self.trusted_proxies: Sequence[Network] = gateway.trusted_proxies
         self.analytics_js: AnalyticsJs = gateway.analytics_js
+        self.appsmith: Appsmith = gateway.appsmith
         self.analytics_js_path = configuration.analytics_js_path
 
     def order(self, order: Order) -> None:
@@ -285,14 +310,24 @@ class Gateway:
 
     async def take(self, intake: Intake) -> None:
         """Decide the events and make the accepted ones durable. Raises JournalError."""
+        if not is_setup(intake):
+            return await self._take(intake, {})
+        async with self._setting_up:
+            counters, pseudonym = self._journal.view.counters, self._pseudonymizer.pseudonym
+            return await self._take(*first_times(intake, counters, pseudonym))
+
+    async def _take(self, intake: Intake, marks: Marks) -> None:
         rules = self._rules
         decisions = [decision async for decision in _decided(intake.events, rules)]
         changes: Counter[tuple[str, str]] = Counter()
         counts: Counter[str] = Counter()
-        for decision in decisions:
+        for place, decision in enumerate(decisions):
+            if place in marks and decision.event:
+                counter, growth = marks[place]
+                counts[counter] += growth
             counts[f"received/{decision.source}"] += 1
-            if counter := history.counter(decision, rules.switches.period):
-                counts[counter] += 1
+            if counted := history.counter(decision, rules.switches.period):
+                counts[counted] += 1
             if decision.event is None:
                 counts[f"rejected/{decision.reason}"] += 1
             for change in decision.changes:
@@ -354,7 +389,26 @@ class Gateway:
             warning=forecast.warning,
             changes=dict(self._changes),
             refused_requests=dict(self._refusals),
+            **await self._appsmith_counts(),
         )
+
+    async def _appsmith_counts(self) -> dict[str, Mapping[Any, int]]:
+        try:
+            known = await self.instances()
+            reports = await asyncio.to_thread(views.standings, self._data_dir)
+        except sqlite3.Error:
+            return {}
+        overdue = sum(instance["overdue"] for instance in known)
+        return {"instances": {"known": len(known), "overdue": overdue}, "reports": reports}
+
+    async def instances(self) -> list[dict[str, Any]]:
+        """What is known of Appsmith's instances. Raises sqlite3.Error."""
+        interval = self.appsmith.ping_interval
+        return await asyncio.to_thread(views.instances, self._data_dir, self.now(), interval)
+
+    async def usage(self, since: float) -> dict[str, Any]:
+        """Usage and reports from `since` (epoch seconds) on. Raises sqlite3.Error."""
+        return await asyncio.to_thread(views.usage, self._data_dir, since)
 
     def _destination(self, delivery: Delivery[Any]) -> DestinationStatus:
         view = self._journal.view
@@ -399,7 +453,7 @@ def _entered(data_dir: FilePath, told: Switches) -> Switches:
 def _consumers(
     configuration: Configuration, pseudonymizer: Pseudonymizer, journal: Journal
 ) -> list[tuple[Feed[Any], Sink[Any]]]:
-    """What reads the journal: every destination, and the house's own two."""
+    """What reads the journal: every destination, and the house's own."""
     data_dir, files = configuration.gateway.data_dir, configuration.gateway.files
     consumers: list[tuple[Feed[Any], Sink[Any]]] = []
     for destination in destinations_of(configuration):
@@ -410,6 +464,7 @@ def _consumers(
     aside = FileDestination("quarantine", _lines(data_dir / "quarantine", files), segment_line)
     localise = pseudonymizer.domain(QUARANTINE).localise
     consumers.append((quarantine_feed(journal, localise), aside))
+    consumers.append((ledger_feed(journal), LedgerSink(data_dir)))
     return consumers
 
 

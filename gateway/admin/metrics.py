@@ -97,6 +97,18 @@ METRICS = (
         ("protocol", "code"),
         "Requests answered with an error since the start.",
     ),
+    Metric(
+        "gateway_instances",
+        "gauge",
+        ("state",),
+        "Appsmith instances known, and those of them whose ping is overdue.",
+    ),
+    Metric(
+        "gateway_usage_reports",
+        "gauge",
+        ("origin", "signature", "standing"),
+        "Usage reports of the last 400 days, relayed and own.",
+    ),
     Metric("gateway_journal_bytes", "gauge", (), "Size of the journal on disk."),
     Metric(
         "gateway_journal_full_seconds",

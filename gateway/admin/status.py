@@ -6,7 +6,7 @@ The numbers of a `Status` come from one read of the journal, so the equation hol
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gateway.admin.metrics import Samples
@@ -46,6 +46,9 @@ class Status:
     warning: str | None  # what should be mended before nothing can be accepted
     changes: Mapping[tuple[str, str], int]  # by rule and action, since the start
     refused_requests: Mapping[tuple[str, str], int]  # by protocol and code, since the start
+    instances: Mapping[str, int] = field(default_factory=dict)  # Appsmith's: known, overdue
+    reports: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    """Usage reports kept, by who reported, signature and standing."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -58,6 +61,10 @@ class Status:
             "refused_requests": [
                 {"protocol": protocol, "code": code, "count": count}
                 for (protocol, code), count in self.refused_requests.items()
+            ],
+            "reports": [
+                {"origin": origin, "signature": signature, "standing": standing, "count": count}
+                for (origin, signature, standing), count in self.reports.items()
             ],
         }
 
@@ -88,6 +95,11 @@ class Status:
             "gateway_destination_requests": {(d.name,): d.requests_at_once for d in each},
             "gateway_egress_leaks_total": {
                 (d.name, kind): n for d in each for kind, n in d.leaks.items()
+            },
+            "gateway_instances": {(state,): n for state, n in self.instances.items()},
+            "gateway_usage_reports": {
+                (origin, signature, standing): n
+                for (origin, signature, standing), n in self.reports.items()
             },
             "gateway_journal_bytes": {(): self.journal_bytes},
             "gateway_journal_full_seconds": (

@@ -40,6 +40,9 @@ class Pace:
     """Pieces read and not yet settled at most: what a consumer may hold in memory."""
     linger: float = 0.1
     """Seconds that new items wait for company, so that a trickle does not cost an fsync each."""
+    interval: float = 0
+    """Seconds between two deliveries: what comes meanwhile waits, and then leaves in batches as
+    full as `pieces` allows. 0: as it comes. A start and a stop deliver at once."""
     backoff: Backoff = field(default_factory=Backoff)
 
 
@@ -76,7 +79,7 @@ class Session(Generic[ItemT]):
         self._filled = [asyncio.Event() for _ in range(pace.lanes)]
         self._settled = asyncio.Event()
         self._passed = asyncio.Event()
-        self._all_read = self._all_carried = self._given_up = False
+        self._all_read = self._all_carried = self._given_up = self._is_reading = False
 
     async def run(self) -> None:
         """Until told to stop, or until something breaks; what is settled by then is committed."""
@@ -103,11 +106,17 @@ class Session(Generic[ItemT]):
     async def _read(self) -> None:
         position = self._window.position
         while await self._more(position):
+            self._is_reading = True
             items = await self._ways.read(position)
             position = items[-1].sequence
             self._pieces.append(position)
             self._hand_out(items)
         self._all_read = True
+        self._rest()
+
+    def _rest(self) -> None:
+        """Nothing more is read for now, so the lanes need not wait for it."""
+        self._is_reading = False
         for filled in self._filled:
             filled.set()
 
@@ -116,15 +125,18 @@ class Session(Generic[ItemT]):
         while len(self._pieces) >= self._pace.pieces:
             if self._given_up:
                 return False
+            self._rest()
             self._passed.clear()
             await self._passed.wait()
         stream = self._feed.stream
         if self._journal.view.heads[stream] > position:
             return True
+        self._rest()
         await either(self._journal.beyond(stream, position), self._stopping.wait())
-        if self._journal.view.heads[stream] < position + self._pace.batch:
+        interval = self._pace.interval
+        if interval or self._journal.view.heads[stream] < position + self._pace.batch:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), self._pace.linger)
+                await asyncio.wait_for(self._stopping.wait(), interval or self._pace.linger)
         return self._journal.view.heads[stream] > position
 
     def _hand_out(self, items: Sequence[ItemT]) -> None:
@@ -142,12 +154,16 @@ class Session(Generic[ItemT]):
 
     async def _carry(self, lane: deque[ItemT], filled: asyncio.Event) -> None:
         while True:
-            while not lane:
+            while not lane or self._gathers(lane):
                 if self._all_read:
                     return
                 filled.clear()
                 await filled.wait()
             await self._deliver([lane.popleft() for _ in range(min(len(lane), self._pace.batch))])
+
+    def _gathers(self, lane: deque[ItemT]) -> bool:
+        """Whether more may come that leaves together with what the lane has."""
+        return bool(self._pace.interval) and self._is_reading and len(lane) < self._pace.batch
 
     async def _deliver(self, items: Sequence[ItemT]) -> None:
         batches = deque([items])

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
+from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits
 from gateway.config.values import Network
 from gateway.event import Protocol, RawEvent, Reason
@@ -63,6 +64,9 @@ class Door(typing.Protocol):
     def analytics_js_path(self) -> FilePath | None:
         """`analytics_js.path`, resolved."""
         ...
+
+    @property
+    def appsmith(self) -> Appsmith: ...
 
     @property
     def closing(self) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits, Source
 from gateway.config.values import Network
 from gateway.event import Message, Protocol, RawEvent
@@ -34,6 +35,7 @@ class RecordingDoor:
         self.trusted_proxies: Sequence[Network] = ()
         self.analytics_js = AnalyticsJs()
         self.analytics_js_path: Path | None = None
+        self.appsmith = Appsmith()
         self.closing = False
         self.fails: Exception | None = None
         self.held: asyncio.Event | None = None
