@@ -27,7 +27,7 @@ from gateway.claim import claimed
 from gateway.config import Configuration, load
 from gateway.config.values import Listen
 from gateway.errors import ConfigurationError, GatewayError
-from gateway.ingest import mixpanel_routes, segment_routes
+from gateway.ingest import appsmith_routes, mixpanel_routes, segment_routes
 from gateway.ingest.server import runner as ingest_runner
 from gateway.listeners import Sockets
 
@@ -147,6 +147,7 @@ class _Service:
         app = web.Application()
         segment_routes.add_routes(app, self._gateway)
         mixpanel_routes.add_routes(app, self._gateway)
+        appsmith_routes.add_routes(app, self._gateway)
         app.on_response_prepare.append(self._manners.say)
         return app
 
