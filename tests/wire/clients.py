@@ -9,7 +9,8 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -151,6 +152,39 @@ def _java(version: str) -> Client:
     )
 
 
+def _rudder_python(version: str, folder: str) -> Client:
+    return Client(
+        name=f"rudder-python-{version}",
+        command=(sys.executable, str(FOLDER / "python" / "drive_segment.py")),
+        library={"name": "analytics-python", "version": version},
+        request={"package": "rudderstack"},
+        environment={"PYTHONPATH": str(ROOT / folder)},
+        needs={f"{folder}/installed": INSTALL},
+    )
+
+
+def _mixpanel_python(consumer: str) -> Client:
+    return Client(
+        name=f"mixpanel-python-{consumer}",
+        command=(sys.executable, str(FOLDER / "python" / "drive_mixpanel.py")),
+        library={"mp_lib": "python", "$lib_version": metadata.version("mixpanel")},
+        request={"sdk": consumer},
+    )
+
+
+def _mixpanel_java(version: str) -> Client:
+    built = FOLDER / "java" / "target" / f"mixpanel-{version}"
+    return Client(
+        name=f"mixpanel-java-{version}",
+        command=("java", "-cp", f"{built / 'classes'}:{built / 'lib'}/*", "DriveMixpanel"),
+        library={"mp_lib": "jdk"},
+        needs={
+            "java": "apt-get install maven default-jdk-headless",
+            f"tests/clients/java/target/mixpanel-{version}/installed": INSTALL,
+        },
+    )
+
+
 NODE_3 = _node("segment.mjs", "segment-node-3", "@segment/analytics-node", "3.1.0")
 NODE_2 = _node("segment.mjs", "segment-node-2", "@segment/analytics-node", "2.3.0")
 NODE_LEGACY = _node("segment-legacy.mjs", "analytics-node-6", "analytics-node", "6.2.0")
@@ -158,6 +192,17 @@ PYTHON = _python("2.4.0")
 PYTHON_OLD = _python("2.3.6", "build/segment-python-2.3")
 JAVA = tuple(map(_java, ("3.5.4", "3.3.1", "2.1.1")))
 QUICK_TO_RETRY = (NODE_3, NODE_2, NODE_LEGACY, PYTHON, PYTHON_OLD)
+RUDDER = (
+    _node("rudder.mjs", "rudder-node", "analytics-node", "3.0.13"),
+    _rudder_python("2.1.9", "build/rudder-python-2.1"),
+)
+MIXPANEL_NODE = replace(
+    _node("mixpanel.mjs", "mixpanel-node", "node", "0.24.0"),
+    library={"mp_lib": "node", "$lib_version": "0.24.0"},
+)
+MIXPANEL_PYTHON = _mixpanel_python("consumer")
+MIXPANEL_BUFFERED = _mixpanel_python("buffered")
+MIXPANEL = (MIXPANEL_NODE, MIXPANEL_PYTHON, MIXPANEL_BUFFERED, _mixpanel_java("1.6.1"))
 
 
 def each(*clients: Client) -> list[ParameterSet]:

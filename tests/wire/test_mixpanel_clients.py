@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from tests.fakes.mixpanel import Record
-from tests.wire.clients import FOLDER, INSTALL, Client, each
+from tests.wire.clients import MIXPANEL, MIXPANEL_BUFFERED, Client, each
 from tests.wire.front import front, self_made_certificate
 from tests.wire.mixpanel import People, Step, as_people, bare, in_order, script
 from tests.wire.vendors import Vendors, vendors
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-NODE = Client(
-    name="mixpanel-node",
-    command=("node", str(FOLDER / "node" / "mixpanel.mjs")),
-    library={"mp_lib": "node", "$lib_version": "0.24.0"},
-    needs={
-        "node": "apt-get install nodejs npm",
-        "tests/clients/node/node_modules/installed": INSTALL,
-    },
-)
-PYTHON, BUFFERED = (
-    Client(
-        name=f"mixpanel-python-{consumer}",
-        command=(sys.executable, str(FOLDER / "python" / "drive_mixpanel.py")),
-        library={"mp_lib": "python", "$lib_version": version("mixpanel")},
-        request={"sdk": consumer},
-    )
-    for consumer in ("consumer", "buffered")
-)
-BUILT = FOLDER / "java" / "target" / "mixpanel-1.6.1"
-JAVA = Client(
-    name="mixpanel-java",
-    command=("java", "-cp", f"{BUILT / 'classes'}:{BUILT / 'lib'}/*", "DriveMixpanel"),
-    library={"mp_lib": "jdk"},
-    needs={
-        "java": "apt-get install maven default-jdk-headless",
-        "tests/clients/java/target/mixpanel-1.6.1/installed": INSTALL,
-    },
-)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -86,7 +55,7 @@ async def check_all_arrived(
     assert behind.knows(people.secrets) == []
 
 
-@pytest.mark.parametrize("client", each(NODE, PYTHON, BUFFERED, JAVA))
+@pytest.mark.parametrize("client", each(*MIXPANEL))
 async def test_every_call_arrives_as_meant_and_nothing_personal_is_kept(
     behind: Vendors, client: Client, tmp_path: Path
 ) -> None:
@@ -112,8 +81,8 @@ async def test_an_overload_passes_and_every_call_has_arrived_once(
 
     tls = self_made_certificate(tmp_path)
     async with front(behind.gateway.url, [503, 429], tls) as before:
-        told = await BUFFERED.send(before.url, steps, tmp_path)
+        told = await MIXPANEL_BUFFERED.send(before.url, steps, tmp_path)
 
         assert before.refused == [503, 429]
     assert told.failed == {}
-    await check_all_arrived(behind, BUFFERED, people, steps)
+    await check_all_arrived(behind, MIXPANEL_BUFFERED, people, steps)

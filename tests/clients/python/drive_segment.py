@@ -1,7 +1,11 @@
-"""Drives segment-analytics-python: the one of this interpreter, or another on PYTHONPATH."""
+"""Drives segment-analytics-python: the one of this interpreter, or another on PYTHONPATH.
+
+`package` names a fork: rudderstack.
+"""
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import threading
@@ -10,8 +14,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-from segment.analytics.client import Client
 
 NAMES = {
     "userId": "user_id",
@@ -51,7 +53,8 @@ def main() -> None:
     def on_error(error: Exception, batch: list[Event]) -> None:
         failures.update((message["messageId"], repr(error)) for message in batch)
 
-    client = Client(
+    package = importlib.import_module(f"{request.get('package', 'segment')}.analytics.client")
+    client = package.Client(
         request["writeKey"],
         host=request["host"],
         on_error=on_error,
