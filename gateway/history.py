@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 import orjson
 
-from gateway.consent import BY_DEFAULT, BY_FILE, CLASSES, Door, Order, Switches
+from gateway.consent import CLASSES, Door, Order, Switches
 from gateway.errors import ConfigurationError, Mistake
 from gateway.event import Decision, Reason, TelemetryClass
 
@@ -162,7 +162,7 @@ def counter(decision: Decision, period: int) -> str | None:
 
 def decider(by: str) -> str:
     """What decided a switch, for a person."""
-    return {BY_DEFAULT: "by default", BY_FILE: f"by {BY_FILE}"}.get(by, f"by the {by}")
+    return f"by the {by}" if by in _DOORS else f"by {by}"
 
 
 def read(data_dir: FilePath) -> History:

@@ -22,6 +22,8 @@ from aiohttp import web
 
 from gateway import listeners, logs, restart, tls
 from gateway.admin import routes as admin
+from gateway.admin.guard import Guard
+from gateway.admin.sessions import Sessions
 from gateway.app import Gateway
 from gateway.claim import claimed
 from gateway.config import Configuration, load
@@ -152,7 +154,10 @@ class _Service:
         return app
 
     def _admin(self, configuration: Configuration) -> web.Application:
-        app = admin.application(self._gateway, configuration.gateway.admin.token)
+        gateway = configuration.gateway
+        token = gateway.admin.token
+        guard = Guard(token, Sessions(gateway.data_dir / "keys", token))
+        app = admin.application(self._gateway, guard, self.restart)
         app.on_response_prepare.append(self._manners.say)
         return app
 

@@ -1,119 +1,232 @@
-"""Pages are rendered here, need no script, load nothing from elsewhere and escape every text."""
+"""What each page shows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from gateway.admin import look
+from gateway.admin.guard import Visitor
+from gateway.admin.look import Column
 from gateway.admin.status import DestinationStatus, Status
+from gateway.consent import CLASSES
+from gateway.contract import Catalogue, Plan
+from gateway.event import TelemetryClass
+from gateway.history import Account, Change, Standing, decider
+from gateway.journal.block import REASONS
 
-STYLE = """\
-:root {
-  color-scheme: light dark;
-  --ink: light-dark(#1d2430, #e6e9ef);
-  --soft: light-dark(#5b6575, #9aa4b5);
-  --paper: light-dark(#ffffff, #14181f);
-  --card: light-dark(#f5f6f8, #1c222c);
-  --line: light-dark(#dde1e7, #2f3744);
-  --good: light-dark(#0a7a43, #54d18c);
-  --bad: light-dark(#b3261e, #ff8a80);
+_TITLES: Mapping[TelemetryClass, str] = {
+    "optional": "Share anonymous usage data",
+    "essential": "Essential events",
+    "billing": "Billing events",
 }
-* { box-sizing: border-box; }
-body {
-  margin: 0 auto; max-width: 60rem; padding: 1.5rem 1rem 4rem;
-  font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+_ABOUT: Mapping[TelemetryClass, str] = {
+    "optional": """Navigation, clicks and what the server did for them. While this is off, such
+        events are answered, kept nowhere, and counted.""",
+    "essential": """That an installation was set up, and that it is alive. They flow whatever the
+        switch above says.""",
+    "billing": """Who used the product and when, hashed: what paying customers are billed by.
+        Switched off, the vendor is not told what it bills by.""",
 }
-h1 { font-size: 1.35rem; margin: 0 0 .25rem; }
-h2 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
-p { margin: .25rem 0; }
-.soft { color: var(--soft); }
-.good { color: var(--good); }
-.bad { color: var(--bad); }
-.tiles { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); }
-.tile {
-  padding: .75rem; background: var(--card); border: 1px solid var(--line); border-radius: .5rem;
-}
-.tile b { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; color: var(--soft); }
-td.number, th.number { text-align: right; }
-"""
 
 
-_TEXTS = frozenset({"reason", "destination", "state"})
-
-
-def status(status: Status) -> str:
+def status(status: Status, visitor: Visitor) -> str:
     """The first page: is it well, what came, where it went."""
-    if status.ready:
-        state = '<p class="good">Ready: events are accepted and made durable.</p>'
-    else:
-        state = f'<p class="bad">Not accepting: {escape(status.refusal or "")}</p>'
-    if status.warning:
-        state += f'<p class="bad">{escape(status.warning)}</p>'
-    received = sum(status.received.values())
-    rejected = sum(status.rejected.values())
-    return _page(
-        "Telemetry gateway",
-        f'<p class="soft">version {escape(status.version)}</p>{state}',
-        '<h2>Events</h2><div class="tiles">',
-        _tile("received", received),
+    well = look.badge("good", "Ready") if status.ready else look.badge("bad", "Not accepting")
+    received, rejected = sum(status.received.values()), sum(status.rejected.values())
+    notices = [
+        look.notice("bad", f"Nothing is accepted: {escape(status.refusal)}")
+        if status.refusal
+        else "",
+        look.notice("note", escape(status.warning)) if status.warning else "",
+    ]
+    return look.page(
+        "Status",
+        f'<p class="soft">{well} version {escape(status.version)}</p>',
+        look.HOME,
+        visitor,
+        *notices,
+        '<div class="tiles">',
+        _tile("events received", received),
         _tile("accepted", status.accepted),
         _tile("rejected", rejected),
-        _tile("journal, MiB", round(status.journal_bytes / 1024**2, 1)),
+        _tile("MiB of journal", round(status.journal_bytes / 1024**2, 1)),
         "</div>",
-        _counts("Rejected", status.rejected),
-        _destinations(status.destinations),
-    )
-
-
-def _page(title: str, *parts: str) -> str:
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(title)}</title><link rel="stylesheet" href="/style.css"></head>'
-        f"<body><main><h1>{escape(title)}</h1>{''.join(parts)}</main></body></html>"
+        look.card("Destinations", _destinations(status.destinations)),
+        look.card("Sources", _sources(status.received)),
+        look.card("Rejected", _reasons(status.rejected)),
     )
 
 
 def _tile(label: str, value: float) -> str:
-    return f'<div class="tile"><b>{value:,}</b><span class="soft">{escape(label)}</span></div>'
+    return (
+        f'<div class="tile"><b>{value:,}</b><span class="soft small">{escape(label)}</span></div>'
+    )
 
 
-def _counts(title: str, counts: Mapping[str, int]) -> str:
-    if not counts:
-        return ""
-    rows = ((name, f"{count:,}") for name, count in sorted(counts.items()))
-    return f"<h2>{escape(title)}</h2>{_table(('reason', 'events'), rows)}"
-
-
-def _destinations(destinations: Iterable[DestinationStatus]) -> str:
+def _destinations(destinations: Sequence[DestinationStatus]) -> str:
+    columns = [
+        Column("destination", "title"),
+        Column("delivered", "number"),
+        Column("pending", "number"),
+        Column("filtered", "number"),
+        Column("dead", "number"),
+        Column("state"),
+    ]
     rows = (
         (
-            f"{destination.name} ({destination.type})",
-            f"{destination.delivered:,}",
-            f"{destination.pending:,}",
-            f"{sum(destination.filtered.values()):,}",
-            f"{sum(destination.dead.values()):,}",
-            destination.waiting or "well",
+            f'{escape(one.name)} <span class="soft">{escape(one.type)}</span>',
+            f"{one.delivered:,}",
+            f"{one.pending:,}",
+            f"{sum(one.filtered.values()):,}",
+            f"{sum(one.dead.values()):,}",
+            look.badge("bad", one.waiting) if one.waiting else look.badge("good", "well"),
         )
-        for destination in destinations
+        for one in destinations
     )
-    head = ("destination", "delivered", "pending", "filtered", "dead", "state")
-    return f"<h2>Destinations</h2>{_table(head, rows)}"
+    return look.table(columns, rows)
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    def cells(tag: str, row: tuple[str, ...]) -> str:
-        return "".join(
-            f"<{tag}{'' if name in _TEXTS else ' class=number'}>{escape(cell)}</{tag}>"
-            for name, cell in zip(head, row, strict=True)
+def _sources(received: Mapping[str, int]) -> str:
+    if not received:
+        return look.empty("No event has come yet", "Point an SDK at this gateway, and look again.")
+    columns = [Column("source", "title"), Column("events", "number")]
+    return look.table(
+        columns, ((escape(name), f"{count:,}") for name, count in sorted(received.items()))
+    )
+
+
+def _reasons(rejected: Mapping[str, int]) -> str:
+    if not rejected:
+        return look.empty("Nothing was rejected", "Every event that came was accepted.")
+    columns = [Column("reason", "title"), Column("meaning"), Column("events", "number")]
+    return look.table(
+        columns,
+        (
+            (f"<code>{escape(name)}</code>", look.marked(REASONS[name].meaning), f"{count:,}")
+            for name, count in sorted(rejected.items())
+        ),
+    )
+
+
+def general(standing: Standing, catalogue: Catalogue, visitor: Visitor, *notices: str) -> str:
+    """Settings → General: the switch, with the proof that it works."""
+    locked = standing.locked_by
+    lock = (
+        look.notice(
+            "note",
+            f"<strong>{escape(locked)}</strong> in the environment decides whether anonymous usage "
+            "data is shared, so the switch is locked here. Change the variable and start the "
+            "gateway anew to change it.",
         )
+        if locked
+        else ""
+    )
+    events = _events(catalogue)
+    rest: tuple[TelemetryClass, ...] = ("essential", "billing")
+    return look.page(
+        "General",
+        '<p class="soft">What this gateway takes. Changes hold after every start.</p>',
+        look.GENERAL,
+        visitor,
+        *notices,
+        lock,
+        f'<form method="post" action="{look.GENERAL}">{look.form_key(visitor)}',
+        '<section class="card">',
+        _setting("optional", standing.classes["optional"], events, is_locked=locked is not None),
+        '</section><section class="card">',
+        *(_setting(name, standing.classes[name], events) for name in rest),
+        '</section><div class="actions"><button>Save &amp; Restart</button>'
+        '<p class="soft small">The gateway restarts in place: whoever sends meanwhile waits a '
+        "moment, and nobody is refused.</p></div></form>",
+        look.card("Who changed what", _changes(standing.changes)),
+    )
 
-    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+
+def _setting(
+    name: TelemetryClass,
+    account: Account,
+    events: Mapping[TelemetryClass, Sequence[Plan]],
+    *,
+    is_locked: bool = False,
+) -> str:
+    state = "on" if account.enabled else "off"
+    since = f" since {look.when(account.since)}" if account.since else ""
+    checked, disabled = " checked" * account.enabled, " disabled" * is_locked
+    opted_out = (
+        f"<span><b>{account.opted_out:,}</b> opted out by their sender</span>"
+        if account.opted_out
+        else ""
+    )
     return (
-        f'<div class="scroll"><table><thead><tr>{cells("th", head)}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<div class="setting{" lead" * (name == "optional")}">'
+        f'<label for="{name}">{_TITLES[name]}</label>'
+        f'<span class="switch"><input type="checkbox" role="switch" id="{name}" name="{name}" '
+        f'aria-describedby="{name}-about"{checked}{disabled}><i></i></span>'
+        f'<div class="about"><p class="soft" id="{name}-about">{_ABOUT[name]}</p>'
+        f'<p class="proof"><span>{state.capitalize()}{since}, {escape(decider(account.decided_by))}'
+        f"</span><span><b>{account.accepted:,}</b> taken since</span>"
+        f"<span><b>{account.refused:,}</b> refused since</span>{opted_out}</p>"
+        f"{_list(events[name])}</div></div>"
+    )
+
+
+def _events(catalogue: Catalogue) -> dict[TelemetryClass, list[Plan]]:
+    """The documented events of each class, one of those with one title."""
+    plans = {
+        (plan.telemetry_class, plan.title): plan
+        for plan in reversed([*catalogue.plans.values()])
+        if plan.planned
+    }
+    found: dict[TelemetryClass, list[Plan]] = {name: [] for name in CLASSES}
+    for (name, _), plan in sorted(plans.items()):
+        found[name].append(plan)
+    return found
+
+
+def _list(plans: Sequence[Plan]) -> str:
+    items = "".join(f"<li>{escape(plan.title)}{_names(plan)}</li>" for plan in plans)
+    return f"<details><summary>{len(plans)} documented kinds</summary><ul>{items}</ul></details>"
+
+
+def _names(plan: Plan) -> str:
+    match = plan.match
+    names = [*match.names, *match.globs, *([match.pattern] if match.pattern else [])]
+    shown = ", ".join(f"<code>{escape(name)}</code>" for name in names[:6])
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return f'<br><span class="soft">{shown}{more}</span>' if names else ""
+
+
+def _changes(changes: Iterable[Change]) -> str:
+    rows = [
+        (_deed(change), look.when(change.time), _person(change)) for change in reversed([*changes])
+    ]
+    if not rows:
+        return look.empty("Nobody has changed a switch", "All stands as the configuration says.")
+    return look.table([Column("what", "title"), Column("when"), Column("who")], rows)
+
+
+def _deed(change: Change) -> str:
+    if change.enabled is None:
+        return f"{change.telemetry_class.capitalize()} events: as the configuration says"
+    return (
+        f"{change.telemetry_class.capitalize()} events turned {'on' if change.enabled else 'off'}"
+    )
+
+
+def _person(change: Change) -> str:
+    sign_in = f', <span class="soft">{escape(change.sign_in)}</span>' if change.sign_in else ""
+    return f"{escape(change.who)}{sign_in}"
+
+
+def sign_in(where: str, *notices: str) -> str:
+    """The door. `where` is the page that the person asked for."""
+    return look.door(
+        "Sign in",
+        *notices,
+        '<h1>Sign in</h1><p class="soft">With the token that <code>admin.token</code> names.</p>'
+        f'<form method="post" action="/sign-in"><input type="hidden" name="next" '
+        f'value="{escape(where)}"><label for="token">Token</label>'
+        '<input type="password" id="token" name="token" required autofocus '
+        'autocomplete="current-password"><button>Sign in</button></form>',
     )

@@ -1,0 +1,76 @@
+"""A session outlives a restart, and ends with its time, with signing out, or with the token.
+
+The browser holds a random key; the file holds `HMAC(token, key)`, which opens nothing, and ends to
+mean anything when the token changes.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path as FilePath
+
+import orjson
+
+SECONDS = 12 * 3600
+FILE = "sessions.json"
+
+_MOST = 256
+"""Sessions at once; the oldest go first."""
+
+
+class Sessions:
+    """Who is signed in."""
+
+    def __init__(
+        self, folder: FilePath, token: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`folder` is that of the keys; `clock` gives epoch seconds."""
+        self._file = folder / FILE
+        self._token = token.encode()
+        self._clock = clock
+        self._secret, self._ends = self._read()
+
+    def begin(self) -> str:
+        """Sign in; returns the key of the session. Raises OSError."""
+        key = secrets.token_urlsafe(32)
+        self._ends[self._digest(key)] = self._clock() + SECONDS
+        self._write()
+        return key
+
+    def knows(self, key: str) -> bool:
+        """Whether the key is of a session that has not ended."""
+        return self._ends.get(self._digest(key), 0) > self._clock()
+
+    def end(self, key: str) -> None:
+        """Sign out. Raises OSError."""
+        self._ends.pop(self._digest(key), None)
+        self._write()
+
+    def form_key(self, key: str | None) -> str:
+        """What a form must bring along to come from a page of this session."""
+        return hmac.digest(self._secret, f"form {key or ''}".encode(), "sha256").hex()
+
+    def _digest(self, key: str) -> str:
+        return hmac.digest(self._token, key.encode(), "sha256").hex()
+
+    def _read(self) -> tuple[bytes, dict[str, float]]:
+        try:
+            kept = orjson.loads(self._file.read_bytes())
+            return bytes.fromhex(kept["secret"]), dict(kept["ends"])
+        except (OSError, ValueError, KeyError, TypeError):  # nobody is signed in
+            return secrets.token_bytes(32), {}
+
+    def _write(self) -> None:
+        now = self._clock()
+        live = sorted((end, digest) for digest, end in self._ends.items() if end > now)[-_MOST:]
+        self._ends = {digest: end for end, digest in live}
+        new = self._file.with_suffix(".new")
+        body = orjson.dumps({"secret": self._secret.hex(), "ends": self._ends})
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(body)
+        new.replace(self._file)

@@ -1,0 +1,153 @@
+"""A change is on disk and in force before anybody hears that it was saved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from html import escape
+from typing import Any, Protocol, get_args
+
+import orjson
+from aiohttp import web
+
+from gateway.admin import look, pages
+from gateway.admin.guard import VISITOR
+from gateway.audit import timestamp
+from gateway.consent import CLASSES, Door, Order
+from gateway.contract import Catalogue
+from gateway.errors import ConfigurationError
+from gateway.event import TelemetryClass
+from gateway.history import Standing
+from gateway.lines import cause
+from gateway.restart import RestartError
+
+Restart = Callable[[], Awaitable[None]]
+"""Raises RestartError; otherwise the next connection meets the new program."""
+
+
+class Switchboard(Protocol):
+    """Who has the switches."""
+
+    @property
+    def catalogue(self) -> Catalogue: ...
+    def telemetry(self) -> Standing: ...
+    def order(self, order: Order) -> None: ...
+
+
+class _RefusedError(Exception):
+    """An order that cannot be carried out; the message is for a person."""
+
+
+def routes(board: Switchboard, restart: Restart) -> list[web.RouteDef]:
+    """The page, and the API behind it."""
+
+    async def show(request: web.Request) -> web.Response:
+        notices = (
+            [look.notice("good", "Saved, and started anew.")] if "saved" in request.query else []
+        )
+        return _page(board, request, *notices)
+
+    async def save(request: web.Request) -> web.Response:
+        form = await request.post()
+        visitor = request[VISITOR]
+        if form.get("form_key") != visitor.form_key:
+            return _page(board, request, _stale(), status=403)
+        try:
+            for name in _to_switch(board.telemetry(), form):
+                _carry_out(board, name, name in form, "admin page", visitor.sign_in)
+        except _RefusedError as error:
+            return _page(board, request, look.notice("bad", escape(str(error))), status=409)
+        try:
+            await restart()
+        except RestartError as error:
+            mistakes = [f"<code>{escape(line)}</code>" for line in str(error).splitlines()]
+            told = "Saved, and in force since now. The gateway was not restarted:"
+            return _page(board, request, look.notice("bad", told, items=mistakes), status=409)
+        return web.Response(status=303, headers={"Location": f"{look.GENERAL}?saved"})
+
+    async def tell(_: web.Request) -> web.Response:
+        return _json(board.telemetry().as_json())
+
+    async def take(request: web.Request) -> web.Response:
+        """`{"class": "optional", "enabled": false}` as application/json."""
+        if request.content_type != "application/json":
+            return web.json_response({"error": "send application/json"}, status=415)
+        asked = _asked(await request.read())
+        if asked is None:
+            usage = 'send {"class": "optional", "enabled": true, false or null}'
+            return web.json_response({"error": usage}, status=400)
+        try:
+            _carry_out(board, *asked, request[VISITOR].sign_in)
+        except _RefusedError as error:
+            return web.json_response({"error": str(error)}, status=409)
+        return _json(board.telemetry().as_json())
+
+    return [
+        web.get("/settings", _to_general),
+        web.get(look.GENERAL, show),
+        web.post(look.GENERAL, save),
+        web.get("/api/telemetry", tell),
+        web.post("/api/telemetry", take),
+    ]
+
+
+async def _to_general(_: web.Request) -> web.Response:
+    return web.Response(status=303, headers={"Location": look.GENERAL})
+
+
+def _page(
+    board: Switchboard, request: web.Request, *notices: str, status: int = 200
+) -> web.Response:
+    text = pages.general(board.telemetry(), board.catalogue, request[VISITOR], *notices)
+    return web.Response(text=text, content_type="text/html", status=status)
+
+
+def _stale() -> str:
+    return look.notice("bad", "Nothing was saved: this page was out of date. Look, and save again.")
+
+
+def _to_switch(standing: Standing, form: Mapping[str, Any]) -> list[TelemetryClass]:
+    """The classes that the form wants to stand differently; a locked one is not in the form."""
+    return [
+        name
+        for name in CLASSES
+        if (name in form) != standing.classes[name].enabled
+        and not (name == "optional" and standing.locked_by)
+    ]
+
+
+def _carry_out(
+    board: Switchboard, name: TelemetryClass, enabled: bool | None, who: Door, sign_in: str
+) -> None:
+    """Raises _RefusedError, and then nothing has changed."""
+    locked_by = board.telemetry().locked_by
+    if name == "optional" and locked_by:
+        raise _RefusedError(
+            f"{locked_by} in the environment decides over optional events; change it there, and "
+            "start the gateway anew"
+        )
+    try:
+        board.order(Order(timestamp(time.time()), name, enabled, who, sign_in))
+    except OSError as error:
+        raise _RefusedError(
+            f"it could not be saved, so nothing has changed: {cause(error)}"
+        ) from None
+    except ConfigurationError as error:
+        raise _RefusedError(str(error)) from None
+
+
+def _asked(body: bytes) -> tuple[TelemetryClass, bool | None, Door] | None:
+    try:
+        given = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(given, dict) or "enabled" not in given:
+        return None
+    name, enabled, who = given.get("class", "optional"), given["enabled"], given.get("who", "API")
+    if name not in CLASSES or enabled not in (True, False, None) or who not in get_args(Door):
+        return None
+    return name, enabled, who
+
+
+def _json(value: Any) -> web.Response:
+    return web.Response(body=orjson.dumps(value), content_type="application/json")

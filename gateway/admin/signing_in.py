@@ -1,0 +1,72 @@
+"""The sign-in page takes the token once, and gives a session for it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from gateway.admin import look, pages
+from gateway.admin.guard import COOKIE, VISITOR, WAIT_SECONDS, Guard
+from gateway.admin.sessions import SECONDS
+
+_PAGES = {path for _, entries in look.NAVIGATION for path, _ in entries}
+
+
+def routes(guard: Guard) -> list[web.RouteDef]:
+    """In and out."""
+
+    async def show(request: web.Request) -> web.Response:
+        where = _known(request.query.get("next"))
+        if VISITOR in request:
+            return _to(where)
+        return _page(pages.sign_in(where))
+
+    async def sign_in(request: web.Request) -> web.Response:
+        form = await request.post()
+        where, token = _known(form.get("next")), form.get("token")
+        if guard.tries.must_wait(request.remote):
+            told = look.notice("bad", "Too many wrong tokens. Wait a minute, and try again.")
+            response = _page(pages.sign_in(where, told), 429)
+            response.headers["Retry-After"] = str(WAIT_SECONDS)
+            return response
+        if not guard.token or not isinstance(token, str) or not guard.is_token(token):
+            guard.tries.wrong(request.remote)
+            return _page(pages.sign_in(where, look.notice("bad", "This is not the token.")), 403)
+        response = _to(where)
+        response.set_cookie(
+            COOKIE,
+            guard.sessions.begin(),
+            max_age=SECONDS,
+            secure=request.secure,
+            httponly=True,
+            samesite="Strict",
+        )
+        return response
+
+    async def sign_out(request: web.Request) -> web.Response:
+        form, visitor = await request.post(), request[VISITOR]
+        if form.get("form_key") != visitor.form_key:
+            return _to(look.HOME)
+        if visitor.session:
+            guard.sessions.end(visitor.session)
+        response = _to("/sign-in")
+        response.del_cookie(COOKIE)
+        return response
+
+    return [
+        web.get("/sign-in", show),
+        web.post("/sign-in", sign_in),
+        web.post("/sign-out", sign_out),
+    ]
+
+
+def _known(where: object) -> str:
+    """A page of ours, so that nobody is sent elsewhere."""
+    return where if isinstance(where, str) and where in _PAGES else look.HOME
+
+
+def _to(where: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": where})
+
+
+def _page(text: str, status: int = 200) -> web.Response:
+    return web.Response(text=text, content_type="text/html", status=status)
