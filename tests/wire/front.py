@@ -6,7 +6,7 @@ import contextlib
 import ssl
 import subprocess
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,8 @@ class Front:
     session: aiohttp.ClientSession
     refused: list[int] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)  # that the gateway answered
+    moved: tuple[str, str] = ("/", "/")  # what begins a path, and what the gateway sees instead
+    added: Mapping[str, str] = field(default_factory=dict)  # headers
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -39,8 +41,12 @@ class Front:
             for name in (*PASSED_ON, *PASSED_ON_TOO)
             if name in request.headers
         }
+        path = request.path_qs.replace(*self.moved, 1)
         async with self.session.request(
-            request.method, self.upstream + request.path_qs, headers=headers, data=body or None
+            request.method,
+            self.upstream + path,
+            headers={**headers, **self.added},
+            data=body or None,
         ) as answer:
             self.statuses[answer.status] += 1
             back = {k: v for k, v in answer.headers.items() if k.lower() not in NOT_PASSED_BACK}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tests.wire.clients import MIXPANEL_PYTHON, PYTHON
 from tests.wire.mixpanel import BULK, GIVEN, LEFT, People
 from tests.wire.mixpanel import script as mixpanel_script
+from tests.wire.running import ROOT, running, until
 from tests.wire.script import PLANTED, Logical
 from tests.wire.script import script as segment_script
 from tests.wire.vendors import Vendors, vendors
@@ -122,3 +124,27 @@ async def test_mixpanels_sdk_to_segment(behind: Vendors, tmp_path: Path) -> None
         if message["type"] == "alias"
     }
     assert joins == {(visitor, customer)}
+
+
+async def test_what_is_quarantined_is_kept_in_the_same_form(tmp_path: Path) -> None:
+    """A profile update has no name and so is never unplanned."""
+    people = People.of("aside")
+    labels = {"visits", "people $add"}
+    steps = [step for step in mixpanel_script(people) if step.label in labels]
+    folder = tmp_path / "gateway"
+    folder.mkdir()
+    strict = {"path": str(ROOT / "schemas"), "unplanned_events": "quarantine"}
+
+    async with running(folder, schemas=strict) as gateway:
+        told = await MIXPANEL_PYTHON.send(gateway.url, steps, tmp_path)
+        assert told.failed == {}
+
+        def lines() -> list[bytes]:
+            files = sorted((gateway.data / "quarantine").glob("*.jsonl"))
+            return [line for file in files for line in file.read_bytes().split(b"\n")[:-1]]
+
+        await until(lambda: bool(lines() and gateway.events()), 15, lambda: gateway.log)
+    [aside] = map(json.loads, lines())
+    assert (aside["type"], aside["event"]) == ("track", "Basket Filled")
+    assert [line["type"] for line in gateway.events()] == ["mixpanel_people"]
+    assert [gateway.files_with(secret) for secret in people.secrets] == [[], [], []]

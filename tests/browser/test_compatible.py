@@ -1,0 +1,80 @@
+"""Browser SDKs that speak Segment's wire, or nearly: what a page gave them is what arrives."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncGenerator, Sequence
+
+import pytest
+import pytest_asyncio
+
+from tests.browser.chromium import NEEDS, chromium
+from tests.wire.front import front
+from tests.wire.running import WRITE_KEY, Gateway, counted, running, until
+from tests.wire.script import PLANTED, check_arrived, script
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    *(pytest.mark.needs(what, command) for what, command in NEEDS.items()),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gateway]:
+    async with running(tmp_path_factory.mktemp("gateway")) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize("refusals", [[], [503, 429]], ids=["taken", "overloaded"])
+async def test_rudderstacks_sdk_sends_every_event(
+    gateway: Gateway, refusals: Sequence[int]
+) -> None:
+    """It has no call for a screen, and mixes an app's `context.app` with its own."""
+    gateway.forget()
+    events = [event for event in script("rudder") if event.label not in ("screen", "in context")]
+
+    async with chromium() as browser, front(gateway.url, refusals) as before:
+        await browser.start("rudder", url=before.url, writeKey=WRITE_KEY, options={})
+        sent = await browser.call(*(event.request for event in events))
+        stored = await gateway.wait_for(sent.values())
+        assert await browser.close() == []
+
+        assert before.refused == refusals
+    assert counted(gateway.events()) == dict.fromkeys(sent.values(), 1)
+    for event in events:
+        (message,) = stored[sent[event.label]]
+        if event.type == "identify":  # it has the traits in the context
+            message.setdefault("traits", message["context"]["traits"])
+        check_arrived(event, message, nulls=False)
+        assert message["context"]["library"]["name"] == "RudderLabs JavaScript SDK"
+    for secret in PLANTED:
+        assert gateway.files_with(secret) == []
+
+
+async def test_jitsus_sdk_sends_every_event_through_a_proxy_that_translates(
+    gateway: Gateway,
+) -> None:
+    """Its paths and its way to say the write key are its own; docs/sdks/jitsu.md has the proxy."""
+    gateway.forget()
+    labels = {"identify", "track", "awkward", "long", "page", "group"}
+    events = [event for event in script("jitsu") if event.label in labels]
+    key = f"{WRITE_KEY}:secret"
+
+    async with chromium() as browser, front(gateway.url) as before:
+        before.moved = ("/api/s/", "/v1/")
+        before.added = {"Authorization": f"Basic {base64.b64encode(key.encode()).decode()}"}
+        await browser.start("jitsu", url=before.url, writeKey=key)
+        await browser.call(*(event.request for event in events))
+        await until(lambda: len(gateway.events()) >= len(events), 15, lambda: f"{gateway.events()}")
+        assert await browser.close() == []
+
+    stored = {message.get("event") or message["type"]: message for message in gateway.events()}
+    assert len(stored) == len(events)
+    for event in events:
+        message = stored[event.message.get("event") or event.type]
+        if event.type == "page":
+            message["name"] = message["properties"]["name"]
+        check_arrived(event, message)
+        assert message["context"]["library"]["name"] == "@jitsu/js"
+    for secret in PLANTED:
+        assert gateway.files_with(secret) == []
