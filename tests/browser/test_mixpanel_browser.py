@@ -90,6 +90,8 @@ async def check_all_arrived(
     """
     made = [record for record in answers if record]
     await behind.wait_for(lambda records: len(distinct(records)) >= len(made) + 3)
+    fates = await behind.fates()
+    assert fates["mixpanel"].keys() == {"delivered"}
     records = distinct(behind.records) if twice else behind.records
     stored = [without(record, "ip", "mp_sent_by_lib_version") for record in records]
 
