@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 
 from gateway import __version__
 from gateway.config import load
+from gateway.consent import CLASSES
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.event import Reason, Stage
 
@@ -114,6 +115,45 @@ def parser() -> argparse.ArgumentParser:
         "gateway doctor --json",
     )
     doctor.add_argument("--json", action="store_true", help="print JSON")
+
+    telemetry = _command(
+        commands,
+        "telemetry",
+        _telemetry,
+        "show the switch with its proof, turn it, or write the page that tells users of it",
+        "gateway telemetry off",
+    )
+    telemetry.add_argument(
+        "verb",
+        choices=["status", "on", "off", "reset", "docs"],
+        help="reset: as configured; docs: the page, in Markdown",
+    )
+    telemetry.add_argument(
+        "telemetry_class",
+        nargs="?",
+        choices=CLASSES,
+        default="optional",
+        metavar="CLASS",
+        help="essential, billing or optional (default: optional)",
+    )
+    telemetry.add_argument("--schemas", metavar="GLOB", help="docs: only of these schemas")
+    telemetry.add_argument("--json", action="store_true", help="print JSON")
+
+    certificate = _command(
+        commands,
+        "certificate",
+        _certificate,
+        "make a certificate for trying out https",
+        "gateway certificate config/tls --host gateway.example",
+    )
+    certificate.add_argument("folder", type=FilePath, metavar="DIR", help="where to write it")
+    certificate.add_argument(
+        "--host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name or address that clients use, beside localhost; may be repeated",
+    )
     return top
 
 
@@ -196,6 +236,30 @@ def _doctor(given: argparse.Namespace) -> int:
     from gateway.commands import doctor  # noqa: PLC0415
 
     return doctor.run(given.config, os.environ, as_json=given.json, out=sys.stdout)
+
+
+def _telemetry(given: argparse.Namespace) -> int:
+    from gateway.commands import telemetry, telemetry_docs  # noqa: PLC0415
+
+    if given.verb == "docs":
+        return telemetry_docs.run(given.config, os.environ, schemas=given.schemas, out=sys.stdout)
+    if given.verb == "status":
+        return telemetry.status(given.config, os.environ, as_json=given.json, out=sys.stdout)
+    wanted = {"on": True, "off": False, "reset": None}[given.verb]
+    return telemetry.order(
+        given.config,
+        os.environ,
+        given.telemetry_class,
+        wanted,
+        as_json=given.json,
+        out=sys.stdout,
+    )
+
+
+def _certificate(given: argparse.Namespace) -> int:
+    from gateway.commands import certificate  # noqa: PLC0415
+
+    return certificate.run(given.folder, given.host, sys.stdout)
 
 
 if __name__ == "__main__":
