@@ -39,7 +39,7 @@ def settings(folder: Path, **given: Any) -> dict[str, Any]:
     relay = {name: given.pop(name) for name in ("upstream", "timeout") if name in given}
     instance = {"id": INSTANCE, "tenant_id": TENANT, "license_key": KEY}
     instance["paying"] = given.pop("paying", True)
-    top = {
+    top: dict[str, Any] = {
         name: given.pop(name)
         for name in ("trusted_proxies", "telemetry", "journal")
         if name in given
