@@ -97,6 +97,8 @@ def _pending() -> None:
 
 def _drain(admin: int, name: str, began: float) -> None:
     first = pending = _status(admin)[name]["pending"]
+    if first < 10_000:
+        return
     while pending:
         time.sleep(0.2)
         pending = _status(admin)[name]["pending"]

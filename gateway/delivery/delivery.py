@@ -218,6 +218,9 @@ class Delivery(Generic[ItemT]):
                 letters = await self._until_done(
                     lambda: self._journal.replays(self.name, after=0, most=REPLAYED_AT_ONCE)
                 )
+                if not letters:
+                    log.error("letters to be tried again are missing", destination=self.name)
+                    return
                 settlement = Settlement(await care.replay(letters, self._send))
                 await self._settle(settlement)
 

@@ -97,7 +97,7 @@ def test_a_wrong_usage_exits_2(folder: Path) -> None:
 
 
 def test_every_command_helps_with_an_example(folder: Path) -> None:
-    for command in ("run", "check", "explain", "audit"):
+    for command in ("run", "check", "explain", "audit", "dead-letters", "doctor"):
         done = gateway(command, "--help", folder=folder)
         assert done.returncode == 0
         assert f"example: gateway {command}".encode() in done.stdout
