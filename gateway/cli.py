@@ -107,6 +107,31 @@ def parser() -> argparse.ArgumentParser:
     letters.add_argument("--all", action="store_true", help="replay or discard every one")
     letters.add_argument("--json", action="store_true", help="print JSON")
 
+    instances = _command(
+        commands,
+        "instances",
+        _instances,
+        "show Appsmith instances, their last ping and who is overdue",
+        "gateway instances --overdue",
+    )
+    instances.add_argument("--overdue", action="store_true", help="only those")
+    instances.add_argument("--json", action="store_true", help="print JSON")
+
+    usage = _command(
+        commands,
+        "usage",
+        _usage,
+        "show how many people used Appsmith, and what was reported for billing",
+        "gateway usage --since 31d --csv",
+    )
+    usage.add_argument(
+        "--since", metavar="WHEN", default="31d", help="7d, 12h, a date or a time; UTC"
+    )
+    usage.add_argument("--hourly", action="store_true", help="by hour instead of day")
+    usage_form = usage.add_mutually_exclusive_group()
+    usage_form.add_argument("--csv", action="store_const", dest="form", const="csv")
+    usage_form.add_argument("--json", action="store_const", dest="form", const="json")
+
     doctor = _command(
         commands,
         "doctor",
@@ -230,6 +255,33 @@ def _dead_letters(given: argparse.Namespace) -> int:
         print(f"gateway: say which to {given.verb}, or --all", file=sys.stderr)
         return USAGE
     return dead_letters.decide(given.verb, configuration, which, as_json=given.json, out=sys.stdout)
+
+
+def _instances(given: argparse.Namespace) -> int:
+    from gateway.commands import instances  # noqa: PLC0415
+
+    gateway = load(given.config, os.environ).gateway
+    return instances.run(
+        gateway.data_dir,
+        gateway.appsmith.ping_interval,
+        overdue_only=given.overdue,
+        as_json=given.json,
+        out=sys.stdout,
+    )
+
+
+def _usage(given: argparse.Namespace) -> int:
+    from gateway.commands import audit, usage  # noqa: PLC0415
+
+    try:
+        since = audit.parse_since(given.since, datetime.now(UTC))
+    except ValueError:
+        print("gateway: --since takes 7d, 12h, 30m, a date or a time", file=sys.stderr)
+        return USAGE
+    data_dir = load(given.config, os.environ).gateway.data_dir
+    start = datetime.fromisoformat(since).replace(tzinfo=UTC).timestamp()
+    form: usage.Form = given.form or "text"
+    return usage.run(data_dir, start, hourly=given.hourly, form=form, out=sys.stdout)
 
 
 def _doctor(given: argparse.Namespace) -> int:

@@ -11,14 +11,14 @@ import orjson
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from gateway.admin import letters, look, metrics, pages, settings, signing_in
+from gateway.admin import appsmith, letters, look, metrics, pages, settings, signing_in
 from gateway.admin.guard import VISITOR, Guard
 from gateway.admin.settings import Restart
 from gateway.admin.status import Status
 from gateway.admin.style import STYLE
 
 
-class Observed(letters.Undertaker, settings.Switchboard, Protocol):
+class Observed(appsmith.Ledger, letters.Undertaker, settings.Switchboard, Protocol):
     """What the admin listener asks of the gateway."""
 
     def refusal(self) -> str | None: ...
@@ -67,6 +67,7 @@ def application(observed: Observed, guard: Guard, restart: Restart) -> web.Appli
             web.get(look.HOME, home),
             web.get("/style.css", style),
             web.get("/icon.svg", icon),
+            *appsmith.routes(observed),
             *letters.routes(observed),
             *settings.routes(observed, restart),
             *signing_in.routes(guard),

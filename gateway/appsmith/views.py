@@ -26,7 +26,7 @@ SELECT {period}, instance, origin,
   sum(pulses)
 FROM usage WHERE hour >= ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
-_KEYS = ("instance", "origin", "users", "view", "edit", "signed_in", "anonymous", "pulses")
+KEYS = ("instance", "origin", "users", "view", "edit", "signed_in", "anonymous", "pulses")
 _INSTANCES = """
 SELECT id, first_seen, last_ping, version, edition, pings FROM instances ORDER BY id
 """
@@ -98,7 +98,7 @@ def standings(data_dir: Path) -> dict[tuple[str, str, str], int]:
 def _counted(ledger: sqlite3.Connection, period: _Period, first: int) -> Iterator[dict[str, Any]]:
     for number, *values in ledger.execute(_COUNTS.format(period=period.expression), (first,)):
         start = datetime.fromtimestamp(number * period.seconds, UTC).strftime(period.form)
-        yield {period.name: start, **dict(zip(_KEYS, values, strict=True))}
+        yield {period.name: start, **dict(zip(KEYS, values, strict=True))}
 
 
 def _report(row: tuple[Any, ...]) -> dict[str, Any]:
