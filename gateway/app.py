@@ -57,7 +57,7 @@ from gateway.destinations.file import (
 )
 from gateway.errors import ConfigurationError, JournalError, Mistake
 from gateway.event import Decision, Protocol, RawEvent, Reason, StoredEvent
-from gateway.ingest import Intake, Sources, Throttle
+from gateway.ingest import Intake, Sources, Throttle, browser_stop
 from gateway.journal import Entry, Journal
 from gateway.journal.forecast import EVERY_SECONDS, Trend
 from gateway.journal.transaction import DISCARDED
@@ -297,6 +297,11 @@ class Gateway:
         """The switches, who set them, and the proof. Raises ConfigurationError."""
         past = history.read(self._data_dir)
         return history.standing(past, self._rules.switches, self._journal.view.counters)
+
+    @property
+    def browser_stop(self) -> str | None:
+        """The script that tells analytics.js what to keep to itself."""
+        return browser_stop.script(self._rules.catalogue, self._rules.switches)
 
     @property
     def catalogue(self) -> Catalogue:

@@ -66,6 +66,11 @@ class Door(typing.Protocol):
         ...
 
     @property
+    def browser_stop(self) -> str | None:
+        """The script that tells analytics.js what to keep to itself; None: nothing."""
+        ...
+
+    @property
     def appsmith(self) -> Appsmith: ...
 
     @property

@@ -15,7 +15,7 @@ import orjson
 from aiohttp import web
 
 from gateway.errors import RequestError
-from gateway.ingest import Door
+from gateway.ingest import Door, browser_stop
 from gateway.ingest.segment_answers import Handler, refusal
 from gateway.ingest.sender import is_trusted
 
@@ -36,6 +36,9 @@ def paths(door: Door) -> Iterator[tuple[str, Handler]]:
     yield "/v1/projects/{key}/settings", partial(_settings, door)
     for path in ("analytics.min.js", "platform/analytics.min.js"):
         yield f"/analytics.js/v1/{{key}}/{path}", partial(_library, door)
+    for name in browser_stop.NAMES:
+        path = f"/next-integrations/middleware/{name}/latest/{name}.js.gz"
+        yield path, partial(_stop, door)
     yield "/analytics-next/bundles/{file}", partial(_file, door, "", _FOR_EVER)
     yield "/next-integrations/{file:.+}", partial(_file, door, "next-integrations", _BRIEFLY)
     for folder in FOLDERS:
@@ -60,10 +63,19 @@ async def _settings(door: Door, request: web.Request) -> web.Response:
         },
         "plan": {"track": _PLAN, "identify": _PLAN, "group": _PLAN},
         "metrics": {"sampleRate": 0},
+        "enabledMiddleware": {browser_stop.NAME: True} if door.browser_stop else {},
     }
     return web.Response(
         body=orjson.dumps(settings),
         headers={"Content-Type": "application/json", "Cache-Control": "public, max-age=60"},
+    )
+
+
+async def _stop(door: Door, _: web.Request) -> web.Response:
+    return web.Response(
+        text=door.browser_stop or browser_stop.NOTHING,
+        content_type="text/javascript",
+        headers={"Cache-Control": "no-cache", **_FOR_ANY_PAGE},
     )
 
 

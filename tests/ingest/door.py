@@ -36,6 +36,7 @@ class RecordingDoor:
         self.analytics_js = AnalyticsJs()
         self.analytics_js_path: Path | None = None
         self.appsmith = Appsmith()
+        self.browser_stop: str | None = None
         self.closing = False
         self.fails: Exception | None = None
         self.held: asyncio.Event | None = None
