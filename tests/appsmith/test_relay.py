@@ -16,14 +16,7 @@ from yarl import URL
 from tests.appsmith.instances import INSTANCE, PING, sample, settings
 from tests.fakes.cloud_services import LICENCE, SIGNATURE, CloudServices
 from tests.fakes.vendor import breaks_off, resets
-from tests.fakes.vendor import running as vendor_running
 from tests.wire.running import Gateway, running
-
-
-@pytest.fixture
-async def cloud() -> AsyncIterator[CloudServices]:
-    async with vendor_running(CloudServices()) as vendor:
-        yield vendor
 
 
 @pytest.fixture
