@@ -15,6 +15,7 @@ from pathlib import Path as FilePath
 from typing import NoReturn
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from gateway import listeners
 from gateway.errors import GatewayError
@@ -42,6 +43,17 @@ class Manners:
         if self.leaving:
             response.headers["Connection"] = "close"
             response.force_close()
+
+    @web.middleware
+    async def send_on(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Who asks for a page of the old program over an old connection asks the new one again."""
+        if (
+            self.leaving
+            and request.method == "GET"
+            and "text/html" in request.headers.get("Accept", "")
+        ):
+            return web.Response(status=303, headers={"Location": request.path_qs})
+        return await handler(request)
 
 
 async def tried(file: FilePath, environment: Mapping[str, str]) -> None:

@@ -158,6 +158,7 @@ class _Service:
         token = gateway.admin.token
         guard = Guard(token, Sessions(gateway.data_dir / "keys", token))
         app = admin.application(self._gateway, guard, self.restart)
+        app.middlewares.append(self._manners.send_on)
         app.on_response_prepare.append(self._manners.say)
         return app
 

@@ -1,7 +1,7 @@
 """A session outlives a restart, and ends with its time, with signing out, or with the token.
 
-The browser holds a random key; the file holds `HMAC(token, key)`, which opens nothing, and ends to
-mean anything when the token changes.
+The browser holds a random key; the file holds `HMAC(token, key)`, which opens nothing and means
+nothing to another token.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path as FilePath
 
 import orjson
@@ -33,6 +34,8 @@ class Sessions:
         self._token = token.encode()
         self._clock = clock
         self._secret, self._ends = self._read()
+        with suppress(OSError):  # a form that was open at a restart is then shown anew
+            self._write()
 
     def begin(self) -> str:
         """Sign in; returns the key of the session. Raises OSError."""
