@@ -50,6 +50,7 @@ CREATE TABLE IF NOT EXISTS reports (
 );
 CREATE INDEX IF NOT EXISTS reports_by_nonce ON reports (nonce);
 CREATE TABLE IF NOT EXISTS place (sequence INTEGER NOT NULL);
+PRAGMA user_version = 1;
 """
 _PING = """
 INSERT INTO instances (id, first_seen, last_ping, version, edition, pings)
