@@ -144,7 +144,8 @@ def _asked(body: bytes) -> tuple[TelemetryClass, bool | None, Door] | None:
     if not isinstance(given, dict) or "enabled" not in given:
         return None
     name, enabled, who = given.get("class", "optional"), given["enabled"], given.get("who", "API")
-    if name not in CLASSES or enabled not in (True, False, None) or who not in get_args(Door):
+    is_state = enabled is None or isinstance(enabled, bool)
+    if name not in CLASSES or not is_state or who not in get_args(Door):
         return None
     return name, enabled, who
 

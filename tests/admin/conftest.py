@@ -1,0 +1,109 @@
+"""The admin listener over real HTTP, with a gateway behind it that only keeps what it was told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, CookieJar, web
+
+from gateway.admin.guard import Guard
+from gateway.admin.routes import application
+from gateway.admin.sessions import Sessions
+from gateway.admin.status import Status
+from gateway.config.model import Telemetry
+from gateway.consent import Order, switches
+from gateway.contract import Catalogue, load_catalogue
+from gateway.history import History, Standing, standing
+from gateway.restart import RestartError
+from tests.wire.running import ROOT
+
+TOKEN = "correct-horse-battery"
+CATALOGUE = load_catalogue(ROOT / "schemas")
+
+
+class Board:
+    """Orders as they came; `environment` and `fails` decide what becomes of them."""
+
+    def __init__(self) -> None:
+        self.orders: list[Order] = []
+        self.environment: dict[str, str] = {}
+        self.fails: OSError | None = None
+        self.mistake: str | None = None
+        self.restarts = 0
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return CATALOGUE
+
+    def telemetry(self) -> Standing:
+        told = switches(Telemetry(), self.environment, self.orders)
+        return standing(History(orders=tuple(self.orders)), told, {})
+
+    def order(self, order: Order) -> None:
+        if self.fails:
+            raise self.fails
+        self.orders.append(order)
+
+    async def restart(self) -> None:
+        if self.mistake:
+            raise RestartError(self.mistake)
+        self.restarts += 1
+
+    def refusal(self) -> str | None:
+        return None
+
+    def warning(self) -> str | None:
+        return None
+
+    async def status(self) -> Status:
+        raise NotImplementedError
+
+    async def replay(self, letters: Sequence[int]) -> None:
+        raise NotImplementedError
+
+    async def instances(self) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+    async def usage(self, since: float) -> dict[str, Any]:
+        raise NotImplementedError
+
+    async def discard(self, letters: Sequence[int]) -> None:
+        raise NotImplementedError
+
+
+@asynccontextmanager
+async def serving(board: Board, folder: Path, token: str) -> AsyncIterator[ClientSession]:
+    """A browser-like client: it keeps cookies and follows nobody by itself."""
+    guard = Guard(token, Sessions(folder, token))
+    runner = web.AppRunner(application(board, guard, board.restart), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with ClientSession(url, cookie_jar=CookieJar(unsafe=True)) as session:
+            yield session
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board()
+
+
+@pytest.fixture
+async def locked(board: Board, tmp_path: Path) -> AsyncGenerator[ClientSession]:
+    """A listener with a token."""
+    async with serving(board, tmp_path, TOKEN) as session:
+        yield session
+
+
+@pytest.fixture
+async def plain(board: Board, tmp_path: Path) -> AsyncGenerator[ClientSession]:
+    """A listener without one."""
+    async with serving(board, tmp_path, "") as session:
+        yield session
