@@ -235,7 +235,8 @@ def reading(data_dir: Path) -> Iterator[sqlite3.Connection | None]:
     with closing(
         sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
     ) as one:
-        yield one
+        (version,) = one.execute("PRAGMA user_version").fetchone()
+        yield one if version else None  # it is just being made
 
 
 def _text(value: Any) -> str | None:

@@ -1,0 +1,201 @@
+"""Pulses leave as documented, are settled by success alone, and never are too old to report."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.appsmith.signature import sign, verify
+from gateway.config.routing import CloudDestination as Settings
+from gateway.delivery import Backoff, Delivery, Pace, destination_feed
+from gateway.destinations import Delivered, RetryLater
+from gateway.destinations.cloud import PAGE, CloudDestination
+from gateway.event import CleanEvent, Reason, StoredEvent
+from gateway.journal import Entry, Journal
+from tests.destinations.events import Journal as Events
+from tests.fakes.cloud_services import CloudServices, declines
+from tests.fakes.vendor import answers, breaks_off, drips_its_body, resets, running
+from tests.journal.building import NO_LIMIT
+
+KEY = "SYNTH-LICENSE-0000"
+INSTANCE = "65a1b2c3d4e5f60718293a4b"
+
+
+class Pulses:
+    """Numbers pulses in the order they are made."""
+
+    def __init__(self) -> None:
+        self._events = Events()
+
+    def one(self, instance: str = INSTANCE, **more: Any) -> StoredEvent:
+        event = self._events.appsmith()
+        name = f"p-{event.sequence}"
+        message = {
+            "type": "usage_pulse",
+            "messageId": name,
+            "user": f"user-{event.sequence}",
+            "instanceId": instance,
+            "tenantId": "65a1b2c3d4e5f60718293a50",
+            "viewMode": True,
+            "isAnonymousUser": False,
+            "createdAt": "2026-03-05T09:12:44.120Z",
+            **more,
+        }
+        header = replace(event.header, message_id=name, type="usage_pulse", to=("cloud",))
+        return StoredEvent(event.sequence, header, orjson.dumps(message))
+
+    def many(self, count: int) -> list[StoredEvent]:
+        return [self.one() for _ in range(count)]
+
+
+@pytest.fixture
+async def cloud() -> AsyncIterator[CloudServices]:
+    async with running(CloudServices(KEY)) as vendor:
+        yield vendor
+
+
+@pytest.fixture
+async def destination(tmp_path: Path, cloud: CloudServices) -> AsyncIterator[CloudDestination]:
+    settings = Settings(type="cloud", license_key=KEY, host=cloud.url, timeout=0.5)
+    one = CloudDestination("cloud", settings, tmp_path)
+    yield one
+    await one.close()
+
+
+def test_the_signature_is_appsmiths() -> None:
+    """The published vector, and the document's small letters."""
+    expected = "953D7D721FE4FDDA63E519696A726A1FE84B32215305A9906FB226367C1D2705"
+    assert sign("appsmith", "123456") == expected
+    assert verify("appsmith", expected.lower(), "123456") == "valid"
+    assert verify("appsmith", expected, "") == "unchecked"
+    for wrong in ("", expected[:-1], f"{expected[:-1]}6", "é" * 64, "\ud800"):
+        assert verify("appsmith", wrong, "123456") == "invalid"
+
+
+async def test_a_report_is_the_documented_payload(
+    destination: CloudDestination, cloud: CloudServices
+) -> None:
+    [request] = destination.render([Pulses().one(user="f3273dd1", extra="no")]).requests
+    assert request.url == f"{cloud.url}/api/v1/usage/report"
+    body = json.loads(request.body)
+    assert body == {
+        "usageData": [
+            {
+                "user": "f3273dd1",
+                "tenantId": "65a1b2c3d4e5f60718293a50",
+                "viewMode": True,
+                "isAnonymousUser": False,
+                "createdAt": 1772701964,
+            }
+        ],
+        "message": body["message"],
+        "hashedMessage": sign(body["message"], KEY),
+        "instanceId": INSTANCE,
+    }
+    assert await destination.send(request) == Delivered()
+    assert cloud.reports == [body]
+    assert KEY not in repr(request)
+
+
+async def test_pages_have_one_instance_and_at_most_a_hundred_pulses(
+    destination: CloudDestination,
+) -> None:
+    pulses = Pulses()
+    events = [pulses.one("a" * 24 if place % 3 else "b" * 24) for place in range(301)]
+    events.append(
+        replace(events[0], sequence=9999, header=replace(events[0].header, type="registration"))
+    )
+    rendered = destination.render(events)
+    assert rendered.filtered == {9999: Reason.NO_EQUIVALENT}
+    bodies = [json.loads(request.body) for request in rendered.requests]
+    assert [len(body["usageData"]) for body in bodies] == [PAGE, PAGE, PAGE, 1]
+    assert {body["instanceId"] for body in bodies} == {"a" * 24, "b" * 24}
+    sent = [place for request in rendered.requests for place in request.events]
+    assert sorted(sent) == [event.sequence for event in events[:-1]]
+    assert len({body["message"] for body in bodies}) == len(bodies)
+    again = destination.render(events)
+    assert [request.body for request in again.requests] == [
+        request.body for request in rendered.requests
+    ]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "cause"),
+    [
+        (declines(), "the answer does not say success"),
+        (answers(200, "OK"), "the answer does not say success"),
+        (answers(200, '{"responseMeta": {"success": "true"}}'), "the answer does not say success"),
+        (answers(200, "[]"), "the answer does not say success"),
+        (answers(204), "the answer does not say success"),
+        (answers(400, "{}"), "http 400"),
+        (answers(401, "{}"), "http 401"),
+        (answers(500, "{}"), "http 500"),
+        (answers(302, headers={"Location": "/elsewhere"}), "redirect 302"),
+        (resets, "connection"),
+        (breaks_off, "connection"),
+        (drips_its_body, "timeout"),
+    ],
+    ids=lambda value: None if callable(value) else value,
+)
+async def test_everything_but_success_waits(
+    destination: CloudDestination, cloud: CloudServices, behaviour: Any, cause: str
+) -> None:
+    [request] = destination.render([Pulses().one()]).requests
+    cloud.script.append(behaviour)
+    verdict = await destination.send(request)
+    assert isinstance(verdict, RetryLater)
+    assert verdict.cause == cause
+    assert await destination.send(request) == Delivered()
+    assert cloud.seen[0].body == cloud.seen[-1].body
+
+
+async def test_a_busy_upstream_says_when(
+    destination: CloudDestination, cloud: CloudServices
+) -> None:
+    [request] = destination.render([Pulses().one()]).requests
+    cloud.script.append(answers(429, "{}", headers={"Retry-After": "120"}))
+    assert await destination.send(request) == RetryLater("http 429", 120)
+
+
+async def test_an_outage_of_a_month_loses_nothing(tmp_path: Path, cloud: CloudServices) -> None:
+    """Pulses of a month ago; the upstream fails, then the gateway stops; then all is well."""
+    month_ago = time.time() - 30 * 86400
+    journal = Journal.open(tmp_path / "journal", NO_LIMIT)
+    await journal.follow({"cloud": "events"})
+    events = Pulses().many(250)
+    await journal.append(
+        Entry([CleanEvent(replace(e.header, received_at=month_ago), e.message) for e in events])
+    )
+    cloud.script += [answers(500, "{}"), declines(), resets] * 3
+    settings = Settings(type="cloud", license_key=KEY, host=cloud.url)
+    pace = Pace(interval=3600, pieces=200, backoff=Backoff(first=0, most=0.01))
+
+    def delivery() -> Delivery[StoredEvent]:
+        sink = CloudDestination("cloud", settings, tmp_path)
+        return Delivery(journal, destination_feed(journal, "cloud", lambda e: e), sink, pace)
+
+    first = delivery()
+    first.start()
+    while len(cloud.seen) < 5:
+        cloud.arrived.clear()
+        await cloud.arrived.wait()
+    await first.stop(0)
+    assert journal.view.pending("cloud") == 250
+    second = delivery()
+    second.start()
+    while len(cloud.pulses) < 250:
+        cloud.arrived.clear()
+        await cloud.arrived.wait()
+    await second.stop(10)
+    assert journal.view.pending("cloud") == 0
+    assert [len(report["usageData"]) for report in cloud.reports] == [100, 100, 50]
+    assert [pulse["user"] for pulse in cloud.pulses] == [f"user-{n}" for n in range(1, 251)]
+    assert journal.view.cursors["cloud"].delivered == 250
+    await journal.close()
