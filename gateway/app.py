@@ -289,9 +289,12 @@ class Gateway:
 
     def order(self, order: Order) -> None:
         """Switch a class, durably and at once. Raises OSError or ConfigurationError."""
-        history.append(self._data_dir, order)
-        told = switches(self._telemetry, self._environment, history.read(self._data_dir).orders)
-        self._rules = replace(self._rules, switches=_entered(self._data_dir, told))
+        past = history.read(self._data_dir)
+        orders = (*past.orders, order)
+        told = switches(self._telemetry, self._environment, orders)
+        period, entered = history.entered(past, told, time.time())
+        history.append(self._data_dir, order, *([period] if period else []))
+        self._rules = replace(self._rules, switches=entered)
 
     def telemetry(self) -> history.Standing:
         """The switches, who set them, and the proof. Raises ConfigurationError."""
@@ -443,16 +446,11 @@ async def _decided(events: Sequence[RawEvent], rules: Rules) -> AsyncIterator[De
 
 
 def _entered(data_dir: FilePath, told: Switches) -> Switches:
-    """The switches with their period, which begins now where they stand differently."""
-    past = history.read(data_dir)
-    number = len(past.periods)
-    if past.differs(told):
-        number += 1
-        period = history.Period(
-            audit.timestamp(time.time()), number, dict(told.enabled), dict(told.decided_by)
-        )
+    """The switches with their period, which is on disk before it counts."""
+    period, entered = history.entered(history.read(data_dir), told, time.time())
+    if period:
         history.append(data_dir, period)
-    return replace(told, period=number)
+    return entered
 
 
 def _consumers(

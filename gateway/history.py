@@ -8,15 +8,17 @@ since a change are exact. The process that has claimed the data folder writes; a
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any, get_args
 
 import orjson
 
+from gateway.audit import timestamp
 from gateway.consent import CLASSES, Door, Order, Switches
 from gateway.errors import ConfigurationError, Mistake
 from gateway.event import Decision, Reason, TelemetryClass
@@ -192,15 +194,25 @@ def read(data_dir: FilePath) -> History:
     return History(tuple(orders), tuple(periods))
 
 
-def append(data_dir: FilePath, entry: Order | Period) -> None:
-    """Write one line durably. Raises OSError, and then the line does not count."""
+def entered(past: History, told: Switches, now: float) -> tuple[Period | None, Switches]:
+    """The period that begins `now`, where the switches stand differently; and they, numbered."""
+    number = len(past.periods)
+    if not past.differs(told):
+        return None, replace(told, period=number)
+    period = Period(timestamp(now), number + 1, dict(told.enabled), dict(told.decided_by))
+    return period, replace(told, period=number + 1)
+
+
+def append(data_dir: FilePath, *entries: Order | Period) -> None:
+    """Write lines durably, all or none. Raises OSError, and then they do not count."""
     handle = os.open(data_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         whole = _whole_lines(handle)
         os.ftruncate(handle, whole)
-        line = orjson.dumps(_renamed(asdict(entry), _NAMES)) + b"\n"
-        if os.pwrite(handle, line, whole) != len(line):
-            raise OSError("the disk took half of a line")
+        lines = b"".join(orjson.dumps(_renamed(asdict(e), _NAMES)) + b"\n" for e in entries)
+        if os.pwrite(handle, lines, whole) != len(lines):
+            os.ftruncate(handle, whole)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(handle)
     finally:
         os.close(handle)

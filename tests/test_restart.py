@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator
+import ssl
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.wire.running import WRITE_KEY, Gateway, counted, running, until
+from tests.telemetry.conftest import gateway_command
+from tests.wire.running import WRITE_KEY, Gateway, counted, free_ports, running, until
 
 
 @pytest.fixture
@@ -32,9 +34,11 @@ async def restart(gateway: Gateway) -> None:
     )
 
 
-async def hammer(url: str, name: str, acknowledged: list[str], *, keep: bool) -> None:
+async def hammer(
+    url: str, name: str, acknowledged: list[str], *, keep: bool, trusted: ssl.SSLContext
+) -> None:
     """Send without a pause; whatever is not an ordinary 200 is a failure of the test."""
-    connector = aiohttp.TCPConnector(force_close=not keep)
+    connector = aiohttp.TCPConnector(force_close=not keep, ssl=trusted)
     async with aiohttp.ClientSession(connector=connector) as session:
         while True:
             id_ = f"{name}-{len(acknowledged)}"
@@ -45,13 +49,27 @@ async def hammer(url: str, name: str, acknowledged: list[str], *, keep: bool) ->
             acknowledged.append(id_)
 
 
-async def test_clients_do_not_notice_restarts(gateway: Gateway) -> None:
+async def test_clients_do_not_notice_restarts(tmp_path: Path) -> None:
+    """Over http and https; on kept connections, and on one for each request."""
+    assert (await gateway_command(tmp_path, "certificate", "tls")).code == 0
+    trusted = ssl.create_default_context(cafile=str(tmp_path / "tls" / "ca.crt"))
+    [port] = free_ports(1)
+    pair = {"cert": "tls/gateway.crt", "key": "tls/gateway.key"}
+    async with running(tmp_path, tls={"listen": f"127.0.0.1:{port}", **pair}) as gateway:
+        await check_nobody_notices(gateway, [gateway.url, f"https://localhost:{port}"], trusted)
+
+
+async def check_nobody_notices(
+    gateway: Gateway, urls: Sequence[str], trusted: ssl.SSLContext
+) -> None:
     assert gateway.process is not None
     process = gateway.process.pid
     names = [f"client-{number}" for number in range(6)]
     told: dict[str, list[str]] = {name: [] for name in names}
     clients = [
-        asyncio.create_task(hammer(gateway.url, name, told[name], keep=place % 3 != 0))
+        asyncio.create_task(
+            hammer(urls[place % 2], name, told[name], keep=place % 3 != 0, trusted=trusted)
+        )
         for place, name in enumerate(names)
     ]
 
