@@ -1,7 +1,7 @@
 """The gateway can stand in for Segment's CDN, and whatever starts from it sends to the gateway.
 
-segment-wire.md §1.2 has the paths, §6 what the settings must hold: without `integrations` an SDK
-sends to Segment itself, and without `metrics` it sends its own counters there.
+What the settings must hold was measured with the SDK in a browser: without `integrations` it sends
+to Segment itself, and without `metrics` it sends its own counters there.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Which source an event belongs to: its own token's, else the first of the request's keys that a
 source has (Basic user, `api_key`, `token`, `project_id`). One request may mix tokens.
 
-Pure: no I/O, no clock. mixpanel-wire.md §1 has the facts.
+Pure: no I/O, no clock. The forms are those that the SDKs were recorded with.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every answer on Mixpanel's paths is one that its SDKs survive, and nothing else is ever sent.
 
-mixpanel-wire.md §1.3 and §2.3: Node and Java want exactly `1` unless they asked for more, Python
+As measured with the SDKs: Node and Java want exactly `1` unless they asked for more, Python
 reads `status` and `error` of every answer. Phones keep what is answered 4xx and send it for ever,
 with all that waits behind it, so what will never be good is answered 200 there; pages and callers
 of /import are told. 429 and 503 mean: send it again.

@@ -5,8 +5,8 @@
     data=<base64> in a form           browser, Java, Android; escaped, or raw as Node's batches are
     ?data=<base64>                    Node's single calls; browsers that send GETs
 
-A Content-Type says little: `sendBeacon` calls a form text, other clients call JSON a form
-(mixpanel-wire.md §1.1). Where a raw `+` of base64 was read as a space, it becomes a `+` again.
+A Content-Type says little: `sendBeacon` calls a form text, other clients call JSON a form.
+Where a raw `+` of base64 was read as a space, it becomes a `+` again.
 """
 
 from __future__ import annotations

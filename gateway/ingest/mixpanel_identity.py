@@ -1,7 +1,7 @@
 """An event has a `$insert_id` and a `time` when it leaves here, and keeps both for ever.
 
 Mixpanel counts two events as one where event, time, distinct_id and `$insert_id` agree, and on one
-day even without the time (mixpanel-wire.md §1.4). A delivery that is repeated must therefore carry
+day even without the time, say its pages on deduplication. A delivery that is repeated must therefore carry
 the same id, and two events that only look alike must not.
 
 - The SDK's own id stays. Phones send theirs as `$mp_metadata.$mp_event_id`.

@@ -1,6 +1,6 @@
 """An event can come in the query of a GET: as base64 JSON in `data`, or with dotted names.
 
-segment-wire.md §1.1: e-mail pixels write either; the JSONP of old browsers writes `data`.
+Segment documents both: e-mail pixels write either; the JSONP of old browsers writes `data`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ the body's that a source has. An item of a batch may name a key of its own; wher
 source's, the event goes there, so that no source's events end up under another's name. Where the
 request itself names no source, each item must.
 
-Pure: no I/O, no clock. segment-wire.md §2 to §4 has the facts.
+Pure: no I/O, no clock. The facts are Segment's HTTP API and what its SDKs were seen to send.
 """
 
 from __future__ import annotations

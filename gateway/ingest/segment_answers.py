@@ -2,7 +2,7 @@
 
 400 for what cannot be read: the one refusal that ends an SDK's trying. 429 and 503 for what should
 come again. Other codes make some SDK send for ever or lose events it still has, and Python's SDK
-reads both `code` and `message` (segment-wire.md §5).
+reads both `code` and `message`.
 """
 
 from __future__ import annotations
