@@ -41,7 +41,7 @@ class Pulse:
 def keep_alive(
     source: str, received_at: float, instance_id: str, version: str | None, edition: str | None
 ) -> RawEvent:
-    """The ping as Appsmith's telemetry page documents it (appsmith-telemetry.md §1.1)."""
+    """The ping as Appsmith's telemetry page documents it."""
     told = {"edition": edition, "version": version}
     known = {key: value[:_LONGEST_WORD] for key, value in told.items() if value}
     return _of_cloud_services(
@@ -50,14 +50,14 @@ def keep_alive(
 
 
 def registered(source: str, received_at: float, instance_id: str) -> RawEvent:
-    """A new instance made itself known (appsmith-telemetry.md §1.2)."""
+    """A new instance made itself known."""
     return _of_cloud_services(
         REGISTERED, source, received_at, instance_id, {"type": "register-installation"}
     )
 
 
 def usage_pulse(source: str, received_at: float, instance: Instance, pulse: Pulse) -> RawEvent:
-    """A pulse as Appsmith's server would store it (appsmith-telemetry.md §3.2)."""
+    """A pulse as Appsmith's server would store it."""
     message: Message = {
         "type": "usage_pulse",
         "messageId": str(uuid.uuid4()),

@@ -1,7 +1,7 @@
 """A report is signed as Appsmith signs it; the signature says who sent it, not what is in it.
 
 HMAC-SHA-256 of `message` with the licence key, in upper-case hexadecimal. The pulses are not
-covered (appsmith-telemetry.md §3.4), so a valid signature proves nothing about them.
+covered, so a valid signature proves nothing about them.
 """
 
 from __future__ import annotations

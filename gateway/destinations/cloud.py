@@ -1,7 +1,7 @@
 """Usage pulses are settled once Appsmith's cloud services said that they have them, never before.
 
-The documented report: pages of at most 100 pulses of one instance, signed with the licence key
-(appsmith-telemetry.md §3.3, §3.4). `message` is made of what is in the page, so a page that is sent
+The documented report: pages of at most 100 pulses of one instance, signed with the licence key.
+`message` is made of what is in the page, so a page that is sent
 again after a crash says the same again. Whatever else is answered, the page waits: the product
 forgets pulses after seven days, this destination never.
 """

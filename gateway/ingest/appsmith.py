@@ -3,7 +3,7 @@
 The product hashes the address of who is signed in. A gateway does not know the product's sessions:
 a trusted proxy may name the person in a header; else people are told apart by their session, and
 somebody who signs in anew counts once more. Either is hashed with SHA-256, as the product does, and
-the policy makes a pseudonym of the hash. Pure: no I/O, no clock. Facts: appsmith-telemetry.md §3.
+the policy makes a pseudonym of the hash. Pure: no I/O, no clock.
 """
 
 from __future__ import annotations

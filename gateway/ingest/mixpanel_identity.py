@@ -1,8 +1,8 @@
 """An event has a `$insert_id` and a `time` when it leaves here, and keeps both for ever.
 
-Mixpanel counts two events as one where event, time, distinct_id and `$insert_id` agree, and on one
-day even without the time, say its pages on deduplication. A delivery that is repeated must therefore carry
-the same id, and two events that only look alike must not.
+Mixpanel's pages on deduplication: two events count as one where event, time, distinct_id and
+`$insert_id` agree, and on one day even without the time. A delivery that is repeated must therefore
+carry the same id, and two events that only look alike must not.
 
 - The SDK's own id stays. Phones send theirs as `$mp_metadata.$mp_event_id`.
 - Otherwise an event whose own time is finer than a second gets the keyed hash of its content: a
