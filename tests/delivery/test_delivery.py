@@ -350,3 +350,23 @@ async def test_a_fault_in_a_destination_is_named_without_its_message_and_tried_a
     assert vendor.names == ["m1"]
     assert "ada" not in (carrying.status.last_error or "")
     assert (carrying.status.last_error or "").startswith("LookupError at test_delivery.py")
+
+
+async def test_what_has_an_interval_leaves_together(journal: Journal) -> None:
+    """What waits for an interval, among much else, fills batches at a start and at a stop."""
+    await journal.follow({"local": "events"})
+    vendor = Vendor()
+    for number in range(30):
+        await append(journal, f"early-{number}")
+        await append(journal, *[f"other-{number}-{place}" for place in range(20)], to=("away",))
+    hourly = Pace(batch=25, pieces=200, interval=3600)
+    hourly_delivery = delivery(journal, "local", vendor, hourly)
+    hourly_delivery.start()
+    await vendor.until(lambda: len(vendor.arrived) == 30)
+    assert [len(events) for events in vendor.attempts] == [25, 5]
+    await append(journal, "late-1")
+    await append(journal, *[f"late-{number}" for number in range(2, 30)])
+    assert len(vendor.attempts) == 2
+    await hourly_delivery.stop(5)
+    assert [len(events) for events in vendor.attempts] == [25, 5, 25, 4]
+    assert journal.view.pending("local") == 0
