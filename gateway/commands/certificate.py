@@ -42,10 +42,11 @@ def run(folder: FilePath, hosts: Sequence[str], out: TextIO) -> int:
 
 
 def _usage(folder: FilePath, names: Sequence[str]) -> str:
+    folder = folder.resolve()
     return (
         f"for {', '.join(names)}; good for {_DAYS} days\n"
         f"clients trust {folder / 'ca.crt'}\n"
-        "gateway.yaml takes, with paths relative to it:\n\n"
+        "gateway.yaml takes:\n\n"
         "tls:\n"
         "  listen: 127.0.0.1:8443\n"
         f"  cert: {folder / 'gateway.crt'}\n"
