@@ -163,6 +163,10 @@ class _CloudServices:
         raise RequestError("no_such_path", "no cloud services are configured that could answer")
 
     def _record(self, read: Callable[[], Intake]) -> None:
+        """Begin to record; nothing waits for it, so the number of those at it is bounded."""
+        if len(self._recording) >= self._door.limits.requests_in_flight:
+            self._door.refused("appsmith", "unrecorded")
+            return
         task = asyncio.create_task(self._recorded(read))
         self._recording.add(task)
         task.add_done_callback(self._recording.discard)
