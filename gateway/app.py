@@ -6,7 +6,6 @@ Nothing is acknowledged before `take` returns, and `take` returns after the jour
 from __future__ import annotations
 
 import asyncio
-import secrets
 import sqlite3
 import time
 from collections import Counter
@@ -20,21 +19,17 @@ import structlog
 from gateway import __version__, audit, history
 from gateway.admin.status import DestinationStatus, Status
 from gateway.appsmith import pings, views
-from gateway.appsmith.consumer import LedgerSink, ledger_feed
 from gateway.appsmith.setup import Marks, first_times, is_setup
 from gateway.config import Configuration
 from gateway.config.appsmith import Appsmith
-from gateway.config.model import AnalyticsJs, Files, Limits
+from gateway.config.model import AnalyticsJs, Limits
 from gateway.config.routing import CloudDestination as CloudSettings
-from gateway.config.routing import Destination as AnyDestination
-from gateway.config.routing import MixpanelDestination as MixpanelSettings
-from gateway.config.routing import SegmentDestination as SegmentSettings
 from gateway.config.routing import Vendor
 from gateway.config.values import Network
 from gateway.consent import Order, Switches, switches
-from gateway.contract import Catalogue, load_catalogue
+from gateway.consumers import consumers_of
+from gateway.contract import Catalogue
 from gateway.delivery import (
-    QUARANTINE,
     Care,
     Delivery,
     Egress,
@@ -42,29 +37,19 @@ from gateway.delivery import (
     Pace,
     Replay,
     Sink,
-    audit_feed,
-    destination_feed,
-    quarantine_feed,
 )
 from gateway.delivery.revision import permitted, revised
-from gateway.destinations import Destination, Rendered
+from gateway.destinations import Rendered
 from gateway.destinations.egress import Guard, promised
-from gateway.destinations.file import (
-    FileDestination,
-    audit_line,
-    file_destination,
-    segment_line,
-)
-from gateway.errors import ConfigurationError, JournalError, Mistake
+from gateway.errors import ConfigurationError, JournalError
 from gateway.event import Decision, Protocol, RawEvent, Reason, StoredEvent
 from gateway.ingest import Intake, Sources, Throttle, browser_stop
 from gateway.journal import Entry, Journal
 from gateway.journal.forecast import EVERY_SECONDS, Trend
 from gateway.journal.transaction import DISCARDED
-from gateway.lines import LineFiles
 from gateway.pipeline import Rules, decide
-from gateway.privacy import CompiledPolicy, Pseudonymizer, compile_policy
-from gateway.routing import compile_routes
+from gateway.privacy import Pseudonymizer
+from gateway.rules import compile_rules
 
 log = structlog.get_logger(__name__)
 
@@ -75,79 +60,6 @@ VENDOR_BATCH = 400
 
 _AT_A_TIME = 64
 """Events of one request that are decided before other requests get a turn."""
-
-
-def compile_rules(
-    configuration: Configuration, environment: Mapping[str, str], pseudonymizer: Pseudonymizer
-) -> Rules:
-    """Everything a decision depends on. Raises ConfigurationError with every mistake."""
-    mistakes: list[Mistake] = []
-    catalogue: Catalogue | None = None
-    policy: CompiledPolicy | None = None
-    try:
-        catalogue = load_catalogue(configuration.schemas_path)
-    except ConfigurationError as error:
-        mistakes += error.mistakes
-    try:
-        policy = compile_policy(
-            configuration.policy,
-            configuration.policy_document,
-            catalogue.annotations() if catalogue else {},
-            pseudonymizer,
-        )
-    except ConfigurationError as error:
-        mistakes += error.mistakes
-    if catalogue is None or policy is None:
-        raise ConfigurationError(mistakes)
-    return Rules(
-        policy=policy,
-        catalogue=catalogue,
-        schemas=configuration.gateway.schemas,
-        routes=compile_routes(configuration.routing),
-        switches=switches(
-            configuration.gateway.telemetry,
-            environment,
-            history.read(configuration.gateway.data_dir).orders,
-        ),
-    )
-
-
-def destinations_of(configuration: Configuration) -> list[Destination]:
-    """Every destination of routing.yaml, not yet open."""
-    data_dir = configuration.gateway.data_dir
-    return [
-        _destination(name, settings, data_dir)
-        for name, settings in configuration.routing.destinations.items()
-    ]
-
-
-def _destination(name: str, settings: AnyDestination, data_dir: FilePath) -> Destination:
-    """The vendors' packages are loaded where they are used: they take 8 to 15 MiB."""
-    match settings:
-        case SegmentSettings():
-            from gateway.destinations.segment import SegmentDestination  # noqa: PLC0415
-
-            return SegmentDestination(name, settings)
-        case MixpanelSettings():
-            from gateway.destinations.mixpanel import MixpanelDestination  # noqa: PLC0415
-
-            return MixpanelDestination(name, settings)
-        case CloudSettings():
-            from gateway.destinations.cloud import CloudDestination  # noqa: PLC0415
-
-            return CloudDestination(name, settings, data_dir)
-    return file_destination(name, settings, data_dir)
-
-
-def pseudonymizer_for_a_look(configuration: Configuration) -> Pseudonymizer:
-    """The installation's pseudonyms, or passing ones where no gateway has ever run.
-
-    `check` and `explain` leave no file behind, so they do not make the key.
-    """
-    keys, form = configuration.gateway.data_dir / "keys", configuration.policy.pseudonyms.form
-    if keys.exists():
-        return Pseudonymizer.open(keys, form)
-    return Pseudonymizer(secrets.token_bytes(32), form)
 
 
 class Gateway:
@@ -170,7 +82,7 @@ class Gateway:
         self._destinations = configuration.routing.destinations
         self._deliveries = [
             self._delivery(feed, sink)
-            for feed, sink in _consumers(configuration, pseudonymizer, journal)
+            for feed, sink in consumers_of(configuration, pseudonymizer, journal)
         ]
         self._trend = Trend(configuration.gateway.journal)
         self._watching: asyncio.Task[None] | None = None
@@ -451,28 +363,6 @@ def _entered(data_dir: FilePath, told: Switches) -> Switches:
     if period:
         history.append(data_dir, period)
     return entered
-
-
-def _consumers(
-    configuration: Configuration, pseudonymizer: Pseudonymizer, journal: Journal
-) -> list[tuple[Feed[Any], Sink[Any]]]:
-    """What reads the journal: every destination, and the house's own."""
-    data_dir, files = configuration.gateway.data_dir, configuration.gateway.files
-    consumers: list[tuple[Feed[Any], Sink[Any]]] = []
-    for destination in destinations_of(configuration):
-        localise = pseudonymizer.domain(destination.name).localise
-        consumers.append((destination_feed(journal, destination.name, localise), destination))
-    audit_files = FileDestination("audit", _lines(data_dir / "audit", files), audit_line)
-    consumers.append((audit_feed(journal), audit_files))
-    aside = FileDestination("quarantine", _lines(data_dir / "quarantine", files), segment_line)
-    localise = pseudonymizer.domain(QUARANTINE).localise
-    consumers.append((quarantine_feed(journal, localise), aside))
-    consumers.append((ledger_feed(journal), LedgerSink(data_dir)))
-    return consumers
-
-
-def _lines(folder: FilePath, files: Files) -> LineFiles:
-    return LineFiles(folder, rotate_bytes=files.rotate_bytes, keep_days=files.keep_days)
 
 
 def _under(word: str, counters: Mapping[str, int]) -> dict[str, int]:

@@ -9,12 +9,12 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.app import compile_rules
 from gateway.config import load
 from gateway.config.model import Schemas
 from gateway.event import RawEvent, Reason
 from gateway.pipeline import Rules, decide
 from gateway.privacy import Pseudonymizer
+from gateway.rules import compile_rules
 
 CONFIGURATION = load(Path("config/gateway.yaml"), {})
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import TextIO
 
-from gateway.app import compile_rules, pseudonymizer_for_a_look
 from gateway.config import Configuration, load
 from gateway.contract import load_catalogue
 from gateway.errors import ConfigurationError, Mistake
 from gateway.pipeline import Rules
+from gateway.rules import compile_rules, pseudonymizer_for_a_look
 
 
 def run(file: FilePath, environment: Mapping[str, str], out: TextIO) -> int:

@@ -18,7 +18,6 @@ from pathlib import Path as FilePath
 from typing import Literal, TextIO
 
 import gateway
-from gateway.app import compile_rules, pseudonymizer_for_a_look
 from gateway.audit import timestamp
 from gateway.commands.reach import reached
 from gateway.config import Configuration, load
@@ -28,6 +27,7 @@ from gateway.journal import View, room
 from gateway.journal.look import Look, looking
 from gateway.journal.transaction import DISCARDED
 from gateway.privacy.pseudonyms import KEY_FILE, Pseudonymizer
+from gateway.rules import compile_rules, pseudonymizer_for_a_look
 
 Verdict = Literal["good", "warning", "bad"]
 

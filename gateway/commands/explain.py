@@ -15,8 +15,8 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from gateway.app import compile_rules, destinations_of, pseudonymizer_for_a_look
 from gateway.config import Configuration, did_you_mean, load
+from gateway.consumers import destinations_of
 from gateway.destinations import Destination, Request
 from gateway.errors import GatewayError, RequestError
 from gateway.event import CleanEvent, Decision, Reason, StoredEvent
@@ -26,6 +26,7 @@ from gateway.ingest.mixpanel_body import Call
 from gateway.ingest.sender import Sender
 from gateway.pipeline import decide
 from gateway.privacy import Pseudonymizer
+from gateway.rules import compile_rules, pseudonymizer_for_a_look
 
 _HIDDEN = "***"
 _KEYS = frozenset({"writeKey", "token", "$token", "api_key"})

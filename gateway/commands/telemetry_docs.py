@@ -18,7 +18,6 @@ from typing import Any, TextIO
 
 import orjson
 
-from gateway.app import compile_rules
 from gateway.commands.telemetry_fields import Row, rows
 from gateway.config import load
 from gateway.consent import CLASSES, Switches
@@ -32,6 +31,7 @@ from gateway.globs import compile_globs
 from gateway.history import decider
 from gateway.pipeline import Rules, decide
 from gateway.privacy import Domain, Pseudonymizer
+from gateway.rules import compile_rules
 
 _KEY = hashlib.sha256(b"the example key of the documentation").digest()
 

@@ -12,7 +12,6 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.app import compile_rules, pseudonymizer_for_a_look
 from gateway.config import load
 from gateway.config.routing import MixpanelDestination as MixpanelSettings
 from gateway.config.routing import SegmentDestination as SegmentSettings
@@ -25,6 +24,7 @@ from gateway.destinations.segment import SegmentDestination
 from gateway.event import Reason, StoredEvent
 from gateway.journal import Entry, Journal
 from gateway.pipeline import Rules
+from gateway.rules import compile_rules, pseudonymizer_for_a_look
 from tests.delivery.test_delivery import AT_ONCE, Vendor
 from tests.destinations import events as stored
 from tests.journal.building import NO_LIMIT, event

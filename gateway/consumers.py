@@ -1,0 +1,81 @@
+"""Whatever reads the journal is made here: every destination, and the house's own readers."""
+
+from __future__ import annotations
+
+from pathlib import Path as FilePath
+from typing import Any
+
+from gateway.appsmith.consumer import LedgerSink, ledger_feed
+from gateway.config import Configuration
+from gateway.config.model import Files
+from gateway.config.routing import CloudDestination as CloudSettings
+from gateway.config.routing import Destination as AnyDestination
+from gateway.config.routing import MixpanelDestination as MixpanelSettings
+from gateway.config.routing import SegmentDestination as SegmentSettings
+from gateway.delivery import (
+    QUARANTINE,
+    Feed,
+    Sink,
+    audit_feed,
+    destination_feed,
+    quarantine_feed,
+)
+from gateway.destinations import Destination
+from gateway.destinations.file import (
+    FileDestination,
+    audit_line,
+    file_destination,
+    segment_line,
+)
+from gateway.journal import Journal
+from gateway.lines import LineFiles
+from gateway.privacy import Pseudonymizer
+
+
+def destinations_of(configuration: Configuration) -> list[Destination]:
+    """Every destination of routing.yaml, not yet open."""
+    data_dir = configuration.gateway.data_dir
+    return [
+        _destination(name, settings, data_dir)
+        for name, settings in configuration.routing.destinations.items()
+    ]
+
+
+def _destination(name: str, settings: AnyDestination, data_dir: FilePath) -> Destination:
+    """The vendors' packages are loaded where they are used: they take 8 to 15 MiB."""
+    match settings:
+        case SegmentSettings():
+            from gateway.destinations.segment import SegmentDestination  # noqa: PLC0415
+
+            return SegmentDestination(name, settings)
+        case MixpanelSettings():
+            from gateway.destinations.mixpanel import MixpanelDestination  # noqa: PLC0415
+
+            return MixpanelDestination(name, settings)
+        case CloudSettings():
+            from gateway.destinations.cloud import CloudDestination  # noqa: PLC0415
+
+            return CloudDestination(name, settings, data_dir)
+    return file_destination(name, settings, data_dir)
+
+
+def consumers_of(
+    configuration: Configuration, pseudonymizer: Pseudonymizer, journal: Journal
+) -> list[tuple[Feed[Any], Sink[Any]]]:
+    """What reads the journal: every destination, and the house's own."""
+    data_dir, files = configuration.gateway.data_dir, configuration.gateway.files
+    consumers: list[tuple[Feed[Any], Sink[Any]]] = []
+    for destination in destinations_of(configuration):
+        localise = pseudonymizer.domain(destination.name).localise
+        consumers.append((destination_feed(journal, destination.name, localise), destination))
+    audit_files = FileDestination("audit", _lines(data_dir / "audit", files), audit_line)
+    consumers.append((audit_feed(journal), audit_files))
+    aside = FileDestination("quarantine", _lines(data_dir / "quarantine", files), segment_line)
+    localise = pseudonymizer.domain(QUARANTINE).localise
+    consumers.append((quarantine_feed(journal, localise), aside))
+    consumers.append((ledger_feed(journal), LedgerSink(data_dir)))
+    return consumers
+
+
+def _lines(folder: FilePath, files: Files) -> LineFiles:
+    return LineFiles(folder, rotate_bytes=files.rotate_bytes, keep_days=files.keep_days)
