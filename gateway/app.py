@@ -90,6 +90,8 @@ class Gateway:
         self._setting_up = asyncio.Lock()
         self._changes: Counter[tuple[str, str]] = Counter()
         self._refusals: Counter[tuple[str, str]] = Counter()
+        self.forwarded: Counter[str] = Counter()
+        """Connections to the forward proxy since the start, by what became of them."""
         self._use(configuration, rules)
 
     @classmethod
@@ -309,6 +311,7 @@ class Gateway:
             warning=forecast.warning,
             changes=dict(self._changes),
             refused_requests=dict(self._refusals),
+            forwarded=dict(self.forwarded),
             **await self._appsmith_counts(),
         )
 

@@ -33,6 +33,8 @@ def wanted(configuration: Configuration) -> dict[str, tuple[str, Listen]]:
     asked = [("listen", gateway.listen), ("admin.listen", gateway.admin.listen)]
     if gateway.tls:
         asked.append(("tls.listen", gateway.tls.listen))
+    if gateway.forward_proxy:
+        asked.append(("forward_proxy.listen", gateway.forward_proxy.listen))
     return {key(*listener): listener for listener in asked}
 
 

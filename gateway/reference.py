@@ -176,7 +176,7 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, ByteSize):
         return f"`{value.human_readable(separator='').replace('.0', '')}`"
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
-        return f"`{json.dumps(list(value))}`"
+        return f"`{json.dumps(list(value), default=str)}`"
     return f"`{json.dumps(value) if isinstance(value, bool) else value}`"
 
 

@@ -29,6 +29,7 @@ from gateway.claim import claimed
 from gateway.config import Configuration, load
 from gateway.config.values import Listen
 from gateway.errors import ConfigurationError, GatewayError
+from gateway.forward_proxy import ForwardProxy
 from gateway.ingest import appsmith_routes, mixpanel_routes, segment_routes
 from gateway.ingest.server import runner as ingest_runner
 from gateway.listeners import Sockets
@@ -75,6 +76,7 @@ class _Service:
         self._trying = asyncio.Lock()
         self._manners = restart.Manners()
         self._contexts: dict[str, ssl.SSLContext] = {}
+        self._forward_proxy: ForwardProxy | None = None
 
     async def serve(self, configuration: Configuration) -> None:
         self._take_up_sockets(configuration)
@@ -87,6 +89,7 @@ class _Service:
             at = await self._listen(self._public, "listen", configuration.gateway.listen)
             if configuration.gateway.tls:
                 await self._listen(self._public, "tls.listen", configuration.gateway.tls.listen)
+            await self._listen_as_proxy(configuration)
             look_at = configuration.gateway.admin.listen
             admin_at = await self._listen(self._private, "admin.listen", look_at)
             print(_greeting(configuration, at, admin_at), flush=True)  # noqa: T201 (for the person)
@@ -94,6 +97,7 @@ class _Service:
             await self._told.wait()
             if self.is_restarting:
                 log.info("restarting")
+                self._leave_the_proxy()
                 await asyncio.gather(restart.quiet(self._public), restart.quiet(self._private))
                 restart.hold_signals()
             else:
@@ -102,6 +106,7 @@ class _Service:
                 for sockets in self.sockets.values():
                     listeners.close(sockets)
         finally:
+            self._leave_the_proxy()
             await self._public.cleanup()
             await self._gateway.close(_HANDOVER_SECONDS if self.is_restarting else _DRAIN_SECONDS)
             await self._private.cleanup()
@@ -172,6 +177,21 @@ class _Service:
             await web.SockSite(runner, one.dup(), ssl_context=context, backlog=1024).start()
         scheme = "https" if context else "http"
         return f"{scheme}://{Listen(listen.host, sockets[0].getsockname()[1])}"
+
+    async def _listen_as_proxy(self, configuration: Configuration) -> None:
+        settings, web_server = configuration.gateway.forward_proxy, self._public.server
+        if settings is None or web_server is None:
+            return
+        self._forward_proxy = ForwardProxy(
+            settings, self._contexts["tls.listen"], web_server, self._gateway.forwarded
+        )
+        await self._forward_proxy.listen(
+            self.sockets[listeners.key("forward_proxy.listen", settings.listen)]
+        )
+
+    def _leave_the_proxy(self) -> None:
+        if self._forward_proxy:
+            self._forward_proxy.close()
 
     def _hear(self) -> None:
         loop = asyncio.get_running_loop()

@@ -98,6 +98,13 @@ METRICS = (
         "Requests answered with an error since the start.",
     ),
     Metric(
+        "gateway_forward_proxy_connections_total",
+        "counter",
+        ("fate",),
+        "Connections to the forward proxy since the start: answered here, led through, refused, or"
+        " unreachable.",
+    ),
+    Metric(
         "gateway_instances",
         "gauge",
         ("state",),

@@ -46,6 +46,7 @@ class Status:
     warning: str | None  # what should be mended before nothing can be accepted
     changes: Mapping[tuple[str, str], int]  # by rule and action, since the start
     refused_requests: Mapping[tuple[str, str], int]  # by protocol and code, since the start
+    forwarded: Mapping[str, int]  # connections to the forward proxy, by fate, since the start
     instances: Mapping[str, int] = field(default_factory=dict)  # Appsmith's: known, overdue
     reports: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     """Usage reports kept, by who reported, signature and standing."""
@@ -95,6 +96,9 @@ class Status:
             "gateway_destination_requests": {(d.name,): d.requests_at_once for d in each},
             "gateway_egress_leaks_total": {
                 (d.name, kind): n for d in each for kind, n in d.leaks.items()
+            },
+            "gateway_forward_proxy_connections_total": {
+                (fate,): n for fate, n in self.forwarded.items()
             },
             "gateway_instances": {(state,): n for state, n in self.instances.items()},
             "gateway_usage_reports": {

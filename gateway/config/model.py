@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from pathlib import Path as FilePath
 from typing import Annotated, Literal, Self
 
@@ -13,6 +14,7 @@ from gateway.config.values import Bytes, Listen, ListenAddress, NetworkAddress, 
 from gateway.event import TelemetryClass
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1"))
 
 
 def _name(value: str) -> str:
@@ -38,6 +40,23 @@ class Tls(Certificate):
 
     listen: ListenAddress = Listen("127.0.0.1", 8443)
     """Address and port."""
+
+
+class ForwardProxy(Settings):
+    """Where HTTPS_PROXY of an app leads that cannot be told another host name.
+
+    It answers with the certificate of `tls`, which must be for the names of `here` and trusted by
+    the app. Ports other than 443 are refused. Changes at a restart.
+    """
+
+    listen: ListenAddress = Listen("127.0.0.1", 3128)
+    """Address and port."""
+    clients: tuple[NetworkAddress, ...] = _LOOPBACK
+    """Networks that may use it."""
+    here: tuple[str, ...] = Field(min_length=1)
+    """Hosts that the gateway answers for, such as api.segment.io; `*` stands for any text."""
+    through: tuple[str, ...] = ()
+    """Hosts that are connected to untouched and unread. Every other host is refused."""
 
 
 class Admin(Settings):
@@ -145,7 +164,8 @@ class AnalyticsJs(Settings):
     path: FilePath | None = None
     """Folder with `standalone.js` and its chunks: `dist/umd` of @segment/analytics-next."""
     host: str | None = None
-    """Host and port that browsers reach this gateway at. Empty: the host they asked for."""
+    """Host and port that browsers reach this gateway at, and the path where a proxy serves it under
+    one: app.example.com/telemetry. Empty: what they asked for, and X-Forwarded-Prefix."""
     protocol: Literal["http", "https"] | None = None
     """Scheme that browsers reach this gateway with. Empty: the one they used."""
 
@@ -157,6 +177,8 @@ class Gateway(Settings):
     """Address and port of SDK traffic. Environment: GATEWAY_LISTEN."""
     tls: Tls | None = None
     """Takes SDK traffic over https too."""
+    forward_proxy: ForwardProxy | None = None
+    """Takes the traffic of apps that can only be given a proxy."""
     admin: Admin = Admin()
     data_dir: FilePath = FilePath("data")
     """Where everything durable lives, from the working directory. Environment: GATEWAY_DATA_DIR."""
@@ -198,6 +220,15 @@ class Gateway(Settings):
                 keys[key] = source.name
         if not self.sources and self.unknown_keys == "reject":
             raise ValueError("no source may send; add one under `sources`")
+        return self
+
+    @model_validator(mode="after")
+    def _proxy_can_answer(self) -> Self:
+        if self.forward_proxy and not self.tls:
+            raise ValueError(
+                "forward_proxy answers with the certificate of `tls`; add that section"
+                " (`gateway certificate` makes a pair)"
+            )
         return self
 
     @model_validator(mode="after")

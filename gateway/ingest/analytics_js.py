@@ -17,7 +17,7 @@ from aiohttp import web
 from gateway.errors import RequestError
 from gateway.ingest import Door, browser_stop
 from gateway.ingest.segment_answers import Handler, refusal
-from gateway.ingest.sender import is_trusted
+from gateway.ingest.sender import is_from
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -111,7 +111,7 @@ def _reached_at(door: Door, request: web.Request) -> tuple[str, str]:
     """Scheme and host (with port) at which the browser reaches this gateway."""
     headers = request.headers
     host, scheme = headers.get("Host", ""), request.scheme
-    if is_trusted(request.remote, door.trusted_proxies):
+    if is_from(request.remote, door.trusted_proxies):
         host = headers.get("X-Forwarded-Host", host).partition(",")[0].strip()
         forwarded = headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
         scheme = forwarded if forwarded in {"http", "https"} else scheme

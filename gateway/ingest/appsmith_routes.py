@@ -23,7 +23,7 @@ from gateway.ingest.appsmith_answers import answered, done, failed, readable
 from gateway.ingest.body import inflate, read_body
 from gateway.ingest.decoding import decode
 from gateway.ingest.relay import Relay, RelayError, Tap, as_upstream
-from gateway.ingest.sender import is_trusted, sender_of
+from gateway.ingest.sender import is_from, sender_of
 from gateway.ingest.server import go_on
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,7 @@ def add_routes(app: web.Application, door: Door) -> None:
 async def _take_pulse(door: Door, request: web.Request) -> web.Response:
     body = await read_body(request, door.limits)
     header = door.appsmith.user_header
-    is_told = header and is_trusted(request.remote, door.trusted_proxies)
+    is_told = header and is_from(request.remote, door.trusted_proxies)
     facts = Facts(
         host=request.host,
         received_at=door.now(),

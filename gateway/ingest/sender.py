@@ -64,16 +64,16 @@ def sender_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Sender:
     )
 
 
-def is_trusted(peer: str | None, trusted: Sequence[Network]) -> bool:
-    """Whether the peer is a proxy whose forwarding headers are believed."""
-    if not trusted or peer is None:
+def is_from(peer: str | None, networks: Sequence[Network]) -> bool:
+    """Whether the peer's address is in one of the networks."""
+    if not networks or peer is None:
         return False
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:
         return False
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return any((mapped or address) in network for network in trusted)
+    return any((mapped or address) in network for network in networks)
 
 
 def is_on_a_device(
