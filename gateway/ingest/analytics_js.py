@@ -1,7 +1,8 @@
 """The gateway can stand in for Segment's CDN, and whatever starts from it sends to the gateway.
 
 What the settings must hold was measured with the SDK in a browser: without `integrations` it sends
-to Segment itself, and without `metrics` it sends its own counters there.
+to Segment itself, and without `metrics` it sends its own counters there. Old Appsmith pages ask for
+`main.js` at an address in which the SDK would find neither its write key nor its CDN.
 """
 
 from __future__ import annotations
@@ -19,15 +20,19 @@ from gateway.ingest import Door, browser_stop
 from gateway.ingest.segment_answers import Handler, refusal
 from gateway.ingest.sender import is_from
 
-_HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[A-Za-z0-9._~-]+)*")
 _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
-FOLDERS = ("analytics.js", "analytics-next", "next-integrations")
+FOLDERS = ("analytics.js", "analytics-next", "next-integrations", "reroute")
 """Under these is nothing but the browser build."""
 
 _LIBRARY = "standalone.js"
 _BRIEFLY = "public, max-age=300"
 _FOR_EVER = "public, max-age=31536000, immutable"
 _FOR_ANY_PAGE = {"Access-Control-Allow-Origin": "*"}
+_LOADER = """\
+Object.assign(window.analytics = window.analytics || [], %s);
+document.head.append(Object.assign(document.createElement("script"), { async: true, src: %s }));
+"""
 _PLAN = {"__default": {"enabled": True, "integrations": {}}}
 
 
@@ -36,6 +41,7 @@ def paths(door: Door) -> Iterator[tuple[str, Handler]]:
     yield "/v1/projects/{key}/settings", partial(_settings, door)
     for path in ("analytics.min.js", "platform/analytics.min.js"):
         yield f"/analytics.js/v1/{{key}}/{path}", partial(_library, door)
+    yield "/reroute/{key}/main.js", partial(_loader, door)
     for name in browser_stop.NAMES:
         path = f"/next-integrations/middleware/{name}/latest/{name}.js.gz"
         yield path, partial(_stop, door)
@@ -47,8 +53,8 @@ def paths(door: Door) -> Iterator[tuple[str, Handler]]:
 
 async def _settings(door: Door, request: web.Request) -> web.Response:
     key = request.match_info["key"]
-    if not (door.sources.find(key) or door.sources.unknown):
-        return refusal(404, "invalid_write_key", "no source of this gateway has this write key")
+    if not _is_known(door, key):
+        return _unknown_key()
     scheme, host = _reached_at(door, request)
     settings = {
         "integrations": {
@@ -71,6 +77,14 @@ async def _settings(door: Door, request: web.Request) -> web.Response:
     )
 
 
+def _is_known(door: Door, key: str) -> bool:
+    return bool(door.sources.find(key) or door.sources.unknown)
+
+
+def _unknown_key() -> web.Response:
+    return refusal(404, "invalid_write_key", "no source of this gateway has this write key")
+
+
 async def _stop(door: Door, _: web.Request) -> web.Response:
     return web.Response(
         text=door.browser_stop or browser_stop.NOTHING,
@@ -81,6 +95,20 @@ async def _stop(door: Door, _: web.Request) -> web.Response:
 
 async def _library(door: Door, _: web.Request) -> web.StreamResponse:
     return _serve(door, [_LIBRARY], _BRIEFLY)
+
+
+async def _loader(door: Door, request: web.Request) -> web.Response:
+    key = request.match_info["key"]
+    if not _is_known(door, key):
+        return _unknown_key()
+    scheme, host = _reached_at(door, request)
+    cdn = f"{scheme}://{host}"
+    told = {"_writeKey": key, "_cdn": cdn}, f"{cdn}/analytics.js/v1/{key}/analytics.min.js"
+    return web.Response(
+        text=_LOADER % tuple(orjson.dumps(one).decode() for one in told),
+        content_type="text/javascript",
+        headers={"Cache-Control": _BRIEFLY, **_FOR_ANY_PAGE},
+    )
 
 
 async def _nothing(door: Door, _: web.Request) -> web.StreamResponse:
@@ -108,14 +136,21 @@ def _serve(door: Door, steps: Sequence[str], cached: str) -> web.StreamResponse:
 
 
 def _reached_at(door: Door, request: web.Request) -> tuple[str, str]:
-    """Scheme and host (with port) at which the browser reaches this gateway."""
+    """Scheme and host (with port, and with path) at which the browser reaches this gateway."""
     headers = request.headers
     host, scheme = headers.get("Host", ""), request.scheme
     if is_from(request.remote, door.trusted_proxies):
-        host = headers.get("X-Forwarded-Host", host).partition(",")[0].strip()
-        forwarded = headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
+        host = _first(headers.get("X-Forwarded-Host", host))
+        prefix = _first(headers.get("X-Forwarded-Prefix", "")).strip("/")
+        host = f"{host}/{prefix}" if prefix else host
+        forwarded = _first(headers.get("X-Forwarded-Proto", "")).lower()
         scheme = forwarded if forwarded in {"http", "https"} else scheme
     host = door.analytics_js.host or host
     if not _HOST.fullmatch(host):
         raise RequestError("invalid_host", "the Host header names no host")
     return door.analytics_js.protocol or scheme, host
+
+
+def _first(values: str) -> str:
+    """What the proxy nearest to the browser said."""
+    return values.partition(",")[0].strip()

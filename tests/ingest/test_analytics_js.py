@@ -57,6 +57,21 @@ class TestSettings:
         headers["X-Forwarded-Proto"] = "gopher"
         assert destination(await settings(http, **headers)) == (KEY, "http", "t.example/v1")
 
+    async def test_a_proxy_may_serve_it_under_a_path(
+        self, http: ClientSession, door: RecordingDoor
+    ) -> None:
+        headers = {"Host": "app.example", "X-Forwarded-Prefix": "/telemetry/"}
+        assert destination(await settings(http, **headers)) == (KEY, "http", "app.example/v1")
+        door.trusted_proxies = [ipaddress.ip_network("127.0.0.0/8")]
+        assert destination(await settings(http, **headers))[2] == "app.example/telemetry/v1"
+        door.analytics_js = AnalyticsJs(host="app.example/t", protocol="https")
+        assert destination(await settings(http, **headers)) == (KEY, "https", "app.example/t/v1")
+        door.analytics_js = AnalyticsJs()
+        for prefix in ("/a b", "/<script>", "/..//x", "telemetry:1/x", "@evil.example"):
+            odd = {**headers, "X-Forwarded-Prefix": prefix}
+            async with http.get(SETTINGS, headers=odd) as response:
+                assert response.status == 400, prefix
+
     @pytest.mark.parametrize("host", ["<script>", "a b", "é.example", "a:99999999", ""])
     async def test_a_host_that_is_none_is_refused(self, http: ClientSession, host: str) -> None:
         async with http.get(SETTINGS, headers={"Host": host}) as response:
@@ -143,6 +158,17 @@ class TestFiles:
         async with http.get(URL(path, encoded=True)) as response:
             assert response.status == 404
             assert b"secret" not in await response.read()
+
+
+async def test_old_pages_are_led_to_the_library(http: ClientSession) -> None:
+    headers = {"Host": "a.appsmith.example"}
+    async with http.get(f"/reroute/{KEY}/main.js", headers=headers) as response:
+        assert response.status == 200
+        assert response.content_type == "text/javascript"
+        assert f'"http://a.appsmith.example{LIBRARY}"' in await response.text()
+    async with http.get("/reroute/nobody-has-this/main.js") as response:
+        assert response.status == 404
+        assert orjson.loads(await response.read())["code"] == "invalid_write_key"
 
 
 @pytest.mark.parametrize("path", [LIBRARY, BUNDLE, "/next-integrations/actions/one.js"])
