@@ -8,6 +8,8 @@ import json
 import shutil
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.wire.clients import FOLDER, INSTALL
@@ -97,6 +99,15 @@ class Browser:
         """A page that has the SDK of tests/clients/browser/page-<sdk>.js."""
         await self._ask(open=sdk, start=how, query=query)
 
+    async def visit(self, url: str, **how: Any) -> None:
+        """A page that brings an SDK itself."""
+        await self._ask(visit=url, start=how)
+
+    async def pulse(self, **body: Any) -> dict[str, Any]:
+        """What an Appsmith page hears about its usage pulse."""
+        pulsed: dict[str, Any] = (await self._ask(pulse=body))["pulsed"]
+        return pulsed
+
     async def call(self, *calls: Any) -> Any:
         """What the page's SDK answers, or what it has put on its way."""
         return (await self._ask(send=calls))["sent"]
@@ -121,11 +132,16 @@ class Browser:
 
 
 @contextlib.asynccontextmanager
-async def chromium() -> AsyncGenerator[Browser]:
+async def chromium(
+    hosts: Mapping[str, str] = MappingProxyType({}), home: Path | None = None
+) -> AsyncGenerator[Browser]:
+    """`hosts`: names that lead to an address and port; `home`: where trusted certificates are."""
+    given = {"hosts": dict(hosts), **({"home": str(home)} if home else {})}
     process = await asyncio.create_subprocess_exec(
         shutil.which("node") or "node",
         str(FOLDER / "browser" / "drive.mjs"),
         shutil.which("chromium") or "chromium",
+        json.dumps(given),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

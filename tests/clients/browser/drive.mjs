@@ -1,9 +1,14 @@
-// Drives browser SDKs in headless Chromium. Takes one JSON object a line on standard input and
-// answers each with a line:
+// Drives browser SDKs in headless Chromium. The first argument is the browser; a second one may be
+// {"hosts": {"<name>": "<address>:<port>"}, "home": "<folder>"}: names that lead elsewhere than they
+// do, and a home whose certificate store is believed, where without one every certificate is.
+//
+// Takes one JSON object a line on standard input and answers each with a line:
 //
 //   {"open": "npm-1.84" | "npm-1.81" | "snippet", "gateway", "apiHost", "protocol", "writeKey",
 //    "delivery"}          → {"opened": …}: a page of another origin than the gateway runs analytics.js
 //   {"open": "<name>", "start": {…}}   → the same, with the SDK of page-<name>.js
+//   {"visit": url, "start": {…}}   → {"opened": url}: a page that brings an SDK; `start` is called
+//   {"pulse": {…}}        → {"pulsed": …}: what `pulse` of the page answers
 //   {"send": [events]}    → {"sent": {"<label>": "<messageId>"}}
 //                           (or whatever `send` of page-<name>.js answers)
 //   {"leave": true}       → {"left": …}: the person walks off to a page without the SDK
@@ -25,8 +30,14 @@ const site = createServer(({ url }, response) => {
 await new Promise((resolve) => site.listen(0, "127.0.0.1", resolve));
 const origin = `http://localhost:${site.address().port}`;
 
+const { hosts = {}, home } = JSON.parse(process.argv[3] ?? "{}");
+const led = Object.entries(hosts).map(([name, address]) => `MAP ${name}:443 ${address}`);
+const nowhere = ["MAP * ~NOTFOUND", "EXCLUDE 127.0.0.1", "EXCLUDE localhost"];
+const known = ["127.0.0.1", "localhost", ...Object.keys(hosts)];
+
 const browser = await chromium.launch({
   executablePath: process.argv[2],
+  ...(home && { env: { ...process.env, HOME: home } }),
   args: [
     "--no-sandbox",
     "--disable-gpu",
@@ -35,8 +46,8 @@ const browser = await chromium.launch({
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--ignore-certificate-errors",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+    ...(home ? [] : ["--ignore-certificate-errors"]),
+    `--host-resolver-rules=${[...led, ...nowhere].join(", ")}`,
   ],
 });
 const context = await browser.newContext();
@@ -44,10 +55,16 @@ const page = await context.newPage();
 const strays = new Set();
 context.on("request", (request) => {
   const { protocol, hostname } = new URL(request.url());
-  if (protocol !== "data:" && hostname !== "localhost" && hostname !== "127.0.0.1") strays.add(request.url());
+  if (protocol !== "data:" && !known.includes(hostname)) strays.add(request.url());
 });
 page.on("pageerror", (error) => process.stderr.write(`page: ${error.stack}\n`));
 page.on("console", (line) => process.stderr.write(`page: ${line.text()}\n`));
+
+async function visit({ visit: url, start }) {
+  await page.goto(url);
+  await page.evaluate((given) => window.start(given), start);
+  return { opened: url };
+}
 
 async function open({ open: how, start, gateway, apiHost, protocol, writeKey, delivery, query = "" }) {
   await page.goto(`${origin}/shop/${query}`);
@@ -98,6 +115,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   const command = JSON.parse(line);
   let answer;
   if (command.open) answer = await open(command);
+  else if (command.visit) answer = await visit(command);
+  else if (command.pulse) answer = { pulsed: await page.evaluate((body) => window.pulse(body), command.pulse) };
   else if (command.send) answer = { sent: await page.evaluate(send, command.send) };
   else answer = { left: (await page.goto(`${origin}/elsewhere`)).status() };
   process.stdout.write(JSON.stringify(answer) + "\n");
