@@ -66,7 +66,11 @@ def parser() -> argparse.ArgumentParser:
         "gateway explain event.json --source demo",
     )
     explain.add_argument(
-        "file", nargs="?", type=FilePath, help="a Segment message or batch; standard input if none"
+        "file",
+        nargs="?",
+        type=FilePath,
+        help="a message or batch of Segment's or Mixpanel's, or an Appsmith usage pulse or report;"
+        " standard input if none",
     )
     explain.add_argument("--source", metavar="NAME", help="the source it comes from")
     explain.add_argument("--json", action="store_true", help="print JSON")

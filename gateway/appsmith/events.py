@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from gateway import __version__
 from gateway.appsmith.signature import verify
 from gateway.config.appsmith import Appsmith, Instance
 from gateway.event import Message, RawEvent
@@ -18,6 +19,7 @@ from gateway.ingest.timestamps import read_time, write_time
 KEEP_ALIVE = "FETCH_RELEASE_NOTES"
 REGISTERED = "Installation Registered"
 
+_LIBRARY = {"name": "telemetry-gateway", "version": __version__}
 _LONGEST_WORD = 64
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "user": str,
@@ -111,7 +113,7 @@ def _of_cloud_services(
         "receivedAt": time,
         "userId": instance_id,
         "event": name,
-        "context": {},
+        "context": {"library": _LIBRARY},
         "integrations": {},
         "properties": {
             "id": instance_id,

@@ -15,12 +15,14 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from gateway.appsmith.events import usage_report
 from gateway.config import Configuration, did_you_mean, load
+from gateway.config.appsmith import Appsmith
 from gateway.consumers import destinations_of
 from gateway.destinations import Destination, Request
 from gateway.errors import GatewayError, RequestError
 from gateway.event import CleanEvent, Decision, Reason, StoredEvent
-from gateway.ingest import Intake, Refusal, Sources, mixpanel, segment
+from gateway.ingest import Intake, Refusal, Sources, appsmith, mixpanel, segment
 from gateway.ingest.decoding import decode
 from gateway.ingest.mixpanel_body import Call
 from gateway.ingest.sender import Sender
@@ -29,6 +31,7 @@ from gateway.privacy import Pseudonymizer
 from gateway.rules import compile_rules, pseudonymizer_for_a_look
 
 _HIDDEN = "***"
+_SOMEBODY = "somebody"
 _KEYS = frozenset({"writeKey", "token", "$token", "api_key"})
 
 
@@ -73,6 +76,8 @@ def _intake(body: bytes, configuration: Configuration, name: str | None) -> Inta
     sources = Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept")
     try:
         value = decode(body)
+        if intake := _of_appsmith(body, value, gateway.appsmith):
+            return intake
         if kind := _mixpanel_kind(value):
             call = Call(data=body, is_bare=True)
             facts = mixpanel.Facts(
@@ -84,6 +89,24 @@ def _intake(body: bytes, configuration: Configuration, name: str | None) -> Inta
         return segment.read(body, of, sources, gateway.limits)
     except RequestError as error:
         raise ExplainError(f"the event cannot be read: {error.message}") from None
+
+
+def _of_appsmith(body: bytes, value: Any, settings: Appsmith) -> Intake | None:
+    """A usage report that the upstream took, or a pulse of somebody whom the server knows."""
+    if not isinstance(value, dict):
+        return None
+    if report := usage_report(value, settings, time.time(), accepted=True):
+        return Intake("appsmith", [report], [])
+    if "viewMode" not in value:
+        return None
+    hosts = [host for instance in settings.instances for host in instance.hosts]
+    facts = appsmith.Facts(
+        host=next(iter(hosts), ""),
+        received_at=time.time(),
+        signed_in_as=_SOMEBODY,
+        session=_SOMEBODY,
+    )
+    return appsmith.read_pulse(body, facts, settings)
 
 
 def _segment_type(value: Any) -> str | None:

@@ -162,6 +162,21 @@ def test_explain_reads_what_mixpanels_sdks_write(folder: Path, given: Any, kind:
     assert SECRET not in json.dumps(fate)
 
 
+@pytest.mark.parametrize(
+    ("given", "reason", "kind"),
+    [
+        ({"usageData": [{"user": SECRET, "viewMode": True}], "message": "m"}, None, "usage_report"),
+        ({"viewMode": True, "anonymousUserId": SECRET}, "not_paying", "usage_pulse"),
+    ],
+)
+def test_explain_reads_what_appsmith_counts_people_with(
+    folder: Path, given: Any, reason: str | None, kind: str
+) -> None:
+    fate = explained(folder, given)
+    assert (fate["reason"], fate["type"]) == (reason, kind)
+    assert SECRET not in json.dumps(fate)
+
+
 def test_explain_shows_what_each_vendor_would_get_but_not_the_keys(folder: Path) -> None:
     (folder / "config" / "routing.yaml").write_text(
         "destinations:\n"
