@@ -11,10 +11,10 @@ import contextlib
 import json
 import os
 import ssl
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 import pytest
@@ -22,6 +22,7 @@ from aiohttp import web
 
 from tests.appsmith.instances import INSTANCE, PING, get_json, kept, settings
 from tests.browser.chromium import NEEDS, Browser, Sdk, chromium
+from tests.marks import needs
 from tests.telemetry.conftest import gateway_command
 from tests.wire.clients import FOLDER, JAVA, Client
 from tests.wire.running import ROOT, WRITE_KEY, Gateway, free_ports, running, until
@@ -47,23 +48,8 @@ ON_THE_SERVER = [
     logical("ran", "track", {"isSuccessfulExecution": True}, event="execute_ACTION_TRIGGERED"),
 ]
 
-needs_java = [*SERVER_SDK.marks, pytest.mark.needs("keytool", "apt-get install maven")]
-needs_chromium = [
-    *(pytest.mark.needs(what, command) for what, command in NEEDS.items()),
-    pytest.mark.needs("certutil", "apt-get install libnss3-tools"),
-]
-
-
-Test = TypeVar("Test", bound=Callable[..., object])
-
-
-def marked(*marks: pytest.MarkDecorator) -> Callable[[Test], Test]:
-    def mark(test: Test) -> Test:
-        for one in marks:
-            test = one(test)
-        return test
-
-    return mark
+JVM = {**SERVER_SDK.needs, "keytool": "apt-get install default-jdk-headless"}
+TRUSTING_BROWSER = {**NEEDS, "certutil": "apt-get install libnss3-tools"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +158,7 @@ async def test_1_the_base_url_of_cloud_services(tmp_path: Path) -> None:
         await kept(one.gateway, "FETCH_RELEASE_NOTES", 1)
 
 
-@marked(*needs_java)
+@needs(JVM)
 @pytest.mark.needs("curl", "apt-get install curl")
 async def test_2_a_forward_proxy(tmp_path: Path) -> None:
     """HTTPS_PROXY, which Appsmith hands to its JVM as system properties and to curl as it is."""
@@ -202,7 +188,7 @@ async def test_2_a_forward_proxy(tmp_path: Path) -> None:
         assert "api-js.mixpanel.com:443" in one.gateway.log
 
 
-@marked(*needs_java)
+@needs(JVM)
 async def test_3_names_that_lead_here_for_a_server(tmp_path: Path) -> None:
     """DNS or extra_hosts, which a JVM reads from a file of its own here; so port 443 it is."""
     names = tmp_path / "hosts"
@@ -216,7 +202,7 @@ async def test_3_names_that_lead_here_for_a_server(tmp_path: Path) -> None:
         await one.has(ON_THE_SERVER, told.acked)
 
 
-@marked(*needs_chromium)
+@needs(TRUSTING_BROWSER)
 @pytest.mark.parametrize("release", RELEASES)
 async def test_3_names_that_lead_here_for_browsers(tmp_path: Path, release: str) -> None:
     async with https(tmp_path, *SEGMENT) as one, installation(release) as appsmith:
@@ -249,7 +235,7 @@ async def caddy(folder: Path, **environment: str) -> AsyncGenerator[None]:
         await process.wait()
 
 
-@marked(*needs_chromium)
+@needs(TRUSTING_BROWSER)
 @pytest.mark.needs("caddy", "apt-get install caddy")
 @pytest.mark.parametrize("release", RELEASES)
 async def test_4_the_installations_own_host(tmp_path: Path, release: str) -> None:
@@ -316,7 +302,7 @@ OLD_SNIPPET = """<!doctype html><html><head><title>Appsmith</title><script>
 """As pages of Appsmith had it until 2024, in our words."""
 
 
-@marked(*needs_chromium)
+@needs(TRUSTING_BROWSER)
 async def test_5_old_pages(tmp_path: Path) -> None:
     scripts = Sdk("snippet", "1.84.3").scripts
     async with (

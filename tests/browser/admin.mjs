@@ -4,6 +4,7 @@
 //   {"goto": url}                   → what the page shows
 //   {"fill": value, "into": name}   → the same; types into a field
 //   {"set": {name: bool}}           → the same; turns switches
+//   {"follow": text}                → the same, of the page that the link leads to
 //   {"press": text}                 → the same, of the page that the button leads to
 import { createInterface } from "node:readline";
 import { chromium } from "../clients/browser/node_modules/playwright-core/index.mjs";
@@ -34,6 +35,8 @@ async function shown() {
 for await (const line of createInterface({ input: process.stdin })) {
   const command = JSON.parse(line);
   if (command.goto) await page.goto(command.goto);
+  if (command.follow)
+    await Promise.all([page.waitForNavigation(), page.getByRole("link", { name: command.follow }).click()]);
   if (command.fill) await page.locator(`[name=${command.into}]`).fill(command.fill);
   for (const [name, on] of Object.entries(command.set ?? {})) await page.locator(`#${name}`).setChecked(on);
   if (command.press)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import shutil
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sized
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +13,9 @@ import pytest
 
 from tests.appsmith.instances import TENANT, settings
 from tests.browser.chromium import NEEDS, Browser, Sdk
+from tests.browser.person import Person, at_the_admin_pages
 from tests.wire.clients import NODE_3
-from tests.wire.running import ROOT, WRITE_KEY, Gateway, counted, running, until
+from tests.wire.running import WRITE_KEY, Gateway, counted, running, until
 from tests.wire.script import logical
 
 STANDARD = Sdk("npm", "1.84.3")
@@ -27,41 +25,10 @@ INSTANCE = "65a1b2c3d4e5f60718293a4b"
 pytestmark = [pytest.mark.needs(what, command) for what, command in NEEDS.items()]
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody with a browser in front of the admin pages."""
-
-    process: asyncio.subprocess.Process
-
-    async def __call__(self, **command: Any) -> dict[str, Any]:
-        """Do something, and tell what the page shows then."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        self.process.stdin.write(json.dumps(command).encode() + b"\n")
-        async with asyncio.timeout(60):
-            line = await self.process.stdout.readline()
-        assert line, (await self.process.stderr.read()).decode()
-        shown: dict[str, Any] = json.loads(line)
-        return shown
-
-
 @pytest.fixture
 async def person() -> AsyncGenerator[Person]:
-    process = await asyncio.create_subprocess_exec(
-        shutil.which("node") or "node",
-        str(ROOT / "tests" / "browser" / "admin.mjs"),
-        shutil.which("chromium") or "chromium",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=2**20,
-    )
-    try:
-        yield Person(process)
-    finally:
-        process.kill()
-        await process.wait()
+    async with at_the_admin_pages() as person:
+        yield person
 
 
 async def telemetry(gateway: Gateway) -> dict[str, Any]:
