@@ -24,7 +24,7 @@ from gateway.config import Configuration
 from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits
 from gateway.config.routing import CloudDestination as CloudSettings
-from gateway.config.routing import Vendor
+from gateway.config.routing import Guarded, Vendor
 from gateway.config.values import Network
 from gateway.consent import Order, Switches, switches
 from gateway.consumers import consumers_of
@@ -118,9 +118,7 @@ class Gateway:
 
     def _delivery(self, feed: Feed[Any], sink: Sink[Any]) -> Delivery[Any]:
         settings = self._destinations.get(feed.name)
-        if isinstance(settings, CloudSettings):
-            return Delivery(self._journal, feed, sink, Pace(pieces=200, interval=settings.interval))
-        if not isinstance(settings, Vendor):
+        if not isinstance(settings, Guarded):
             return Delivery(self._journal, feed, sink)
         name = feed.name
         egress = Egress(
@@ -136,9 +134,8 @@ class Gateway:
         def render(events: Sequence[StoredEvent]) -> Rendered:
             return sink.render([feed.localise(event) for event in events])
 
-        pace = Pace(lanes=settings.lanes, batch=VENDOR_BATCH)
         care = Care(egress, Replay(revise, render))
-        return Delivery(self._journal, feed, sink, pace, care=care)
+        return Delivery(self._journal, feed, sink, _pace(settings), care=care)
 
     async def _watch(self) -> None:
         """Warn before the journal is full."""
@@ -351,6 +348,12 @@ class Gateway:
             requests_at_once=delivery.requests_at_once,
             leaks=dict(delivery.leaks),
         )
+
+
+def _pace(settings: Guarded) -> Pace:
+    if isinstance(settings, CloudSettings):
+        return Pace(pieces=200, interval=settings.interval)
+    return Pace(lanes=settings.lanes if isinstance(settings, Vendor) else 1, batch=VENDOR_BATCH)
 
 
 async def _decided(events: Sequence[RawEvent], rules: Rules) -> AsyncIterator[Decision]:

@@ -72,6 +72,7 @@ _REPORT = """
 INSERT INTO reports (time, instance, origin, pulses, accepted, signature, standing, nonce, data)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+_OWN_REPORT = "SELECT 1 FROM reports WHERE nonce = ? AND origin = 'gateway'"
 _SILENT = """
 DELETE FROM instances WHERE id IN (
   SELECT id FROM instances ORDER BY coalesce(last_ping, first_seen) DESC LIMIT -1 OFFSET ?
@@ -127,10 +128,12 @@ class Ledger:
         return reports
 
     def reported(self, time: float, instance: str, pulses: int, nonce: str, data: str) -> None:
-        """The cloud services have a report of the gateway's own."""
+        """The cloud services have a report of the gateway's own; told again, it is kept once."""
         with self._transaction():
-            values = (time, instance, "gateway", pulses, 1, "valid", "new", nonce, data)
-            self._connection.execute(_REPORT, values)
+            known = self._connection.execute(_OWN_REPORT, (nonce,)).fetchone()
+            if known is None:
+                values = (time, instance, "gateway", pulses, 1, "valid", "new", nonce, data)
+                self._connection.execute(_REPORT, values)
 
     def close(self) -> None:
         self._connection.close()

@@ -47,15 +47,20 @@ class FileDestination(Common):
     """Days after which a rotated file is deleted. 0: never."""
 
 
-class Vendor(Common):
+class Guarded(Common):
+    """What every destination outside the house may say."""
+
+    egress: Literal["warn", "block"] = "block"
+    """What becomes of a request that holds what the policy removes. `block`: its event becomes a
+    dead letter; `warn`: it is sent. Both are logged and counted."""
+
+
+class Vendor(Guarded):
     """What every vendor's destination may say."""
 
     lanes: int = Field(default=4, ge=1, le=8)
     """Requests on their way at once at most; fewer while the vendor strains. One user's events go
     one after the other in any case."""
-    egress: Literal["warn", "block"] = "block"
-    """What becomes of a request that holds what the policy removes. `block`: its event becomes a
-    dead letter; `warn`: it is sent. Both are logged and counted."""
 
 
 class OAuth(Settings):
@@ -130,7 +135,7 @@ class MixpanelDestination(Vendor):
     repeated after a crash counts twice."""
 
 
-class CloudDestination(Common):
+class CloudDestination(Guarded):
     """Appsmith's cloud services, which bill by the usage pulses that this destination reports."""
 
     type: Literal["cloud"]

@@ -1,9 +1,9 @@
 """Usage pulses are settled once Appsmith's cloud services said that they have them, never before.
 
-The documented report: pages of at most 100 pulses of one instance, signed with the licence key.
-`message` is made of what is in the page, so a page that is sent
-again after a crash says the same again. Whatever else is answered, the page waits: the product
-forgets pulses after seven days, this destination never.
+The documented report: pages of at most 100 pulses of one instance, signed with the licence key. A
+page that was begun is sent again as it was, and not at all where the answer was a success (see
+`gateway.appsmith.outbox`). Whatever else is answered, it waits: the product forgets pulses after
+seven days, this destination never.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import hashlib
 import sqlite3
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ import requests
 import structlog
 
 from gateway.appsmith.ledger import Ledger
+from gateway.appsmith.outbox import Outbox, Report
 from gateway.appsmith.signature import sign
 from gateway.config.routing import CloudDestination as Settings
 from gateway.destinations import Delivered, Rendered, Request, RetryLater
 from gateway.destinations.transport import CONNECT_SECONDS, Adapter, attempt, threads
 from gateway.destinations.verdict import wait
+from gateway.errors import DestinationError
 from gateway.event import Message, Reason, StoredEvent
 from gateway.ingest.timestamps import read_time
 
@@ -45,6 +48,9 @@ class CloudDestination:
         self._data_dir = data_dir
         self._pool = threads(name)
         self._session = _session()
+        self._outbox: Outbox | None = None
+        self._begun: Mapping[str, Report] = {}
+        self._done: set[str] = set()  # of those that were begun before the last opening
 
     def render(self, events: Sequence[StoredEvent]) -> Rendered:
         """One report for each page, in the order of the pages' first pulses."""
@@ -55,18 +61,32 @@ class CloudDestination:
             if event.header.type != "usage_pulse":
                 filtered[event.sequence] = Reason.NO_EQUIVALENT
                 continue
-            message = event.message
+            name, message = event.header.message_id, event.message
+            report = self._begun.get(name)
             instance = str(message.get("instanceId") or "")
-            page = open_pages.get(instance)
-            if page is None or len(page.pulses) == PAGE:
-                page = open_pages[instance] = _Page(instance)
+            of = report.message if report else instance
+            page = open_pages.get(of)
+            if page is None or (report is None and len(page.pulses) == PAGE):
+                page = open_pages[of] = _Page(instance, report)
                 pages.append(page)
-            page.pulses.append(_pulse(message, event.header.received_at))
-            page.names.append(event.header.message_id)
+            page.pulses[name] = _pulse(message, event.header.received_at)
             page.sequences.append(event.sequence)
         return Rendered(tuple([self._request(page) for page in pages]), filtered)
 
     async def send(self, request: Request) -> Delivered | RetryLater:
+        report: Report = request.context
+        is_done = report.is_done or report.message in self._done
+        if not is_done and (failure := await self._reported(request, report)):
+            return failure
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._note, report)
+        return Delivered()
+
+    async def _reported(self, request: Request, report: Report) -> RetryLater | None:
+        """One attempt; None when the cloud services have it."""
+        outbox = self._outbox
+        assert outbox is not None  # noqa: S101 (delivery opens before it sends)
+        if failure := await self._kept(lambda: outbox.begin(report)):
+            return failure
         settings = self._settings
 
         def post() -> None:
@@ -85,43 +105,67 @@ class CloudDestination:
             return wait(reply) or RetryLater(f"http {reply.status}")
         if not _is_success(reply.body):
             return RetryLater("the answer does not say success")
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._note, request.context)
-        return Delivered()
+        if await self._kept(lambda: outbox.done(report)):
+            log.warning("a report may be sent again after a crash", destination=self.name)
+        if not self._begun.keys().isdisjoint(report.pulses):
+            self._done.add(report.message)
+        return None
 
-    async def open(self, state: str | None) -> None:
-        """There is nothing to take up."""
+    async def open(self, state: str | None) -> str:
+        """Take up what was begun. Raises DestinationError."""
+        if failure := await self._kept(lambda: self._open(is_new=state is None)):
+            raise DestinationError(failure.cause)
+        return "begun"
 
     async def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = threads(self.name)
         self._session.close()
+        if self._outbox:
+            self._outbox.close()
+            self._outbox = None
+
+    def _open(self, *, is_new: bool) -> None:
+        self._outbox = Outbox(self._data_dir, self.name)
+        if is_new:
+            self._outbox.forget()
+        self._begun, self._done = self._outbox.begun(), set()
+
+    async def _kept(self, work: Callable[[], None]) -> RetryLater | None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        except (OSError, sqlite3.Error) as error:
+            return RetryLater(f"the outbox failed ({type(error).__name__})")
+        return None
 
     def _request(self, page: _Page) -> Request:
-        settings = self._settings
-        message = page.message
+        report = page.report or Report(_text_of(page), page.instance, page.pulses)
+        # A begun report may hold pulses of other batches, and its own may be cleaner by now.
+        report = replace(report, pulses={**report.pulses, **page.pulses})
         body = {
-            "usageData": page.pulses,
-            "message": message,
-            "hashedMessage": sign(message, settings.license_key),
-            "instanceId": page.instance,
+            "usageData": [*report.pulses.values()],
+            "message": report.message,
+            "hashedMessage": sign(report.message, self._settings.license_key),
+            "instanceId": report.instance,
         }
         return Request(
             "POST",
-            f"{settings.host}/api/v1/usage/report",
+            f"{self._settings.host}/api/v1/usage/report",
             orjson.dumps(body),
             headers={"Content-Type": "application/json"},
             events=tuple(page.sequences),
-            context=page,
+            context=report,
         )
 
-    def _note(self, page: _Page) -> None:
+    def _note(self, report: Report) -> None:
         """Tell the ledger, which people ask what was reported; the report counts without it too."""
-        nonce = hashlib.sha256(page.message.encode()).hexdigest()
-        data = hashlib.sha256(orjson.dumps(page.pulses, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        nonce = hashlib.sha256(report.message.encode()).hexdigest()
+        pulses = [*report.pulses.values()]
+        data = hashlib.sha256(orjson.dumps(pulses, option=orjson.OPT_SORT_KEYS)).hexdigest()
         try:
             ledger = Ledger(self._data_dir)
             try:
-                ledger.reported(time.time(), page.instance, len(page.pulses), nonce, data)
+                ledger.reported(time.time(), report.instance, len(pulses), nonce, data)
             finally:
                 ledger.close()
         except (OSError, sqlite3.Error) as error:
@@ -129,18 +173,19 @@ class CloudDestination:
 
 
 class _Page:
-    """Pulses that go together."""
+    """Pulses that go together: in a new report, or in one that was begun."""
 
-    def __init__(self, instance: str) -> None:
+    def __init__(self, instance: str, report: Report | None) -> None:
         self.instance = instance
-        self.pulses: list[Message] = []
-        self.names: list[str] = []
+        self.report = report
+        self.pulses: dict[str, Message] = {}
         self.sequences: list[int] = []
 
-    @property
-    def message(self) -> str:
-        digest = hashlib.sha256("\n".join(self.names).encode()).digest()
-        return str(uuid.UUID(bytes=digest[:16], version=4))
+
+def _text_of(page: _Page) -> str:
+    """What stands for the random text: made of the pulses, so that a second try says the same."""
+    digest = hashlib.sha256("\n".join(page.pulses).encode()).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
 def _pulse(message: Message, received_at: float) -> Message:

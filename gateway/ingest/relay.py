@@ -1,7 +1,8 @@
 """What is relayed arrives as it was sent, both ways: bytes, status and headers, signed or not.
 
 Only what belongs to one connection (RFC 9110 §7.6.1) and what would tell who is behind it stays
-here. Bodies are streamed; a `Tap` keeps a copy of a small one for whoever must read it.
+here. Bodies are streamed; a `Tap` keeps a copy of a small one for whoever must read it. The way out
+leads through the proxy of the environment where there is one, as that of every destination.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ class Relay:
         self._session = ClientSession(
             auto_decompress=False,
             cookie_jar=DummyCookieJar(),
+            trust_env=True,
             skip_auto_headers=(
                 hdrs.ACCEPT,
                 hdrs.ACCEPT_ENCODING,

@@ -180,6 +180,23 @@ async def test_only_the_upstream_is_ever_asked(cloud: CloudServices, gateway: Ga
     ]
 
 
+async def test_the_way_out_may_lead_through_a_proxy(
+    tmp_path: Path, cloud: CloudServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fake stands in for the proxy, which is asked for the whole address."""
+    monkeypatch.setenv("HTTP_PROXY", cloud.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    given = settings(tmp_path, upstream="http://cloud.invalid")
+    async with (
+        running(tmp_path, **given) as gateway,
+        aiohttp.ClientSession() as session,
+        session.get(f"{gateway.url}{PING}") as answer,
+    ):
+        assert (await answer.json())["data"]["totalCount"] == 1
+    [seen] = cloud.seen
+    assert seen.headers["Host"] == "cloud.invalid"
+
+
 async def test_without_an_upstream_the_gateway_answers(tmp_path: Path) -> None:
     async with (
         running(tmp_path, **settings(tmp_path)) as gateway,

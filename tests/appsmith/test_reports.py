@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import yaml
 
 from tests.appsmith.instances import INSTANCE, KEY, get_json, kept, metrics, sample, settings
 from tests.fakes.cloud_services import CloudServices, declines, failure
 from tests.fakes.vendor import answers, resets
-from tests.wire.running import Gateway, running, until
+from tests.wire.running import ROOT, Gateway, running, until
 
 REPORT: dict[str, Any] = sample("21")["request"]["body"]
 URL = "/cs/api/v1/usage/report"
@@ -216,3 +217,68 @@ async def test_pulses_are_reported_through_an_outage(tmp_path: Path, cloud: Clou
         deadline = clock() + 10
         while (await metrics(session, gateway))[delivered] != 4:
             assert clock() < deadline
+
+
+async def test_a_pulse_is_in_one_report_however_often_the_gateway_is_killed(
+    tmp_path: Path, cloud: CloudServices
+) -> None:
+    """A report that comes twice is the very same one, by which the cloud services can know it."""
+    given = settings(tmp_path, cloud={"host": cloud.url, "interval": 0})
+    sent = 0
+    async with running(tmp_path, **given) as gateway, aiohttp.ClientSession() as session:
+        for _ in range(5):
+            cloud.script += [resets, declines()]
+            for _ in range(20):
+                body = {"viewMode": True, "anonymousUserId": f"visitor-{sent}"}
+                async with session.post(f"{gateway.url}/api/v1/usage-pulse", json=body) as answer:
+                    assert answer.status == 201
+                sent += 1
+            reported = len(cloud.reports)
+            while len(cloud.reports) == reported:
+                cloud.arrived.clear()
+                async with asyncio.timeout(20):
+                    await cloud.arrived.wait()
+            await gateway.kill()
+            await gateway.start()
+
+        def is_known(pulses: int) -> bool:
+            return len({one["user"] for one in cloud.pulses}) >= pulses
+
+        await until(lambda: is_known(sent), 20, lambda: f"{len(cloud.pulses)}\n{gateway.log}")
+        await gateway.stop()
+    distinct = {report["message"]: report["usageData"] for report in cloud.reports}
+    assert all(distinct[report["message"]] == report["usageData"] for report in cloud.reports)
+    assert sum(map(len, distinct.values())) == sent
+
+
+async def test_a_report_with_an_address_in_it_is_held_back(
+    tmp_path: Path, cloud: CloudServices
+) -> None:
+    """The guard of the last bytes stands before this destination, too."""
+    given = settings(tmp_path, cloud={"host": cloud.url, "interval": 0})
+    policy = yaml.safe_load((ROOT / "config/appsmith/privacy.yaml").read_text("utf-8"))
+    as_it_comes = {"id": "as-it-comes", "match": {"path": "/user"}, "action": "keep"}
+    loose = {**policy, "rules": [as_it_comes, *policy["rules"]]}
+    (tmp_path / "privacy.yaml").write_text(yaml.safe_dump(loose), "utf-8")
+    given["policy"] = "privacy.yaml"
+    async with running(tmp_path, **given) as gateway, aiohttp.ClientSession() as session:
+
+        async def pulse(visitor: str) -> None:
+            body = {"viewMode": True, "anonymousUserId": visitor}
+            async with session.post(f"{gateway.url}/api/v1/usage-pulse", json=body) as answer:
+                assert answer.status == 201
+
+        cloud.script += [resets] * 3
+        await pulse("ada@mail.example")
+        await until(lambda: len(cloud.seen) >= 1, 10, lambda: gateway.log)
+        (tmp_path / "privacy.yaml").write_text(yaml.safe_dump(policy), "utf-8")
+        assert gateway.process is not None
+        await gateway.stop()
+        cloud.seen.clear()
+        cloud.script.clear()
+        await gateway.start()
+        await pulse("visitor-1")
+        await until(lambda: len(cloud.pulses) >= 1, 10, lambda: gateway.log)
+        dead = 'gateway_destination_dead_events{destination="cloud",reason="leak"}'
+        assert (await metrics(session, gateway))[dead] == 1
+        assert not any(b"ada@mail.example" in seen.body for seen in cloud.seen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.appsmith.outbox import KEPT, Outbox
 from gateway.appsmith.signature import sign, verify
+from gateway.appsmith.views import usage
 from gateway.config.routing import CloudDestination as Settings
 from gateway.delivery import Backoff, Delivery, Pace, destination_feed
 from gateway.destinations import Delivered, RetryLater
@@ -65,6 +67,7 @@ async def cloud() -> AsyncIterator[CloudServices]:
 async def destination(tmp_path: Path, cloud: CloudServices) -> AsyncIterator[CloudDestination]:
     settings = Settings(type="cloud", license_key=KEY, host=cloud.url, timeout=0.5)
     one = CloudDestination("cloud", settings, tmp_path)
+    await one.open(None)
     yield one
     await one.close()
 
@@ -162,6 +165,101 @@ async def test_a_busy_upstream_says_when(
     [request] = destination.render([Pulses().one()]).requests
     cloud.script.append(answers(429, "{}", headers={"Retry-After": "120"}))
     assert await destination.send(request) == RetryLater("http 429", 120)
+
+
+class TestACrash:
+    """Another process takes up what one began. `request` is what it would send."""
+
+    @pytest.fixture
+    async def after(
+        self, tmp_path: Path, destination: CloudDestination
+    ) -> AsyncIterator[Callable[..., Awaitable[CloudDestination]]]:
+        opened: list[CloudDestination] = []
+
+        async def after(state: str | None = "begun", **changed: Any) -> CloudDestination:
+            settings = destination._settings.model_copy(update=changed)
+            one = CloudDestination("cloud", settings, tmp_path)
+            await one.open(state)
+            opened.append(one)
+            return one
+
+        yield after
+        for one in opened:
+            await one.close()
+
+    async def test_before_the_answer_repeats_the_very_same_report(
+        self, destination: CloudDestination, cloud: CloudServices, after: Any
+    ) -> None:
+        pulses = Pulses()
+        begun, behind = pulses.many(3), pulses.many(2)
+        [request] = destination.render(begun).requests
+        cloud.script.append(resets)
+        assert isinstance(await destination.send(request), RetryLater)
+        second = await after()
+        requests = second.render([*begun, *behind]).requests
+        assert [request.events for request in requests] == [(1, 2, 3), (4, 5)]
+        for request in requests:
+            assert await second.send(request) == Delivered()
+        first, again, rest = (seen.body for seen in cloud.seen)
+        assert first == again != rest
+        assert [pulse["user"] for pulse in cloud.pulses] == [f"user-{n}" for n in range(1, 6)]
+
+    async def test_behind_the_answer_sends_nothing_twice(
+        self, tmp_path: Path, destination: CloudDestination, cloud: CloudServices, after: Any
+    ) -> None:
+        pulses = Pulses()
+        begun, behind = pulses.many(3), pulses.many(2)
+        [request] = destination.render(begun).requests
+        assert await destination.send(request) == Delivered()
+        second = await after()
+        for request in second.render([*begun, *behind]).requests:
+            assert await second.send(request) == Delivered()
+        assert [len(report["usageData"]) for report in cloud.reports] == [3, 2]
+        assert sum(one["pulses"] for one in usage(tmp_path, 0)["reports"]) == 5
+
+    async def test_a_report_whose_pulses_come_apart_is_sent_once_and_whole(
+        self, destination: CloudDestination, cloud: CloudServices, after: Any
+    ) -> None:
+        begun = Pulses().many(4)
+        [request] = destination.render(begun).requests
+        cloud.script.append(resets)
+        await destination.send(request)
+        second = await after()
+        for part in (begun[:3], begun[3:]):
+            [request] = second.render(part).requests
+            assert request.events == tuple(event.sequence for event in part)
+            assert await second.send(request) == Delivered()
+        assert [len(report["usageData"]) for report in cloud.reports] == [4]
+
+    async def test_a_new_licence_signs_what_an_old_one_began(
+        self, destination: CloudDestination, cloud: CloudServices, after: Any
+    ) -> None:
+        begun = Pulses().many(2)
+        [request] = destination.render(begun).requests
+        cloud.license_key = "SYNTH-LICENSE-0001"
+        assert await destination.send(request) == RetryLater("http 401")
+        second = await after(license_key=cloud.license_key)
+        [request] = second.render(begun).requests
+        assert await second.send(request) == Delivered()
+        before, behind = (json.loads(seen.body) for seen in cloud.seen)
+        assert before["message"] == behind["message"]
+
+    async def test_a_new_journal_has_nothing_to_do_with_it(
+        self, destination: CloudDestination, after: Any
+    ) -> None:
+        begun = Pulses().many(2)
+        await destination.send(destination.render(begun).requests[0])
+        second = await after(None)
+        assert not second.render(begun).requests[0].context.is_done
+
+    async def test_the_outbox_does_not_grow(
+        self, tmp_path: Path, destination: CloudDestination, cloud: CloudServices
+    ) -> None:
+        pulses = Pulses()
+        for _ in range(KEPT + 5):
+            [request] = destination.render([pulses.one()]).requests
+            assert await destination.send(request) == Delivered()
+        assert len(Outbox(tmp_path, "cloud").begun()) == KEPT
 
 
 async def test_an_outage_of_a_month_loses_nothing(tmp_path: Path, cloud: CloudServices) -> None:
