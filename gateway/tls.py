@@ -30,6 +30,19 @@ def problem(pair: Pair) -> str | None:
     return None
 
 
+def stands_for(pair: Pair, host: str) -> bool:
+    """Whether a client that asks for the host believes the certificate. It must be usable."""
+    from cryptography import x509  # noqa: PLC0415 (large, and few gateways need it)
+
+    certificate = x509.load_pem_x509_certificate(pair.cert.read_bytes())
+    try:
+        told = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    names = {name.lower() for name in told.get_values_for_type(x509.DNSName)}
+    return not names.isdisjoint((host.lower(), f"*.{host.lower().partition('.')[2]}"))
+
+
 def context(pair: Pair) -> ssl.SSLContext:
     """What a listener serves with, TLS 1.2 and later. Raises OSError or ssl.SSLError.
 

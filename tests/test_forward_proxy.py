@@ -227,6 +227,18 @@ async def test_a_restart_refuses_nobody_who_comes_through_it(tmp_path: Path) -> 
         await one.gateway.wait_for(sent)
 
 
+async def test_its_certificate_must_be_for_the_hosts_of_here(tmp_path: Path) -> None:
+    async with proxied(tmp_path, forward_proxy={"here": ["api.segment.io"]}) as one:
+        file = one.gateway.folder / "gateway.yaml"
+        file.write_text(file.read_text().replace("- api.segment.io", "- cdn.segment.com"))
+        answer = await gateway_command(tmp_path, "check", "--config", str(file))
+        assert answer.code == 78
+        line = file.read_text().split("\n").index("  - cdn.segment.com") + 1
+        assert (
+            f"gateway.yaml:{line}: the certificate of `tls` is not for cdn.segment" in answer.error
+        )
+
+
 async def test_it_needs_a_certificate_to_answer_with(tmp_path: Path) -> None:
     async with proxied(tmp_path) as one:
         file = one.gateway.folder / "gateway.yaml"

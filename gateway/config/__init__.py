@@ -23,7 +23,7 @@ from gateway.config.source import load as load_yaml
 from gateway.config.values import Settings
 from gateway.errors import ConfigurationError, Mistake
 from gateway.event import Path
-from gateway.tls import Pair, problem
+from gateway.tls import Pair, problem, stands_for
 
 ENVIRONMENT = {
     "GATEWAY_LISTEN": ("listen",),
@@ -77,7 +77,9 @@ def load(file: FilePath, environment: Mapping[str, str]) -> Configuration:
     if routing and routing_document:
         mistakes += _unknown_names(gateway, routing, routing_document)
     if gateway:
-        mistakes += _unusable_certificates(gateway, gateway_document)
+        mistakes += list(_unusable_certificates(gateway, gateway_document)) or list(
+            _unbelievable_hosts(gateway, gateway_document)
+        )
     if policy and policy_document and gateway:
         mistakes += _unknown_sources(gateway, policy, policy_document)
     if mistakes or not (gateway and policy and routing and policy_document and routing_document):
@@ -102,6 +104,18 @@ def _unusable_certificates(gateway: Gateway, document: Document) -> Iterable[Mis
     for path, certificate in places.items():
         if (pair := _pair(document, certificate)) and (what := problem(pair)):
             yield document.mistake((*path, "cert"), what)
+
+
+def _unbelievable_hosts(gateway: Gateway, document: Document) -> Iterable[Mistake]:
+    """Hosts that the forward proxy would answer for with a certificate of others."""
+    pair = _pair(document, gateway.tls)
+    for i, host in enumerate(gateway.forward_proxy.here if gateway.forward_proxy else ()):
+        if pair and not {"*", "?"} & set(host) and not stands_for(pair, host):
+            yield document.mistake(
+                ("forward_proxy", "here", i),
+                f"the certificate of `tls` is not for {host}; make one with"
+                f" `gateway certificate FOLDER --host {host}`",
+            )
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
