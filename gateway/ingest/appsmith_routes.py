@@ -18,8 +18,9 @@ from aiohttp import hdrs, web
 from gateway.appsmith.events import usage_report
 from gateway.errors import JournalError, Overloaded, RequestError, fault
 from gateway.ingest import Door, Intake, cors
+from gateway.ingest.answering import readable
 from gateway.ingest.appsmith import Facts, read_ping, read_pulse, read_registration
-from gateway.ingest.appsmith_answers import answered, done, failed, readable
+from gateway.ingest.appsmith_answers import answered, done, failed
 from gateway.ingest.body import inflate, read_body
 from gateway.ingest.decoding import decode
 from gateway.ingest.relay import Relay, RelayError, Tap, as_upstream

@@ -15,20 +15,16 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-import structlog
 from aiohttp import web
 
-from gateway.errors import JournalError, Overloaded, RequestError, fault
+from gateway.errors import RequestError
 from gateway.event import Reason
-from gateway.ingest import Door, cors
+from gateway.ingest import Door, answering
 from gateway.ingest.mixpanel import Reading
 from gateway.ingest.mixpanel_body import Call, open_call
 
-log = structlog.get_logger(__name__)
-
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
-RETRY_SECONDS = 5
 _GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,127}|\(function\(\)\{\}\)", re.ASCII)
 """The second is what browsers without CORS name where nobody wants to know."""
@@ -36,20 +32,20 @@ _CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,127}|\(function\(\)\{\}\)", re.ASCII
 
 def answered(door: Door, handle: Handler, *, is_import: bool) -> Handler:
     """Count the handler's work as in flight, answer its errors, let pages read the answer."""
+    words: answering.Words[web.Response] = answering.Words(
+        "mixpanel",
+        refused=lambda error, request: _refused(error, request, is_import=is_import),
+        again=lambda status, _, message, after: failed(status, message, retry_after=after),
+    )
 
     async def answer(request: web.Request) -> web.Response:
-        try:
-            response = await _answer(door, handle, request, is_import=is_import)
-        except Exception as error:  # noqa: BLE001 (the client must keep its events, whatever this is)
-            log.error("a request failed", fault=fault(error))  # noqa: TRY400 (a traceback may quote it)
-            response = _again(door, "unexpected", "something went wrong; send again")
+        response = await answering.answered(door, words, handle, request)
         query = request.rel_url.raw_query_string
         if "img=" in query or "callback=" in query:
             _present(response, open_call(query))
-        response.headers.update(cors.readable(request.headers, door.sources))
         return response
 
-    return answer
+    return answering.readable(door, answer)
 
 
 def taken(call: Call) -> web.Response:
@@ -100,30 +96,6 @@ def failed(status: int, error: str, *, retry_after: int | None = None, **more: A
     return response
 
 
-async def _answer(
-    door: Door, handle: Handler, request: web.Request, *, is_import: bool
-) -> web.Response:
-    if door.closing:
-        response = _again(door, "closing", "the gateway is stopping; send again")
-        response.force_close()
-        return response
-    try:
-        with door.throttle.working(door.limits):
-            return await handle(request)
-    except RequestError as error:
-        if error.code == "body_timeout":
-            response = _again(door, error.code, error.message)
-            response.force_close()
-            return response
-        door.refused("mixpanel", error.code)
-        return _refused(error, request, is_import=is_import)
-    except Overloaded as error:
-        door.refused("mixpanel", "overloaded")
-        return failed(429, "too many requests or events", retry_after=error.retry_after)
-    except JournalError:
-        return _again(door, "unavailable", "events cannot be kept just now; send again")
-
-
 def _refused(error: RequestError, request: web.Request, *, is_import: bool) -> web.Response:
     """A browser halves a batch that is too large; a phone would send it whole for ever."""
     is_page = "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
@@ -133,11 +105,6 @@ def _refused(error: RequestError, request: web.Request, *, is_import: bool) -> w
     if is_import:
         return failed(400, error.message)
     return _json(200, {"error": error.message, "status": 0})
-
-
-def _again(door: Door, code: str, message: str) -> web.Response:
-    door.refused("mixpanel", code)
-    return failed(503, message, retry_after=RETRY_SECONDS)
 
 
 def _present(response: web.Response, call: Call) -> None:

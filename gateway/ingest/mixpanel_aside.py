@@ -19,6 +19,7 @@ from aiohttp import hdrs, web
 from gateway.errors import JournalError, Overloaded
 from gateway.event import Reason
 from gateway.ingest import Door, Intake, Refusal, cors
+from gateway.ingest.answering import readable
 from gateway.ingest.mixpanel import basic_user
 from gateway.ingest.mixpanel_answers import Handler, failed
 
@@ -43,7 +44,7 @@ def paths(door: Door) -> Iterator[tuple[str, str, Handler]]:
     for path, handles in _served(door).items():
         for form in (path, path + "/"):
             for method, handle in (*handles.items(), ("OPTIONS", _preflight)):
-                yield method, form, _readable(door, handle)
+                yield method, form, readable(door, handle)
     yield "GET", "/", partial(_say, _GREETING)
     for path in ("lib(?:\\.min)?\\.js", "mixpanel[\\w.-]*\\.js"):
         yield "GET", f"/{{name:{path}}}", _serve_no_library
@@ -62,15 +63,6 @@ def _served(door: Door) -> dict[str, dict[str, Handler]]:
         "/lookup-tables": {"GET": partial(_say, _NO_TABLES)},
         "/lookup-tables/{id}": {"PUT": partial(_take_no_table, door)},
     }
-
-
-def _readable(door: Door, handle: Handler) -> Handler:
-    async def answer(request: web.Request) -> web.Response:
-        response = await handle(request)
-        response.headers.update(cors.readable(request.headers, door.sources))
-        return response
-
-    return answer
 
 
 async def _say(body: object, _: web.Request) -> web.Response:

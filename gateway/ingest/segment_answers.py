@@ -10,17 +10,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import orjson
-import structlog
 from aiohttp import web
 
-from gateway.errors import JournalError, Overloaded, RequestError, fault
-from gateway.ingest import Door, cors
-
-log = structlog.get_logger(__name__)
+from gateway.ingest import Door, answering
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-RETRY_SECONDS = 5
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -28,12 +23,9 @@ def answered(door: Door, handle: Handler) -> Handler:
     """Count the handler's work as in flight, answer its errors, let pages read the answer."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        response = await _answer(door, handle, request)
-        if "Access-Control-Allow-Origin" not in response.headers:
-            response.headers.update(cors.readable(request.headers, door.sources))
-        return response
+        return await answering.answered(door, _WORDS, handle, request)
 
-    return answer
+    return answering.readable(door, answer)
 
 
 def taken() -> web.Response:
@@ -51,31 +43,8 @@ def refusal(status: int, code: str, message: str, retry_after: int | None = None
     return response
 
 
-async def _answer(door: Door, handle: Handler, request: web.Request) -> web.StreamResponse:
-    if door.closing:
-        response = _again(door, "closing", "the gateway is stopping; send again")
-        response.force_close()
-        return response
-    try:
-        with door.throttle.working(door.limits):
-            return await handle(request)
-    except RequestError as error:
-        if error.code == "body_timeout":
-            response = _again(door, error.code, error.message)
-            response.force_close()
-            return response
-        door.refused("segment", error.code)
-        return refusal(400, error.code, error.message)
-    except Overloaded as error:
-        door.refused("segment", "overloaded")
-        return refusal(429, "overloaded", "too many requests or events", error.retry_after)
-    except JournalError:
-        return _again(door, "unavailable", "events cannot be kept just now; send again")
-    except Exception as error:  # noqa: BLE001 (the client must keep its events, whatever this is)
-        log.error("a request failed", fault=fault(error))  # noqa: TRY400 (a traceback may quote it)
-        return _again(door, "unexpected", "something went wrong; send again")
-
-
-def _again(door: Door, code: str, message: str) -> web.Response:
-    door.refused("segment", code)
-    return refusal(503, code, message, RETRY_SECONDS)
+_WORDS: answering.Words[web.StreamResponse] = answering.Words(
+    "segment",
+    refused=lambda error, _: refusal(400, error.code, error.message),
+    again=refusal,
+)
