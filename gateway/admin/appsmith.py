@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from html import escape
 from typing import Any, Protocol
 
 import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway.admin import look
+from gateway.admin.guard import VISITOR, Visitor
+from gateway.admin.look import Column
+from gateway.appsmith import views
 from gateway.commands.audit import parse_since
 
 _SINCE = "31d"
+_SHOWN_REPORTS = 20
+_ODD = frozenset({"replayed", "tampered", "invalid"})
+
+Row = Mapping[str, Any]
 
 
 class Ledger(Protocol):
@@ -23,7 +33,7 @@ class Ledger(Protocol):
 
 
 def routes(ledger: Ledger) -> list[web.RouteDef]:
-    """`/api/instances?overdue=1` and `/api/usage?since=7d`."""
+    """`/api/instances?overdue=1`, `/api/usage?since=7d&format=csv&by=hour`, and their page."""
 
     async def instances(request: web.Request) -> web.Response:
         known = await ledger.instances()
@@ -33,16 +43,136 @@ def routes(ledger: Ledger) -> list[web.RouteDef]:
 
     async def usage(request: web.Request) -> web.Response:
         try:
-            since = parse_since(request.query.get("since", _SINCE), datetime.now(UTC))
+            told = await ledger.usage(_start(request.query.get("since", _SINCE)))
         except ValueError:
             return _json({"error": "since takes 7d, 12h, 30m, a date or a time"}, status=400)
-        start = datetime.fromisoformat(since).replace(tzinfo=UTC).timestamp()
-        return _json(await ledger.usage(start))
+        if request.query.get("format") != "csv":
+            return _json(told)
+        text = views.as_csv(told, "hour" if request.query.get("by") == "hour" else "day")
+        headers = {"Content-Disposition": 'attachment; filename="usage.csv"'}
+        return web.Response(text=text, content_type="text/csv", headers=headers)
+
+    async def show(request: web.Request) -> web.Response:
+        told = await ledger.usage(_start(_SINCE))
+        text = page(await ledger.instances(), told, request[VISITOR])
+        return web.Response(text=text, content_type="text/html")
 
     return [
         web.get("/api/instances", _kept(instances)),
         web.get("/api/usage", _kept(usage)),
+        web.get(look.INSTANCES, _kept(show)),
     ]
+
+
+def page(instances: Sequence[Row], usage: Mapping[str, Sequence[Row]], visitor: Visitor) -> str:
+    """Who lives, who was used by how many, and what was reported of it."""
+    return look.page(
+        "Instances",
+        '<p class="soft">Appsmith servers behind this gateway, and how many people use them.</p>',
+        look.INSTANCES,
+        visitor,
+        look.card("Alive", _instances(instances)),
+        look.card("Used in the last 31 days", _days(usage["days"])),
+        look.card("Reported", _reports(usage["reports"])),
+    )
+
+
+def _instances(instances: Sequence[Row]) -> str:
+    if not instances:
+        return look.empty(
+            "No instance is known yet",
+            "Lead APPSMITH_CLOUD_SERVICES_BASE_URL of a server here, and it pings every two hours.",
+        )
+    columns = [
+        Column("instance", "title"),
+        Column("version"),
+        Column("last ping"),
+        Column("pings", "number"),
+        Column("state"),
+    ]
+    return look.table(
+        columns,
+        (
+            (
+                f"<code>{escape(one['id'])}</code>",
+                escape(" ".join(filter(None, (one["edition"], one["version"])))),
+                look.when(one["last_ping"]) if one["last_ping"] else "none",
+                f"{one['pings']:,}",
+                look.badge("bad", "overdue") if one["overdue"] else look.badge("good", "alive"),
+            )
+            for one in instances
+        ),
+    )
+
+
+def _days(days: Sequence[Row]) -> str:
+    if not days:
+        return look.empty(
+            "No usage was seen", "Pulses of paying instances and their reports are counted here."
+        )
+    names = {
+        "view": "viewing",
+        "edit": "editing",
+        "signed_in": "signed in",
+        "anonymous": "visitors",
+    }
+    columns = [
+        Column("day", "title"),
+        Column("people", "number"),
+        *(Column(name, "number") for name in names.values()),
+        Column("counted by"),
+    ]
+    rows = (
+        (
+            escape(day["day"]),
+            f"{day['users']:,}",
+            *(f"{day[key]:,}" for key in names),
+            f'{escape(day["origin"])} <code class="soft">{escape(day["instance"])}</code>',
+        )
+        for day in reversed(days)
+    )
+    return (
+        look.table(columns, rows)
+        + '<p class="soft small">For a spreadsheet: <a href="/api/usage?format=csv">by day</a>, '
+        '<a href="/api/usage?format=csv&amp;by=hour">by hour</a>.</p>'
+    )
+
+
+def _reports(reports: Sequence[Row]) -> str:
+    if not reports:
+        return look.empty(
+            "Nothing was reported", "What the cloud services were told stands here, with its proof."
+        )
+    columns = [
+        Column("when", "title"),
+        Column("pulses", "number"),
+        Column("by"),
+        Column("answer"),
+        Column("honesty"),
+    ]
+    rows = (
+        (
+            look.when(one["time"]),
+            f"{one['pulses']:,}",
+            escape(one["origin"]),
+            look.badge("good", "taken") if one["accepted"] else look.badge("note", "not taken"),
+            _honesty(one),
+        )
+        for one in reversed(reports[-_SHOWN_REPORTS:])
+    )
+    return look.table(columns, rows)
+
+
+def _honesty(report: Row) -> str:
+    told = (report["standing"], f"signature {report['signature']}")
+    is_odd = not _ODD.isdisjoint((report["standing"], report["signature"]))
+    return look.badge("bad" if is_odd else "", ", ".join(told))
+
+
+def _start(since: str) -> float:
+    """Epoch seconds. Raises ValueError."""
+    moment = parse_since(since, datetime.now(UTC))
+    return datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()
 
 
 def _kept(handle: Handler) -> Handler:

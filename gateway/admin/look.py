@@ -20,8 +20,12 @@ ICON = (
 _CODE = re.compile(r"`([^`]*)`")
 
 HOME = "/"
+INSTANCES = "/instances"
 GENERAL = "/settings/general"
-NAVIGATION = (("", ((HOME, "Status"),)), ("Settings", ((GENERAL, "General"),)))
+NAVIGATION = (
+    ("", ((HOME, "Status"), (INSTANCES, "Instances"))),
+    ("Settings", ((GENERAL, "General"),)),
+)
 """Groups of pages: path and title."""
 
 Tone = Literal["good", "bad", "note", ""]

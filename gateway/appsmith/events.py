@@ -12,7 +12,7 @@ import orjson
 
 from gateway import __version__
 from gateway.appsmith.signature import verify
-from gateway.config.appsmith import Appsmith, Instance
+from gateway.config.appsmith import Appsmith, Instance, is_instance_id
 from gateway.event import Message, RawEvent
 from gateway.ingest.timestamps import read_time, write_time
 
@@ -97,7 +97,7 @@ def usage_report(
         "dataDigest": hashlib.sha256(orjson.dumps(data, option=orjson.OPT_SORT_KEYS)).hexdigest(),
     }
     for key in ("instanceId", "hashedInstanceId"):
-        if type(value := body.get(key)) is str:
+        if type(value := body.get(key)) is str and is_instance_id(value):
             message[key] = value
     return RawEvent(settings.source, "appsmith", "usage_report", None, message, received_at)
 

@@ -5,11 +5,13 @@ The command line, the API and the metrics show what is made here.
 
 from __future__ import annotations
 
+import csv
+import io
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from gateway.appsmith.ledger import reading
 
@@ -35,6 +37,9 @@ SELECT time, instance, origin, pulses, accepted, signature, standing, data
 FROM reports WHERE time >= ? ORDER BY id DESC LIMIT ?
 """
 _STANDINGS = "SELECT origin, signature, standing, count(*) FROM reports GROUP BY 1, 2, 3"
+
+
+Period = Literal["day", "hour"]
 
 
 class _Period(NamedTuple):
@@ -84,6 +89,15 @@ def usage(data_dir: Path, since: float) -> dict[str, Any]:
             "hours": list(_counted(ledger, _HOUR, first)),
             "reports": [_report(row) for row in reversed(reports)],
         }
+
+
+def as_csv(told: dict[str, Any], period: Period) -> str:
+    """What `usage` returned of days or of hours, for a spreadsheet."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [period, *KEYS], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(told[f"{period}s"])
+    return out.getvalue()
 
 
 def standings(data_dir: Path) -> dict[tuple[str, str, str], int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sqlite3
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import Path as FilePath
 from typing import Any, Literal, TextIO
 
 from gateway.appsmith import views
+from gateway.appsmith.views import Period
 from gateway.errors import GatewayError
 
 Form = Literal["text", "csv", "json"]
@@ -21,20 +21,14 @@ def run(data_dir: FilePath, since: float, *, hourly: bool, form: Form, out: Text
         told = views.usage(data_dir, since)
     except sqlite3.Error:
         raise GatewayError("the ledger of usage cannot be read just now") from None
-    rows = told["hours" if hourly else "days"]
+    period: Period = "hour" if hourly else "day"
     if form == "json":
         print(json.dumps(told, indent=2), file=out)
     elif form == "csv":
-        _csv(rows, "hour" if hourly else "day", out)
+        out.write(views.as_csv(told, period))
     else:
-        _text(rows, "hour" if hourly else "day", told["reports"], out)
+        _text(told[f"{period}s"], period, told["reports"], out)
     return 0
-
-
-def _csv(rows: Sequence[dict[str, Any]], period: str, out: TextIO) -> None:
-    writer = csv.DictWriter(out, [period, *views.KEYS], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
 
 
 def _text(

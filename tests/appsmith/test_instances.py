@@ -138,6 +138,11 @@ async def test_an_instance_is_remembered_and_becomes_overdue(tmp_path: Path) -> 
         found = await metrics(session, gateway)
         assert found['gateway_instances{state="known"}'] == 1
         assert found['gateway_instances{state="overdue"}'] == 1
+        async with session.get(f"{gateway.admin_url}/instances") as answer:
+            page = await answer.text()
+        assert f"<code>{INSTANCE}</code>" in page
+        assert "overdue" in page
+        assert "CE v1.62" in page
         done = command("instances", "--config", "gateway.yaml", "--overdue", folder=tmp_path)
         assert done.stdout.decode().startswith(f"{INSTANCE}  overdue  CE v1.62")
         assert b"1 instances, 1 overdue" in done.stdout

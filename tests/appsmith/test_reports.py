@@ -159,8 +159,26 @@ async def test_what_is_odd_is_shown_and_relayed_all_the_same(
         assert counted[f'{name}{{origin="instance",signature="valid",standing="tampered"}}'] == 1
         assert counted[f'{name}{{origin="instance",signature="invalid",standing="new"}}'] == 1
         assert gateway.log.count("a usage report is odd") == 3
+        async with session.get(f"{gateway.admin_url}/instances") as answer:
+            page = await answer.text()
+        assert page.count("badge bad") == 3
+        assert "tampered, signature valid" in page
         assert "m-1" not in gateway.log
         assert [json.loads(seen.body) for seen in cloud.seen] == list(odd.values())
+
+
+async def test_a_name_that_names_no_instance_is_not_kept(
+    tmp_path: Path, cloud: CloudServices
+) -> None:
+    async with (
+        running(tmp_path, **settings(tmp_path, upstream=cloud.url)) as gateway,
+        aiohttp.ClientSession() as session,
+    ):
+        odd = {**REPORT, "instanceId": "=HYPERLINK(0)", "hashedInstanceId": "<b>Ada Lovelace"}
+        await report(session, gateway, odd)
+        [event] = await kept(gateway, "usage_report", 1)
+        assert not {"instanceId", "hashedInstanceId"} & event.keys()
+        assert gateway.files_with("Lovelace") == []
 
 
 async def test_what_is_no_report_is_relayed_and_counted(

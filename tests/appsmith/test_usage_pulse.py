@@ -231,6 +231,9 @@ async def test_people_are_counted_by_day_and_hour_and_named_nowhere(tmp_path: Pa
         done = command("usage", "--config", "gateway.yaml", "--csv", "--hourly", folder=tmp_path)
         rows = list(csv.DictReader(io.StringIO(done.stdout.decode())))
         assert rows == [{key: str(value) for key, value in hour.items()} for hour in told["hours"]]
+        async with session.get(f"{url}&format=csv&by=hour") as answer:
+            assert answer.content_type == "text/csv"
+            assert list(csv.DictReader(io.StringIO(await answer.text()))) == rows
         text = command("usage", "--config", "gateway.yaml", folder=tmp_path).stdout.decode()
         assert told["days"][0]["day"] in text
         async with session.get(f"{gateway.admin_url}/api/usage?since=soon") as answer:
