@@ -71,7 +71,7 @@ def page(instances: Sequence[Row], usage: Mapping[str, Sequence[Row]], visitor: 
         '<p class="soft">Appsmith servers behind this gateway, and how many people use them.</p>',
         look.INSTANCES,
         visitor,
-        look.card("Alive", _instances(instances)),
+        look.card("Servers", _instances(instances)),
         look.card("Used in the last 31 days", _days(usage["days"])),
         look.card("Reported", _reports(usage["reports"])),
     )

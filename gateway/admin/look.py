@@ -119,12 +119,16 @@ def empty(title: str, what: str) -> str:
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> str:
     """Cells are HTML. On a phone each row becomes a block."""
-    head = "".join(f'<th class="{c.kind}" scope="col">{escape(c.name)}</th>' for c in columns)
+    heads = [escape(column.name[:1].upper() + column.name[1:]) for column in columns]
+    head = "".join(
+        f'<th class="{column.kind}" scope="col">{name}</th>'
+        for column, name in zip(columns, heads, strict=True)
+    )
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td class="{column.kind}" data-head="{escape(column.name)}"><span>{cell}</span></td>'
-            for column, cell in zip(columns, row, strict=True)
+            f'<td class="{column.kind}" data-head="{name}"><span>{cell}</span></td>'
+            for column, name, cell in zip(columns, heads, row, strict=True)
         )
         + "</tr>"
         for row in rows
