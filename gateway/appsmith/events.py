@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ KEEP_ALIVE = "FETCH_RELEASE_NOTES"
 REGISTERED = "Installation Registered"
 
 _LIBRARY = {"name": "telemetry-gateway", "version": __version__}
-_LONGEST_WORD = 64
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}")
+"""What a version or an edition looks like."""
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "user": str,
     "tenantId": str,
@@ -45,7 +47,7 @@ def keep_alive(
 ) -> RawEvent:
     """The ping as Appsmith's telemetry page documents it."""
     told = {"edition": edition, "version": version}
-    known = {key: value[:_LONGEST_WORD] for key, value in told.items() if value}
+    known = {key: value for key, value in told.items() if value and _WORD.fullmatch(value)}
     return _of_cloud_services(
         KEEP_ALIVE, source, received_at, instance_id, {**known, "type": "fetch-release-notes"}
     )

@@ -243,4 +243,5 @@ def reading(data_dir: Path) -> Iterator[sqlite3.Connection | None]:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    """A text that a terminal and a table can show, or None."""
+    return value if isinstance(value, str) and value and value.isprintable() else None

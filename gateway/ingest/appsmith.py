@@ -76,18 +76,18 @@ def read_registration(body: bytes, received_at: float, settings: Appsmith) -> In
 
 def _signed_in(facts: Facts, settings: Appsmith, visitor: str | None) -> str | None:
     """The hash of who is signed in; None for a visitor."""
-    if settings.user_header:
-        name = (facts.signed_in_as or "").strip()
-    else:
-        name = "" if visitor else facts.session or ""
+    name = (facts.signed_in_as or "").strip().lower() if settings.user_header else ""
+    if not name and not visitor:
+        name = facts.session or ""
     return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest() if name else None
 
 
 def _instance(host: str, instances: Sequence[Instance]) -> Instance | None:
     """Whose pulse it is, by the host that the browser has open."""
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+    name = name.rstrip(".").lower()
     for instance in instances:
-        if name.lower() in {known.lower() for known in instance.hosts}:
+        if name in {known.lower() for known in instance.hosts}:
             return instance
     alone = len(instances) == 1 and not instances[0].hosts
     return instances[0] if alone else None

@@ -1,8 +1,8 @@
 """The gateway stands where Appsmith's cloud services do; what it records never delays an answer.
 
-Each `/api/v1/` request is relayed where there is an upstream; else the gateway answers what it can.
-The two live side by side: a ping is recorded though the upstream is down, and relayed though it
-cannot be recorded. Usage pulses alone are the gateway's own and end here.
+Each `/api/v1/` request is relayed where there is an upstream. The two live side by side: a ping is
+recorded though the upstream is down, and relayed though it cannot be recorded. Without an upstream
+the gateway answers what it can, once it has what it acknowledges. Usage pulses are always its own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from urllib.parse import unquote
 
 import structlog
 from aiohttp import hdrs, web
@@ -45,7 +46,8 @@ def add_routes(app: web.Application, door: Door) -> None:
         inner.on_response_prepare.append(as_upstream)
         inner.router.add_route("OPTIONS", "/usage-pulse", readable(door, _preflight))
         take = readable(door, answered(door, partial(_take_pulse, door)))
-        inner.router.add_route("POST", "/usage-pulse", take, expect_handler=go_on)
+        for path in ("/usage-pulse", "/usage-pulse/"):
+            inner.router.add_route("POST", path, take, expect_handler=go_on)
         serve = answered(door, partial(cloud.serve, prefix))
         inner.router.add_route("*", "/{rest:.*}", serve, expect_handler=go_on)
         app.add_subapp(f"{prefix}/api/v1", inner)
@@ -55,8 +57,11 @@ async def _take_pulse(door: Door, request: web.Request) -> web.Response:
     body = await read_body(request, door.limits)
     header = door.appsmith.user_header
     is_told = header and is_from(request.remote, door.trusted_proxies)
+    host = request.host
+    if is_from(request.remote, door.trusted_proxies):
+        host = request.headers.get("X-Forwarded-Host", host).partition(",")[0].strip()
     facts = Facts(
-        host=request.host,
+        host=host,
         received_at=door.now(),
         signed_in_as=request.headers.get(header) if is_told else None,
         session=request.cookies.get(_SESSION_COOKIE),
@@ -86,24 +91,28 @@ class _CloudServices:
             await asyncio.gather(*self._recording)
 
     async def serve(self, prefix: str, request: web.Request) -> web.StreamResponse:
-        route = (request.method, request.match_info["rest"].rstrip("/"))
+        route = (request.method, request.match_info["rest"].strip("/"))
         target = request.rel_url.raw_path_qs.removeprefix(prefix)
+        if _leads_elsewhere(target):
+            raise RequestError("no_such_path", "the path must not lead out of itself")
         match route:
             case ("GET", "releases"):
                 query, now = dict(request.query), self._door.now()
-                self._record(lambda: read_ping(query, now, self._door.appsmith))
+                await self._account(lambda: read_ping(query, now, self._door.appsmith))
                 return await self._pass_on(request, target)
             case ("POST", "installations"):
                 return await self._registration(request, target)
             case ("POST", "usage/report"):
                 return await self._report(request, target)
+            case (_, "usage-pulse"):
+                raise RequestError("no_such_path", "usage pulses are sent with POST, and end here")
         return await self._pass_on(request, target)
 
     async def _registration(self, request: web.Request, target: str) -> web.StreamResponse:
         tap = Tap(self._door.limits.body_bytes)
         response = await self._pass_on(request, target, asked=tap)
         now, encoding = self._door.now(), request.headers.get(hdrs.CONTENT_ENCODING, "")
-        self._record(
+        await self._account(
             lambda: read_registration(self._plain(tap, encoding), now, self._door.appsmith)
         )
         return response
@@ -139,7 +148,12 @@ class _CloudServices:
             return await self._answer(request, asked)
         try:
             return await self._relay.pass_on(
-                request, settings.upstream + target, settings.timeout, asked=asked, said=said
+                request,
+                settings.upstream + target,
+                settings.timeout,
+                withheld=self._door.appsmith.user_header,
+                asked=asked,
+                said=said,
             )
         except RelayError as error:
             self._door.refused("appsmith", "no_upstream")
@@ -150,7 +164,7 @@ class _CloudServices:
         if asked and request.body_exists:
             async for chunk in request.content.iter_any():
                 asked.take(chunk)
-        match request.method, request.match_info["rest"].rstrip("/"):
+        match request.method, request.match_info["rest"].strip("/"):
             case "GET", "releases":
                 return done({"totalCount": 0, "nodes": []})
             case "GET", "ip":
@@ -162,6 +176,24 @@ class _CloudServices:
             case "POST", "usage/report":
                 return failed(503, "no cloud services are configured", _RETRY_SECONDS)
         raise RequestError("no_such_path", "no cloud services are configured that could answer")
+
+    async def _account(self, read: Callable[[], Intake]) -> None:
+        """Record: behind the upstream's back, or durably before the gateway's own answer.
+
+        Raises JournalError or Overloaded where the gateway would acknowledge what it has not.
+        """
+        if self._door.appsmith.cloud_services.upstream is not None:
+            self._record(read)
+            return
+        try:
+            await self._take(read)
+        except RequestError as error:
+            self._door.refused("appsmith", error.code)
+
+    async def _take(self, read: Callable[[], Intake]) -> None:
+        door, intake = self._door, read()
+        door.throttle.charge(intake.events, door.limits, time.monotonic())
+        await door.take(intake)
 
     def _record(self, read: Callable[[], Intake]) -> None:
         """Begin to record; nothing waits for it, so the number of those at it is bounded."""
@@ -175,9 +207,7 @@ class _CloudServices:
     async def _recorded(self, read: Callable[[], Intake]) -> None:
         door = self._door
         try:
-            intake = read()
-            door.throttle.charge(intake.events, door.limits, time.monotonic())
-            await door.take(intake)
+            await self._take(read)
         except RequestError as error:
             door.refused("appsmith", error.code)
         except (Overloaded, JournalError):
@@ -205,3 +235,9 @@ class _CloudServices:
             return False
         meta = value.get("responseMeta") if type(value) is dict else None
         return type(meta) is dict and meta.get("success") is True
+
+
+def _leads_elsewhere(target: str) -> bool:
+    """Whether a step of the path, once an upstream has read it, leads out of the one before."""
+    path = unquote(unquote(target.partition("?")[0])).replace("\\", "/")
+    return not {".", ".."}.isdisjoint(path.split("/"))

@@ -30,7 +30,24 @@ _OF_ONE_CONNECTION = frozenset(
         "upgrade",
     }
 )
-_NOT_OURS_TO_TELL = frozenset({"host", "expect", "forwarded", "x-forwarded-for", "x-real-ip"})
+_NOT_OURS_TO_TELL = frozenset(
+    {
+        "host",
+        "expect",
+        "via",
+        "forwarded",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-original-forwarded-for",
+        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "cf-connecting-ipv6",
+        "fastly-client-ip",
+    }
+)
 _ADDED = (hdrs.CONTENT_TYPE, hdrs.DATE, hdrs.SERVER)
 """What aiohttp puts into an answer that has none."""
 
@@ -103,12 +120,14 @@ class Relay:
         url: str,
         seconds: float,
         *,
+        withheld: str = "",
         asked: Tap | None = None,
         said: Tap | None = None,
     ) -> Relayed:
         """Relay a request to `url` and its answer back. Raises RelayError where none came in time.
 
-        An answer that breaks off breaks off for the client too.
+        `withheld`: a header that must stay here, beside those that always do. An answer that
+        breaks off breaks off for the client too.
         """
         assert self._session is not None  # noqa: S101 (the application has started)
         response: Relayed | None = None
@@ -118,7 +137,7 @@ class Relay:
                 self._session.request(
                     request.method,
                     URL(url, encoded=True),
-                    headers=_passing(request.raw_headers, _NOT_OURS_TO_TELL),
+                    headers=_passing(request.raw_headers, _NOT_OURS_TO_TELL | {withheld.lower()}),
                     data=_tapped(request, asked) if request.body_exists else None,
                     allow_redirects=False,
                 ) as answer,

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from gateway.appsmith.ledger import MOST_INSTANCES, Ledger
 from gateway.appsmith.views import instances
@@ -200,6 +201,46 @@ async def test_a_setup_is_kept_once_however_often_it_arrives(tmp_path: Path) -> 
         found = await metrics(session, gateway)
         assert found['gateway_events_rejected_total{reason="repeated"}'] == 10
         assert sorted(one["edition"] for one in await known(session, gateway)) == ["EE", "EE"]
+
+
+async def test_what_the_gateway_acknowledges_by_itself_is_durable(tmp_path: Path) -> None:
+    """No upstream is there to remember the instance, which registers only once."""
+    given = settings(tmp_path)
+    given["appsmith"]["instances"] = []
+    async with running(tmp_path, **given) as gateway, aiohttp.ClientSession() as session:
+        for number in range(40):
+            key = {"key": f"{number:024x}"}
+            async with session.post(f"{gateway.url}/cs/api/v1/installations", json=key) as answer:
+                assert answer.status == 201
+        await gateway.kill()
+        await gateway.start()
+        await kept(gateway, "Installation Registered", 40)
+        assert len(await known(session, gateway)) == 40
+
+
+async def test_a_version_is_a_word(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path, **settings(tmp_path)) as gateway,
+        aiohttp.ClientSession() as session,
+    ):
+        forged = f"/api/v1/releases?instanceId={INSTANCE}&version=%1b[31mRED%0aFAKE&edition=E%00E"
+        async with session.get(URL(f"{gateway.url}{forged}", encoded=True)) as answer:
+            assert answer.status == 200
+        [event] = await kept(gateway, "FETCH_RELEASE_NOTES", 1)
+        assert not {"version", "edition"} & event["properties"].keys()
+        odd = {**SETUP["properties"], "version": "\x1b[31mRED\nFAKE", "instanceId": "i2"}
+        async with session.post(
+            f"{gateway.url}/v1/track", json={**SETUP, "properties": odd}
+        ) as answer:
+            assert answer.status == 200
+        await kept(gateway, "Installation Setup Complete", 1)
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + 10
+        while len(await known(session, gateway)) < 2:
+            assert clock() < deadline
+        done = command("instances", "--config", "gateway.yaml", folder=tmp_path)
+        assert b"\x1b" not in done.stdout
+        assert len(done.stdout.splitlines()) == 3
 
 
 async def test_the_gateway_pings_once_an_interval_across_restarts(tmp_path: Path) -> None:

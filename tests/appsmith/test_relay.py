@@ -21,7 +21,8 @@ from tests.wire.running import Gateway, running
 
 @pytest.fixture
 async def gateway(tmp_path: Path, cloud: CloudServices) -> AsyncIterator[Gateway]:
-    given = settings(tmp_path, upstream=f"{cloud.url}/base", timeout="1s")
+    told = {"user_header": "X-Forwarded-Email"}
+    given = settings(tmp_path, upstream=f"{cloud.url}/base", timeout="1s", **told)
     async with running(tmp_path, **given) as one:
         yield one
 
@@ -65,6 +66,11 @@ async def test_nobody_is_told_who_asked(
         "X-Forwarded-For": "203.0.113.24",
         "Forwarded": "for=203.0.113.24",
         "X-Real-IP": "203.0.113.24",
+        "CF-Connecting-IP": "203.0.113.24",
+        "True-Client-IP": "203.0.113.24",
+        "X-Forwarded-Host": "203.0.113.24",
+        "Via": "1.1 203.0.113.24",
+        "X-Forwarded-Email": "203.0.113.24",
         "Connection": "X-Hop, keep-alive",
         "X-Hop": "203.0.113.24",
         "Proxy-Authorization": "Basic cHJveHk6",
@@ -178,6 +184,30 @@ async def test_only_the_upstream_is_ever_asked(cloud: CloudServices, gateway: Ga
         "/base/api/v1/templates",
         "/base/api/v1//127.0.0.1:1/x",
     ]
+
+
+async def test_a_pulse_is_never_relayed(
+    cloud: CloudServices, gateway: Gateway, http: aiohttp.ClientSession
+) -> None:
+    headers = {"Cookie": "SESSION=a", "X-Forwarded-Email": "ada@mail.example"}
+    for path in ("/usage-pulse", "/usage-pulse/", "//usage-pulse", "/usage%2Dpulse"):
+        url = URL(f"{gateway.url}/cs/api/v1{path}", encoded=True)
+        for method in ("GET", "POST", "PUT", "DELETE"):
+            async with http.request(
+                method, url, json={"viewMode": True}, headers=headers
+            ) as answer:
+                assert answer.status in ((201, 404) if method == "POST" else (404,))
+    assert cloud.seen == []
+
+
+async def test_nobody_climbs_out_of_the_path(cloud: CloudServices, gateway: Gateway) -> None:
+    for way in ("../../admin", "%2e%2e/admin", "a/..%2f..%2fx", "a/..\\..", "%252e%252e/x", "./x"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        line = f"GET /cs/api/v1/{way} HTTP/1.1"
+        writer.write(f"{line}\r\nHost: g\r\nConnection: close\r\n\r\n".encode())
+        assert (await reader.read()).startswith(b"HTTP/1.1 404"), way
+        writer.close()
+    assert cloud.seen == []
 
 
 async def test_the_way_out_may_lead_through_a_proxy(

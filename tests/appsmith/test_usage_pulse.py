@@ -98,16 +98,18 @@ async def test_the_answers_are_the_products_own(tmp_path: Path) -> None:
 async def test_a_trusted_proxy_says_who_is_signed_in(tmp_path: Path) -> None:
     given = settings(tmp_path, user_header="X-Forwarded-Email", trusted_proxies=["127.0.0.1/32"])
     async with running(tmp_path, **given) as gateway, fresh() as session:
-        who = {"X-Forwarded-Email": ADDRESS}
-        for session_id in ("one", "two"):
-            cookie = {**who, "Cookie": f"SESSION={session_id}"}
+        for session_id, address in (("one", ADDRESS), ("two", ADDRESS.title())):
+            cookie = {"X-Forwarded-Email": address, "Cookie": f"SESSION={session_id}"}
             assert (await pulse(session, gateway, {"viewMode": False}, **cookie))[0] == 201
         visitor = {"viewMode": True, "anonymousUserId": "v1"}
         assert (await pulse(session, gateway, visitor, Cookie="SESSION=x"))[0] == 201
-        assert (await pulse(session, gateway, {"viewMode": True}, Cookie="SESSION=x"))[0] == 400
-        first, second, third = await kept(gateway, "usage_pulse", 3)
-        assert first["user"] == second["user"] != third["user"]
-        assert [e["isAnonymousUser"] for e in (first, second, third)] == [False, False, True]
+        assert (await pulse(session, gateway, {"viewMode": True}, Cookie="SESSION=x"))[0] == 201
+        assert (await pulse(session, gateway, {"viewMode": True}))[0] == 400
+        first, second, third, unnamed = await kept(gateway, "usage_pulse", 4)
+        assert first["user"] == second["user"]
+        assert len({one["user"] for one in (first, third, unnamed)}) == 3
+        anonymous = [one["isAnonymousUser"] for one in (first, second, third, unnamed)]
+        assert anonymous == [False, False, True, False]
         await gateway.stop()
         for secret in (ADDRESS, hashlib.sha256(ADDRESS.encode()).hexdigest()):
             assert gateway.files_with(secret) == []
@@ -170,6 +172,19 @@ async def test_a_host_tells_the_instance(tmp_path: Path) -> None:
         assert [event["instanceId"] for event in events] == [INSTANCE, INSTANCE[::-1]]
         found = await metrics(session, gateway)
         assert found['gateway_events_rejected_total{reason="not_paying"}'] == 1
+
+
+@pytest.mark.parametrize(("trusted", "kept_pulses"), [(["127.0.0.1/32"], 1), ([], 0)])
+async def test_a_trusted_proxy_says_which_host_was_open(
+    tmp_path: Path, trusted: list[str], kept_pulses: int
+) -> None:
+    given = settings(tmp_path, trusted_proxies=trusted)
+    given["appsmith"]["instances"] = [{"id": INSTANCE, "hosts": ["one.example"], "paying": True}]
+    async with running(tmp_path, **given) as gateway, fresh() as session:
+        headers = {"X-Forwarded-Host": "One.example.:8443", "Cookie": "SESSION=a"}
+        assert (await pulse(session, gateway, {"viewMode": True}, **headers))[0] == 201
+        found = await metrics(session, gateway)
+        assert found["gateway_events_accepted_total"] == kept_pulses
 
 
 async def test_a_page_of_another_origin_may_send_and_read(tmp_path: Path) -> None:
