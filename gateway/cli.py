@@ -222,7 +222,11 @@ def _check(given: argparse.Namespace) -> int:
 def _explain(given: argparse.Namespace) -> int:
     from gateway.commands import explain  # noqa: PLC0415
 
-    body = given.file.read_bytes() if given.file else sys.stdin.buffer.read()
+    is_piped = given.file is None or str(given.file) == "-"
+    try:
+        body = sys.stdin.buffer.read() if is_piped else given.file.read_bytes()
+    except OSError as error:
+        raise GatewayError(f"{given.file}: {error.strerror}") from None
     return explain.run(
         body, given.config, os.environ, source=given.source, as_json=given.json, out=sys.stdout
     )

@@ -2,7 +2,8 @@
 
 A switch is set in gateway.yaml, by an order (admin page, command line, API) and, for optional
 events, by the environment; the last of these wins. Appsmith reads its APPSMITH_DISABLE_TELEMETRY as
-Spring reads a boolean: true, on, yes and 1, in any case.
+Spring reads a boolean: true, on, yes and 1, in any case. What cannot be read is taken for a no to
+telemetry. DO_NOT_TRACK can only say no (consoledonottrack.com).
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ BY_FILE = "gateway.yaml"
 Door = Literal["admin page", "command line", "API"]
 """Where orders come in."""
 
-_VARIABLES = ("APPSMITH_DISABLE_TELEMETRY", "DO_NOT_TRACK")
-_YES = frozenset({"true", "on", "yes", "1"})
+_DISABLE = "APPSMITH_DISABLE_TELEMETRY"
+_DO_NOT_TRACK = "DO_NOT_TRACK"
+_NOT = frozenset({"false", "off", "no", "0"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,14 @@ def switches(
         if order.enabled is not None:
             enabled[name], decided_by[name] = order.enabled, order.who
     locked_by = None
-    for variable in _VARIABLES:
-        value = environment.get(variable, "").strip().lower()
-        if value and (locked_by is None or value in _YES):
+    for variable in (_DISABLE, _DO_NOT_TRACK):
+        # An env file read by Docker keeps the quotes around a value.
+        value = environment.get(variable, "").strip().strip("\"'").strip().lower()
+        says_no = value not in _NOT
+        if value and (says_no or variable == _DISABLE):
             locked_by = decided_by["optional"] = variable
-            enabled["optional"] = value not in _YES
-            if value in _YES:
+            enabled["optional"] = not says_no
+            if says_no:
                 break
     return Switches(
         MappingProxyType(enabled),

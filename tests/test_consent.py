@@ -13,7 +13,9 @@ def event(*, opted_out: bool = False) -> RawEvent:
     return RawEvent("demo", "segment", "track", "E", {}, 0.0, opted_out=opted_out)
 
 
-@pytest.mark.parametrize("value", ["true", "TRUE", "on", "Yes", "1"])
+@pytest.mark.parametrize(
+    "value", ["true", "TRUE", "on", "Yes", "1", ' "true" ', "'1'", "y", "disable", "garbage"]
+)
 @pytest.mark.parametrize("name", ["APPSMITH_DISABLE_TELEMETRY", "DO_NOT_TRACK"])
 def test_the_environment_turns_optional_events_off_and_only_them(name: str, value: str) -> None:
     found = switches(Telemetry(enabled=True), {name: value})
@@ -21,7 +23,7 @@ def test_the_environment_turns_optional_events_off_and_only_them(name: str, valu
     assert found.locked_by == name
 
 
-@pytest.mark.parametrize("value", ["false", "off", "no", "0"])
+@pytest.mark.parametrize("value", ["false", "off", "no", "0", '"False"'])
 def test_the_environment_turns_them_on_too(value: str) -> None:
     found = switches(Telemetry(enabled=False), {"APPSMITH_DISABLE_TELEMETRY": value})
     assert found.enabled["optional"] is True
@@ -33,6 +35,13 @@ def test_of_two_variables_the_one_that_says_no_wins() -> None:
     found = switches(Telemetry(), environment)
     assert found.enabled["optional"] is False
     assert found.locked_by == "DO_NOT_TRACK"
+
+
+@pytest.mark.parametrize("value", ["0", "false"])
+def test_do_not_track_turns_nothing_on(value: str) -> None:
+    found = switches(Telemetry(enabled=False), {"DO_NOT_TRACK": value})
+    assert found.enabled["optional"] is False
+    assert found.locked_by is None
 
 
 def test_an_empty_variable_says_nothing() -> None:

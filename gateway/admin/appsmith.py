@@ -37,7 +37,7 @@ def routes(ledger: Ledger) -> list[web.RouteDef]:
 
     async def instances(request: web.Request) -> web.Response:
         known = await ledger.instances()
-        if request.query.get("overdue") == "1":
+        if request.query.get("overdue") in ("1", "true"):
             known = [instance for instance in known if instance["overdue"]]
         return _json({"instances": known})
 

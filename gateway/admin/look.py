@@ -144,5 +144,5 @@ def marked(text: str) -> str:
 def when(timestamp: str) -> str:
     """A timestamp for a person."""
     moment = datetime.fromisoformat(timestamp)
-    text = f"{moment:%-d %b %Y, %H:%M} UTC"
+    text = f"{moment:%-d %b %Y, %H:%M:%S} UTC"
     return f'<time datetime="{escape(timestamp)}">{text}</time>'

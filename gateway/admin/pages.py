@@ -55,6 +55,11 @@ def status(status: Status, visitor: Visitor) -> str:
         look.card("Destinations", _destinations(status.destinations)),
         look.card("Sources", _sources(status.received)),
         look.card("Rejected", _reasons(status.rejected)),
+        *(
+            [look.card("Refused requests", _refused(status.refused_requests))]
+            if status.refused_requests
+            else []
+        ),
     )
 
 
@@ -105,6 +110,17 @@ def _reasons(rejected: Mapping[str, int]) -> str:
         (
             (f"<code>{escape(name)}</code>", look.marked(REASONS[name].meaning), f"{count:,}")
             for name, count in sorted(rejected.items())
+        ),
+    )
+
+
+def _refused(requests: Mapping[tuple[str, str], int]) -> str:
+    columns = [Column("code", "title"), Column("protocol"), Column("requests", "number")]
+    return look.table(
+        columns,
+        (
+            (f"<code>{escape(code)}</code>", escape(protocol), f"{count:,}")
+            for (protocol, code), count in sorted(requests.items())
         ),
     )
 
@@ -202,7 +218,7 @@ def _changes(changes: Iterable[Change]) -> str:
         (_deed(change), look.when(change.time), _person(change)) for change in reversed([*changes])
     ]
     if not rows:
-        return look.empty("Nobody has changed a switch", "All stands as the configuration says.")
+        return look.empty("Nobody has changed a switch", "All stands as file and environment say.")
     return look.table([Column("what", "title"), Column("when"), Column("who")], rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from html import escape
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol
 
 import orjson
 from aiohttp import web
@@ -136,6 +136,10 @@ def _carry_out(
         raise _RefusedError(str(error)) from None
 
 
+_SCRIPTED: tuple[Door, ...] = ("command line", "API")
+"""Who may say who they are; the page is known by its form."""
+
+
 def _asked(body: bytes) -> tuple[TelemetryClass, bool | None, Door] | None:
     try:
         given = orjson.loads(body)
@@ -145,7 +149,7 @@ def _asked(body: bytes) -> tuple[TelemetryClass, bool | None, Door] | None:
         return None
     name, enabled, who = given.get("class", "optional"), given["enabled"], given.get("who", "API")
     is_state = enabled is None or isinstance(enabled, bool)
-    if name not in CLASSES or not is_state or who not in get_args(Door):
+    if name not in CLASSES or not is_state or who not in _SCRIPTED:
         return None
     return name, enabled, who
 

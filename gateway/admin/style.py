@@ -36,7 +36,7 @@ code { font: .875em/1.4 ui-monospace, SFMono-Regular, Menlo, monospace; overflow
 .skip { position: absolute; left: -999rem; }
 .skip:focus { left: 1rem; top: 1rem; padding: .5rem 1rem; background: var(--card); z-index: 1; }
 
-.frame { display: grid; grid-template-columns: 15rem minmax(0, 1fr); min-height: 100vh; }
+.frame { display: grid; grid-template-columns: 16.5rem minmax(0, 1fr); min-height: 100vh; }
 .side {
   padding: 1.5rem 1rem; border-right: 1px solid var(--line); background: var(--card);
   display: flex; flex-direction: column; gap: 1.5rem;

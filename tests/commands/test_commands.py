@@ -140,6 +140,16 @@ def test_explain_names_a_source_that_was_meant(folder: Path) -> None:
     assert b"did you mean `demo`?" in done.stderr
 
 
+def test_explain_says_when_there_is_no_such_file(folder: Path) -> None:
+    done = gateway("explain", "nothing.json", folder=folder)
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"gateway: nothing.json: No such file or directory\n",
+    )
+    done = gateway("explain", "-", folder=folder, given=json.dumps(EVENT).encode())
+    assert done.returncode == 0
+
+
 def test_explain_does_not_quote_what_it_cannot_read(folder: Path) -> None:
     done = gateway("explain", folder=folder, given=f'{{"email": "{SECRET}"'.encode())
     assert done.returncode == 1
