@@ -52,7 +52,7 @@ uvloop.run(serve())
 def main() -> None:
     """Print the figures."""
     body = json.dumps({"batch": [event(i) for i in range(100)], "writeKey": "demo-write-key"})
-    request = load.post("/v1/batch", body.encode())
+    requests = [load.post("/v1/batch", body.encode())]
     for label, dead in (("both vendors well", None), ("mixpanel dead", "mixpanel")):
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -62,7 +62,7 @@ def main() -> None:
             }
             port, admin, _ = stack.enter_context(_gateway(folder, ports))
             before = time.perf_counter()
-            taken = load.run(port, request, CONNECTIONS, SECONDS)
+            taken = load.run(port, requests, CONNECTIONS, SECONDS)
             took = time.perf_counter() - before
             found = _status(admin)
             rates = ", ".join(

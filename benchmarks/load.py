@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -30,10 +32,10 @@ class Result:
 
 
 class _Connection(asyncio.Protocol):
-    """Sends the same request again and again, each after the answer to the one before."""
+    """Sends one request after the other, each after the answer to the one before."""
 
-    def __init__(self, request: bytes, until: float, done: asyncio.Future[None]) -> None:
-        self._request = request
+    def __init__(self, requests: Iterator[bytes], until: float, done: asyncio.Future[None]) -> None:
+        self._requests = requests
         self._until = until
         self._done = done
         self._buffer = b""
@@ -68,22 +70,22 @@ class _Connection(asyncio.Protocol):
 
     def _send(self) -> None:
         self._sent_at = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(next(self._requests))
 
 
-def run(port: int, request: bytes, connections: int, seconds: float) -> Result:
-    """Load 127.0.0.1:`port` for `seconds`."""
-    return uvloop.run(_run(port, request, connections, seconds))
+def run(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Result:
+    """Load 127.0.0.1:`port` for `seconds` with `requests`, from the first again after the last."""
+    return uvloop.run(_run(port, itertools.cycle(requests), connections, seconds))
 
 
-async def _run(port: int, request: bytes, connections: int, seconds: float) -> Result:
+async def _run(port: int, requests: Iterator[bytes], connections: int, seconds: float) -> Result:
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
     opened: list[tuple[_Connection, asyncio.Future[None]]] = []
     for _ in range(connections):
         done = loop.create_future()
         _, protocol = await loop.create_connection(
-            partial(_Connection, request, started + seconds, done), "127.0.0.1", port
+            partial(_Connection, requests, started + seconds, done), "127.0.0.1", port
         )
         opened.append((protocol, done))
     await asyncio.gather(*(done for _, done in opened))
