@@ -54,7 +54,7 @@ SECONDS = 2.0
 
 def bare(events_each: int, file: Path) -> float:
     """Events per second of one caller that appends and waits for the disk itself."""
-    entry = encode(EVENT) * events_each + AUDIT + b"\n"
+    entry = encode(EVENT).lines * events_each + AUDIT + b"\n"
     handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     start = time.perf_counter()
     written = 0

@@ -73,8 +73,7 @@ def audit_feed(journal: Journal) -> Feed[AuditLine]:
 
 
 def is_quarantined(header: Header) -> bool:
-    reasons = set(header.filtered.values())
-    return not header.to and reasons == {Reason.QUARANTINED}
+    return not header.to and set(header.filtered.values()) == {Reason.QUARANTINED}
 
 
 def _user(event: StoredEvent) -> str:

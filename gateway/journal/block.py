@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import orjson
 
@@ -27,8 +27,21 @@ class AuditLine:
     body: bytes
 
 
-def encode(event: CleanEvent) -> bytes:
-    return b"%b\n%b\n" % (orjson.dumps(event.header), orjson.dumps(event.message))
+class Encoded(NamedTuple):
+    """An event on its way into a block."""
+
+    header: Header
+    body: bytes
+    lines: bytes
+
+    def stored(self, sequence: int) -> StoredEvent:
+        """What `decode` will make of the lines."""
+        return StoredEvent(sequence, self.header, self.body)
+
+
+def encode(event: CleanEvent) -> Encoded:
+    body = orjson.dumps(event.message)
+    return Encoded(event.header, body, b"%b\n%b\n" % (orjson.dumps(event.header), body))
 
 
 def encode_stored(event: StoredEvent) -> bytes:

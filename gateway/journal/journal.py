@@ -1,6 +1,7 @@
 """What was accepted is durable, in order, and given to every consumer from its own cursor.
 
-The event loop encodes and awaits; one thread writes and one thread reads.
+The event loop encodes and awaits; one thread writes, and one thread reads what is not in
+memory any more.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Journal:
         """Use `open`."""
         self._writer = writer
         self._reader = reader
+        self._gathered: list[Job] = []
         self._closing = False
 
     @classmethod
@@ -82,9 +84,8 @@ class Journal:
         Raises JournalError when it cannot be kept, and then nothing of it is.
         """
         events = [encode(event) for event in entry.events]
-        audit = [line + b"\n" for line in entry.audit]
-        size = sum(map(len, events)) + sum(map(len, audit))
-        await self._do(Append(events, audit, entry.counts, size))
+        size = sum(len(event.lines) for event in events) + sum(map(len, entry.audit))
+        await self._do(Append(events, entry.audit, entry.counts, size))
 
     def refusal(self) -> str | None:
         """Why nothing can be accepted just now, or None. Heals by itself, without traffic."""
@@ -109,11 +110,13 @@ class Journal:
 
         Raises JournalError when they cannot be read or are not there any more.
         """
-        return await self._reader.read("events", decode, after, most, size)
+        recent = self._writer.events.behind(after, most, size)
+        return recent or await self._reader.read("events", decode, after, most, size)
 
     async def audit(self, after: int, *, most: int, size: int) -> list[AuditLine]:
         """As `events`, for the audit."""
-        return await self._reader.read("audit", decode_audit, after, most, size)
+        recent = self._writer.audit.behind(after, most, size)
+        return recent or await self._reader.read("audit", decode_audit, after, most, size)
 
     async def dead_letters(self, name: str | None, *, after: int, most: int) -> list[Buried]:
         """Up to `most` dead letters of a destination, or of all, oldest first, behind id `after`.
@@ -175,6 +178,7 @@ class Journal:
     async def close(self) -> None:
         """Write what was handed over before, then let go of the file."""
         self._closing = True
+        self._hand_over()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._writer.stop)
         await loop.run_in_executor(None, self._reader.close)
@@ -182,6 +186,15 @@ class Journal:
     async def _do(self, work: Work) -> None:
         if self._closing:
             raise JournalError("the gateway is stopping")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._writer.put(Job(work, done))
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        if not self._gathered:
+            loop.call_soon(self._hand_over)
+        self._gathered.append(Job(work, done))
         await done
+
+    def _hand_over(self) -> None:
+        """What came in one turn of the loop wakes the writer once, and shares its commit."""
+        if self._gathered:
+            self._writer.put(self._gathered)
+            self._gathered = []

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from gateway.errors import JournalError
 from gateway.event import Reason
 from gateway.journal import store
-from gateway.journal.block import STREAMS, Stream
+from gateway.journal.block import STREAMS, Encoded, Stream
 from gateway.journal.cursor import Cursor, Settlement, Step
 
 DISCARDED = "discarded"
@@ -22,9 +22,9 @@ DISCARDED = "discarded"
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """What one request adds: encoded events, audit lines with their newline, counts."""
+    """What one request adds: encoded events, audit lines without their newline, counts."""
 
-    events: Sequence[bytes]
+    events: Sequence[Encoded]
     audit: Sequence[bytes]
     counts: Mapping[str, int]
     size: int  # bytes
@@ -84,6 +84,11 @@ class View:
         cursor = self.cursors[name]
         return self.heads[cursor.stream] - cursor.position + cursor.replaying
 
+    def passed(self, stream: Stream) -> int:
+        """The last sequence that no consumer needs any more; 0 for none."""
+        following = [name for name, of in self.followed.items() if of == stream]
+        return min((self.cursors[name].position for name in following), default=0)
+
 
 def look(connection: sqlite3.Connection) -> View:
     """The view of a journal that nobody follows yet."""
@@ -116,8 +121,8 @@ def apply(connection: sqlite3.Connection, view: View, works: Sequence[Work]) -> 
 
 
 def _append(connection: sqlite3.Connection, view: View, appends: Sequence[Append]) -> View:
-    events = [line for append in appends for line in append.events]
-    audit = [line for append in appends for line in append.audit]
+    events = [event.lines for append in appends for event in append.events]
+    audit = [line + b"\n" for append in appends for line in append.audit]
     heads = dict(view.heads)
     if events:
         heads["events"] = store.add(connection, "events", events)
@@ -185,6 +190,5 @@ def _settle(connection: sqlite3.Connection, view: View, work: Settle) -> View:
 
 def _prune(connection: sqlite3.Connection, view: View) -> None:
     for stream in STREAMS:
-        passed = [view.cursors[name].position for name, of in view.followed.items() if of == stream]
-        if passed:
-            store.prune(connection, stream, min(passed))
+        if passed := view.passed(stream):
+            store.prune(connection, stream, passed)

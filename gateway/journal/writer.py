@@ -10,14 +10,17 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.config.model import Journal as Settings
 from gateway.errors import JournalError
+from gateway.event import StoredEvent
 from gateway.journal import room, store
+from gateway.journal.block import AuditLine, Stream
+from gateway.journal.tail import Tail
 from gateway.journal.transaction import Append, Work, apply, look
 
 GROUP_BYTES = 8 * 1024**2
@@ -35,13 +38,15 @@ class Job:
 
 
 class Writer:
-    """Owns the writing connection, and with it `view` and `used_bytes`."""
+    """Owns the writing connection, and with it `view`, `used_bytes`, `events` and `audit`."""
 
     def __init__(self, connection: sqlite3.Connection, folder: Path, settings: Settings) -> None:
         self._connection = connection
         self._folder = folder
         self._settings = settings
         self.committed = asyncio.Event()
+        self.events: Tail[StoredEvent] = Tail()
+        self.audit: Tail[AuditLine] = Tail()
         self._jobs: list[Job] = []
         self._stopping = False
         self._wake = threading.Condition()
@@ -52,9 +57,9 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
 
-    def put(self, job: Job) -> None:
+    def put(self, jobs: Sequence[Job]) -> None:
         with self._wake:
-            self._jobs.append(job)
+            self._jobs += jobs
             self._wake.notify()
 
     def stop(self) -> None:
@@ -105,6 +110,7 @@ class Writer:
 
     def _settle(self, group: Sequence[Job]) -> None:
         error: JournalError | None = None
+        heads = self.view.heads
         try:
             self._commit([job.work for job in group])
         except JournalError as refused:
@@ -118,7 +124,7 @@ class Writer:
             for job in group:
                 self._settle([job])
         else:
-            self._resolve(group, error)
+            self._resolve(group, heads, error)
 
     def _commit(self, works: Sequence[Work]) -> None:
         appending = any(isinstance(work, Append) for work in works)
@@ -126,7 +132,9 @@ class Writer:
             raise JournalError(refusal)
         self.view = apply(self._connection, self.view, works)
 
-    def _resolve(self, group: Sequence[Job], error: JournalError | None) -> None:
+    def _resolve(
+        self, group: Sequence[Job], heads: Mapping[Stream, int], error: JournalError | None
+    ) -> None:
         def resolve() -> None:
             for job in group:
                 if job.done.done():  # its caller was cancelled
@@ -135,11 +143,22 @@ class Writer:
                     job.done.set_exception(error)
                 else:
                     job.done.set_result(None)
+            if not error:
+                self._remember([job.work for job in group], heads)
             self.committed.set()
             self.committed.clear()  # whoever waited wakes up all the same
 
         with suppress(RuntimeError):  # the loop is closed, so nobody waits
             group[0].done.get_loop().call_soon_threadsafe(resolve)
+
+    def _remember(self, works: Sequence[Work], heads: Mapping[Stream, int]) -> None:
+        """Keep the tails at what was committed behind `heads` and not yet passed by all."""
+        appends = [work for work in works if isinstance(work, Append)]
+        self.events.add(_events(appends, heads["events"]))
+        self.audit.add(_audit(appends, heads["audit"]))
+        if len(appends) < len(works):
+            self.events.forget(self.view.passed("events"))
+            self.audit.forget(self.view.passed("audit"))
 
     def _tidy(self) -> None:
         is_stale = time.monotonic() - self._weighed_at > _WEIGH_SECONDS
@@ -159,3 +178,14 @@ class Writer:
         self.used_bytes = store.used_bytes(self._connection)
         self._unweighed = 0
         self._weighed_at = time.monotonic()
+
+
+def _events(appends: Sequence[Append], head: int) -> Iterator[StoredEvent]:
+    """The events as they are stored behind `head`."""
+    events = (event for append in appends for event in append.events)
+    return (event.stored(sequence) for sequence, event in enumerate(events, head + 1))
+
+
+def _audit(appends: Sequence[Append], head: int) -> Iterator[AuditLine]:
+    lines = (line for append in appends for line in append.audit)
+    return (AuditLine(sequence, line) for sequence, line in enumerate(lines, head + 1))

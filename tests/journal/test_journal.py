@@ -273,15 +273,19 @@ async def test_a_damaged_file_stops_the_start_and_is_left_as_it_is(
     assert file.read_bytes() == content
 
 
-async def test_a_damaged_block_is_told_when_it_is_read(journal: Journal, tmp_path: Path) -> None:
+async def test_a_damaged_block_is_told_when_it_is_read(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path, NO_LIMIT)
     await journal.append(Entry([event("m1")]))
-    database = sqlite3.connect(tmp_path / "journal" / "journal.db")
+    await journal.close()
+    database = sqlite3.connect(tmp_path / "journal.db")
     database.execute("UPDATE events SET lines = replace(lines, 'source', 'sauce')")
     database.commit()
     database.close()
 
+    journal = Journal.open(tmp_path, NO_LIMIT)
     with pytest.raises(JournalError, match="is damaged"):
         await journal.events(0, **ALL)
+    await journal.close()
 
 
 async def test_a_newer_version_stops_the_start(tmp_path: Path) -> None:
