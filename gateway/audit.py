@@ -7,6 +7,8 @@ transaction that makes the event durable.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import modf
 from typing import Any
 
 import orjson
@@ -51,4 +53,12 @@ def line(decision: Decision) -> bytes | None:
 
 def timestamp(seconds: float) -> str:
     """Epoch seconds as `2026-11-23T07:51:04.317Z`."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    fraction, whole = modf(seconds)
+    carry, microseconds = divmod(round(fraction * 1e6), 1_000_000)
+    return f"{_second(int(whole) + carry)}.{microseconds // 1000:03}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(second: int) -> str:
+    """Most events of a moment fall into few seconds."""
+    return datetime.fromtimestamp(second, UTC).isoformat()[:-6]

@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.config.model import Schemas
 from gateway.consent import Switches, refusal
-from gateway.contract import Breach, Catalogue, Examination, examine
+from gateway.contract import UNPLANNED_BREACH, Breach, Catalogue, Examination, examine
 from gateway.errors import fault
 from gateway.event import (
     CleanEvent,
@@ -31,6 +31,8 @@ from gateway.routing import Facts, Routes
 
 UNPLANNED = "none"
 """The schema name of an event that no schema covers, not even its type's."""
+
+_UNPLANNED_VIOLATION = Violation(UNPLANNED_BREACH.type, "/event", UNPLANNED_BREACH.message)
 
 _IDENTITIES: dict[Protocol, tuple[tuple[str, ...], ...]] = {
     "segment": (("userId",), ("anonymousId",), ("groupId",), ("previousId",)),
@@ -150,6 +152,8 @@ def _rejected(
 
 
 def _violation(breach: Breach, policy: CompiledPolicy) -> Violation:
+    if breach is UNPLANNED_BREACH:
+        return _UNPLANNED_VIOLATION
     return Violation(breach.type, policy.pointer(breach.path), breach.message)
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from gateway.contract.breaches import Breach
 from gateway.contract.catalogue import Catalogue
-from gateway.contract.examine import Examination, NotExaminableError, examine
+from gateway.contract.examine import UNPLANNED_BREACH, Examination, NotExaminableError, examine
 from gateway.contract.load import load_catalogue
 from gateway.contract.plan import Plan
 
 __all__ = [
+    "UNPLANNED_BREACH",
     "Breach",
     "Catalogue",
     "Examination",

@@ -44,11 +44,11 @@ class Examination:
 
 
 _FINE = Examination(None, (), ())
-_UNPLANNED = Breach(UNPLANNED_EVENT, ("event",), "no schema describes an event of this name")
+UNPLANNED_BREACH = Breach(UNPLANNED_EVENT, ("event",), "no schema describes an event of this name")
 _ONLY_UNPLANNED = {
-    "allow": Examination(None, (_UNPLANNED,), ()),
-    "quarantine": Examination(Reason.QUARANTINED, (_UNPLANNED,), ()),
-    "block": Examination(Reason.UNPLANNED_EVENT, (_UNPLANNED,), ()),
+    "allow": Examination(None, (UNPLANNED_BREACH,), ()),
+    "quarantine": Examination(Reason.QUARANTINED, (UNPLANNED_BREACH,), ()),
+    "block": Examination(Reason.UNPLANNED_EVENT, (UNPLANNED_BREACH,), ()),
 }
 
 
@@ -70,7 +70,7 @@ def examine(raw: RawEvent, plan: Plan | None, settings: Schemas) -> Examination:
             raise NotExaminableError(type(error).__name__) from None
     if not (unlisted_paths or violations):
         return _ONLY_UNPLANNED[settings.unplanned_events] if unplanned else _FINE
-    breaches = [_UNPLANNED] if unplanned else []
+    breaches = [UNPLANNED_BREACH] if unplanned else []
     if plan is not None:
         breaches += [unlisted(path, plan.names) for path in unlisted_paths]
     breaches += violations

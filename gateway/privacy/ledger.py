@@ -104,10 +104,12 @@ class Ledger:
     def change(self, action: str, rule: str, kind: str, length: int) -> None:
         keys = self._keys
         place = "".join(
-            known.step
-            if isinstance(step, str) and (known := keys.get(step)) is not None
-            else pointer((step,))
-            for step in self.path
+            [
+                known.step
+                if isinstance(step, str) and (known := keys.get(step)) is not None
+                else pointer((step,))
+                for step in self.path
+            ]
         )
         self.changes.append(Change(place, action, rule, kind, length))
 

@@ -43,10 +43,25 @@ _is_browser = re.compile(rf"(?:{_BROWSER})\Z", re.VERBOSE).match
 _is_shape = _BENIGN.match
 
 
+_browsers: set[str] = set()
+"""User agents that were seen to be of that form."""
+_MOST_BROWSERS = 1024
+_LONGEST_BROWSER = 512
+
+
 def is_benign(text: str) -> bool:
     """Whether the whole text is of a form in which no finder need look."""
-    matches = _is_browser if text.startswith("Moz") else _is_shape
-    return matches(text) is not None
+    if not text.startswith("Moz"):
+        return _is_shape(text) is not None
+    if text in _browsers:
+        return True
+    if _is_browser(text) is None:
+        return False
+    if len(text) <= _LONGEST_BROWSER:
+        if len(_browsers) >= _MOST_BROWSERS:
+            _browsers.clear()
+        _browsers.add(text)
+    return True
 
 
 def shapes(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape of every finder)
