@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests.telemetry.conftest import gateway_command
-from tests.wire.running import WRITE_KEY, Gateway, counted, free_ports, running, until
+from tests.wire.running import WRITE_KEY, Gateway, counted, held_ports, running, until
 
 
 @pytest.fixture
@@ -53,10 +53,10 @@ async def test_clients_do_not_notice_restarts(tmp_path: Path) -> None:
     """Over http and https; on kept connections, and on one for each request."""
     assert (await gateway_command(tmp_path, "certificate", "tls")).code == 0
     trusted = ssl.create_default_context(cafile=str(tmp_path / "tls" / "ca.crt"))
-    [port] = free_ports(1)
     pair = {"cert": "tls/gateway.crt", "key": "tls/gateway.key"}
-    async with running(tmp_path, tls={"listen": f"127.0.0.1:{port}", **pair}) as gateway:
-        await check_nobody_notices(gateway, [gateway.url, f"https://localhost:{port}"], trusted)
+    with held_ports(1) as [port]:
+        async with running(tmp_path, tls={"listen": f"127.0.0.1:{port}", **pair}) as gateway:
+            await check_nobody_notices(gateway, [gateway.url, f"https://localhost:{port}"], trusted)
 
 
 async def check_nobody_notices(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from gateway import tls
 from tests.telemetry.conftest import gateway_command
-from tests.wire.running import WRITE_KEY, Gateway, free_ports, running, until
+from tests.wire.running import WRITE_KEY, Gateway, held_ports, running, until
 
 
 async def made(folder: Path, name: str) -> Path:
@@ -30,6 +31,13 @@ def track(id_: str) -> dict[str, Any]:
     return {"event": "E", "userId": "u", "messageId": id_, "writeKey": WRITE_KEY}
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    """For https."""
+    with held_ports(1) as [port]:
+        yield port
+
+
 async def serial(port: int, context: ssl.SSLContext) -> str:
     _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
     certificate: dict[str, Any] = writer.get_extra_info("peercert")
@@ -44,9 +52,8 @@ def told(gateway: Gateway, number: signal.Signals) -> None:
     gateway.process.send_signal(number)
 
 
-async def test_sdks_and_people_are_served_over_https(tmp_path: Path) -> None:
+async def test_sdks_and_people_are_served_over_https(tmp_path: Path, port: int) -> None:
     folder = await made(tmp_path, "tls")
-    [port] = free_ports(1)
     pair = {"cert": "tls/gateway.crt", "key": "tls/gateway.key"}
     public = {"listen": f"127.0.0.1:{port}", **pair}
     context = trusting(folder)
@@ -62,9 +69,10 @@ async def test_sdks_and_people_are_served_over_https(tmp_path: Path) -> None:
             assert (steered["protocol"], steered["apiHost"]) == ("https", f"localhost:{port}/v1")
 
 
-async def test_a_new_certificate_is_taken_up_and_a_wrong_one_is_not(tmp_path: Path) -> None:
+async def test_a_new_certificate_is_taken_up_and_a_wrong_one_is_not(
+    tmp_path: Path, port: int
+) -> None:
     folder, other = await made(tmp_path, "tls"), await made(tmp_path, "other")
-    [port] = free_ports(1)
     public = {
         "listen": f"127.0.0.1:{port}",
         "cert": "tls/gateway.crt",

@@ -23,7 +23,7 @@ from tests.fakes.certificate import self_signed
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.segment import FakeSegment
 from tests.fakes.vendor import answers
-from tests.wire.running import ROOT, Gateway
+from tests.wire.running import ROOT, Gateway, held_ports
 
 Finding = dict[str, Any]
 
@@ -166,25 +166,24 @@ async def test_vendors_are_asked_without_an_event(file: Path) -> None:
         assert {seen.body for seen in (*segment.seen, *mixpanel.seen)} <= {b"", b"[]"}
 
 
-async def test_what_cannot_be_reached_is_told_by_its_cause(
-    file: Path, tmp_path: Path, unused_tcp_port: int
-) -> None:
+async def test_what_cannot_be_reached_is_told_by_its_cause(file: Path, tmp_path: Path) -> None:
     async with (
         vendor.running(FakeSegment(), self_signed(tmp_path)) as untrusted,
         vendor.running(FakeSegment()) as ill,
     ):
         ill.script.append(answers(503))
-        hosts = {
-            "closed": f"http://127.0.0.1:{unused_tcp_port}",
-            "nameless": "http://no-such-host.invalid",
-            "untrusted": untrusted.url,
-            "ill": ill.url,
-        }
-        routes(
-            file.parent,
-            {n: {"type": "segment", "write_key": "w", "host": host} for n, host in hosts.items()},
-        )
-        code, findings = await looked_beside(file)
+        with held_ports(1) as [closed]:
+            hosts = {
+                "closed": f"http://127.0.0.1:{closed}",
+                "nameless": "http://no-such-host.invalid",
+                "untrusted": untrusted.url,
+                "ill": ill.url,
+            }
+            routes(
+                file.parent,
+                {n: {"type": "segment", "write_key": "w", "host": h} for n, h in hosts.items()},
+            )
+            code, findings = await looked_beside(file)
         found = bad(findings)
         assert code == 1
         assert found.keys() == hosts.keys()

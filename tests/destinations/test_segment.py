@@ -35,6 +35,7 @@ from tests.fakes.vendor import (
     resets,
     running,
 )
+from tests.wire.running import held_ports
 
 Message = dict[str, Any]
 Open = Callable[..., AbstractAsyncContextManager[SegmentDestination]]
@@ -270,9 +271,10 @@ async def test_an_answer_that_does_not_end_is_ended(
     assert len(vendor.seen) == 2
 
 
-async def test_nobody_listens(vendor: FakeSegment, unused_tcp_port: int) -> None:
-    async with destination(vendor, host=f"http://127.0.0.1:{unused_tcp_port}") as opened:
-        assert await deliver(opened, Journal().segment()) == [RetryLater("connection")]
+async def test_nobody_listens(vendor: FakeSegment) -> None:
+    with held_ports(1) as [port]:
+        async with destination(vendor, host=f"http://127.0.0.1:{port}") as opened:
+            assert await deliver(opened, Journal().segment()) == [RetryLater("connection")]
 
 
 async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -147,35 +147,41 @@ class Gateway:
         return all(text.endswith(b"\n") for text in texts if text)
 
 
-def free_ports(count: int) -> list[int]:
+@contextlib.contextmanager
+def held_ports(count: int) -> Generator[list[int]]:
+    """Ports on which nobody listens and that nobody else is given while the context lasts.
+
+    A program may listen on one all the same, if it sets SO_REUSEADDR as servers do.
+    """
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
             one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        yield [one.getsockname()[1] for one in sockets]
 
 
 @contextlib.asynccontextmanager
 async def running(folder: Path, **settings: Any) -> AsyncGenerator[Gateway]:
     """A gateway with the repository's own policy, routes and schemas; `settings` come on top."""
-    port, admin_port = free_ports(2)
-    gateway = Gateway(folder, port, admin_port)
-    configuration = {
-        "listen": gateway.host,
-        "admin": {"listen": f"127.0.0.1:{admin_port}"},
-        "data_dir": str(gateway.data),
-        "sources": [{"name": "shop", "write_keys": [WRITE_KEY]}],
-        "schemas": {"path": str(ROOT / "schemas")},
-        "policy": str(ROOT / "config" / "privacy.yaml"),
-        "routing": str(ROOT / "config" / "routing.yaml"),
-        **settings,
-    }
-    (folder / "gateway.yaml").write_text(yaml.safe_dump(configuration))
-    await gateway.start()
-    try:
-        yield gateway
-    finally:
-        await gateway.kill()
+    with held_ports(2) as [port, admin_port]:
+        gateway = Gateway(folder, port, admin_port)
+        configuration = {
+            "listen": gateway.host,
+            "admin": {"listen": f"127.0.0.1:{admin_port}"},
+            "data_dir": str(gateway.data),
+            "sources": [{"name": "shop", "write_keys": [WRITE_KEY]}],
+            "schemas": {"path": str(ROOT / "schemas")},
+            "policy": str(ROOT / "config" / "privacy.yaml"),
+            "routing": str(ROOT / "config" / "routing.yaml"),
+            **settings,
+        }
+        (folder / "gateway.yaml").write_text(yaml.safe_dump(configuration))
+        try:
+            await gateway.start()
+            yield gateway
+        finally:
+            await gateway.kill()
 
 
 def counted(events: Iterable[Message]) -> Counter[str]:
