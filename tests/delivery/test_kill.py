@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from gateway.delivery import AUDIT, Delivery, audit_feed, destination_feed
@@ -20,16 +24,25 @@ KILLS = 20
 SEED = 20261123
 
 
-def acknowledged_before_kill(data_dir: Path, generation: int, lines: int) -> list[str]:
-    """Run the child, kill it after so many acknowledgements, and return all it gave."""
-    command = [sys.executable, "-m", "tests.delivery.child", str(data_dir), str(generation)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+def lives(data_dir: Path, chance: random.Random) -> Iterator[str]:
+    """Begin a life, kill it after some acknowledgements, and tell all it gave; again and again."""
+    command = [sys.executable, "-m", "tests.delivery.child", str(data_dir)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin is not None
         assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        read = [child.stdout.readline() for _ in range(lines)]
-        child.kill()
-        read += child.stdout
-    return [line.strip() for line in read]
+        for generation in range(KILLS):
+            print(generation, file=child.stdin, flush=True)
+            pid = int(child.stdout.readline().removeprefix("pid "))
+            yield from islice(child.stdout, chance.randrange(400))
+            os.kill(pid, signal.SIGKILL)
+            for line in child.stdout:
+                if line == "dead\n":
+                    break
+                yield line
+            else:
+                raise AssertionError("the child ended by itself")
 
 
 def lines_in(folder: Path) -> list[bytes]:
@@ -40,9 +53,7 @@ def lines_in(folder: Path) -> list[bytes]:
 
 async def test_nothing_acknowledged_is_lost_torn_doubled_or_out_of_order(tmp_path: Path) -> None:
     chance = random.Random(SEED)
-    acknowledged: list[str] = []
-    for generation in range(KILLS):
-        acknowledged += acknowledged_before_kill(tmp_path, generation, chance.randrange(400))
+    acknowledged = [line.strip() for line in lives(tmp_path, chance)]
 
     journal = Journal.open(tmp_path / "journal", NO_LIMIT)
     await journal.follow({"local": "events", AUDIT: "audit"})
