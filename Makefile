@@ -1,6 +1,7 @@
 # What a person types. `make run` and `make test` need nothing but Python 3.11 and a network.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+WORKERS ?= auto # tests at a time: one for each processor
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -28,7 +29,8 @@ test: $(VENV)/development clients ## lint, type-check and run every test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest
+	@$(BIN)/python -m compileall -q gateway # for the hundreds of gateways, where PYTHONDONTWRITEBYTECODE is set
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: clients
 clients: $(VENV)/development # the SDKs that the tests drive; each is skipped by name where it cannot be had

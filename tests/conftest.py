@@ -3,6 +3,8 @@
 A test says what it cannot do without, `@pytest.mark.needs("chromium", "apt-get install chromium")`:
 a program on the PATH or, where the name holds a slash, a file of the repository. With REQUIRE_ALL=1
 in the environment every skip is a failure.
+
+And no test fails because the machine is busy: how long Hypothesis takes is not what it looks for.
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
-MISSING = pytest.StashKey[dict[str, str]]()
+MISSING = "what is missing, and the command that brings it"
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[MISSING] = {}
+settings.register_profile(
+    "busy machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy machine")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -27,7 +31,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         what, command = marker.args
         if not _is_here(what):
-            item.config.stash[MISSING][what] = command
+            item.user_properties.append((MISSING, f"{what}: {command}"))
             pytest.skip(f"{what} is missing; `{command}` brings it")
 
 
@@ -47,11 +51,17 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    missing = config.stash[MISSING]
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Reports come here from every worker; what else a worker remembers does not."""
+    missing = {
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport)
+        for name, value in report.user_properties
+        if name == MISSING
+    }
     if missing:
         terminalreporter.section("left out for want of")
-        for what, command in sorted(missing.items()):
-            terminalreporter.line(f"{what}: {command}")
+        for line in sorted(map(str, missing)):
+            terminalreporter.line(line)

@@ -22,12 +22,16 @@ LACKING = """
 """
 
 
-@pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+@pytest.fixture(params=[0, 2], ids=["by itself", "on workers"])
+def suite(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> pytest.Pytester:
     plugin = (Path(__file__).parent / "conftest.py").read_text()
     tests = pytester.mkdir("tests")
     (tests / "conftest.py").write_text(plugin)
-    pytester.makeini("[pytest]\nmarkers = needs(what, command): see the plugin\n")
+    pytester.makeini(
+        f"[pytest]\nmarkers = needs(what, command): see the plugin\naddopts = -n {request.param}\n"
+    )
     monkeypatch.delenv("REQUIRE_ALL", raising=False)
     return pytester
 
