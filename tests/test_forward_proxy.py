@@ -18,7 +18,7 @@ from aiohttp import web
 
 from tests.appsmith.instances import metrics, settings
 from tests.telemetry.conftest import gateway_command
-from tests.wire.running import WRITE_KEY, Gateway, free_ports, running, until
+from tests.wire.running import WRITE_KEY, Gateway, held_ports, running, until
 
 ELSEWHERE = "127.0.0.9"
 """A host of its own, where something else than the gateway listens at 443."""
@@ -49,16 +49,17 @@ async def proxied(folder: Path, **given: Any) -> AsyncGenerator[Proxied]:
     """A gateway that stands for api.segment.io, behind a proxy."""
     answer = await gateway_command(folder, "certificate", "tls", "--host", "api.segment.io")
     assert answer.code == 0, answer.error
-    tls_port, port = free_ports(2)
-    tls = {"listen": f"127.0.0.1:{tls_port}", "cert": "tls/gateway.crt", "key": "tls/gateway.key"}
-    proxy = {
-        "listen": f"127.0.0.1:{port}",
-        "here": ["*.segment.io"],
-        **given.pop("forward_proxy", {}),
-    }
-    async with running(folder, tls=tls, forward_proxy=proxy, **given) as gateway:
-        trust = ssl.create_default_context(cafile=str(folder / "tls" / "ca.crt"))
-        yield Proxied(gateway, port, trust)
+    with held_ports(2) as [tls_port, port]:
+        listen = f"127.0.0.1:{tls_port}"
+        tls = {"listen": listen, "cert": "tls/gateway.crt", "key": "tls/gateway.key"}
+        proxy = {
+            "listen": f"127.0.0.1:{port}",
+            "here": ["*.segment.io"],
+            **given.pop("forward_proxy", {}),
+        }
+        async with running(folder, tls=tls, forward_proxy=proxy, **given) as gateway:
+            trust = ssl.create_default_context(cafile=str(folder / "tls" / "ca.crt"))
+            yield Proxied(gateway, port, trust)
 
 
 def track(id_: str) -> dict[str, Any]:

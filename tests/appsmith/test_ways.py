@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from tests.browser.chromium import NEEDS, Browser, Sdk, chromium
 from tests.marks import needs
 from tests.telemetry.conftest import gateway_command
 from tests.wire.clients import FOLDER, JAVA, Client
-from tests.wire.running import ROOT, WRITE_KEY, Gateway, free_ports, running, until
+from tests.wire.running import ROOT, WRITE_KEY, Gateway, held_ports, running, until
 from tests.wire.script import PLANTED, Logical, logical
 
 SERVER_SDK = next(client for client in JAVA if client.name == "analytics-java-3.3.1")
@@ -78,10 +78,18 @@ async def https(
     hosts = [argument for name in names for argument in ("--host", name)]
     made = await gateway_command(folder, "certificate", "tls", *hosts)
     assert made.code == 0, made.error
-    address = address or f"127.0.0.1:{free_ports(1)[0]}"
-    tls = {"listen": address, "cert": "tls/gateway.crt", "key": "tls/gateway.key"}
-    async with running(folder, **{"tls": tls, **settings(folder), **given}) as gateway:
-        yield Https(gateway, address, folder / "tls" / "ca.crt")
+    with held_ports(1) as [port]:
+        address = address or f"127.0.0.1:{port}"
+        tls = {"listen": address, "cert": "tls/gateway.crt", "key": "tls/gateway.key"}
+        async with running(folder, **{"tls": tls, **settings(folder), **given}) as gateway:
+            yield Https(gateway, address, folder / "tls" / "ca.crt")
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """For what stands beside the gateway."""
+    with held_ports(1) as [port]:
+        yield port
 
 
 async def ran(*command: str | Path, **environment: str) -> str:
@@ -160,9 +168,8 @@ async def test_1_the_base_url_of_cloud_services(tmp_path: Path) -> None:
 
 @needs(JVM)
 @pytest.mark.needs("curl", "apt-get install curl")
-async def test_2_a_forward_proxy(tmp_path: Path) -> None:
+async def test_2_a_forward_proxy(tmp_path: Path, port: int) -> None:
     """HTTPS_PROXY, which Appsmith hands to its JVM as system properties and to curl as it is."""
-    [port] = free_ports(1)
     proxy = {"listen": f"127.0.0.1:{port}", "here": ["api.segment.io", "cs.appsmith.com"]}
     names = ("api.segment.io", "cs.appsmith.com")
     async with https(tmp_path, *names, forward_proxy=proxy) as one:
@@ -238,23 +245,22 @@ async def caddy(folder: Path, **environment: str) -> AsyncGenerator[None]:
 @needs(TRUSTING_BROWSER)
 @pytest.mark.needs("caddy", "apt-get install caddy")
 @pytest.mark.parametrize("release", RELEASES)
-async def test_4_the_installations_own_host(tmp_path: Path, release: str) -> None:
+async def test_4_the_installations_own_host(tmp_path: Path, release: str, port: int) -> None:
     """The shipped Caddyfile: telemetry, pulses and everything else on one host name."""
-    [front] = free_ports(1)
     certificate = tmp_path / "gateway" / "tls" / "gateway"
     async with (
         https(tmp_path, INSTALLATION, trusted_proxies=["127.0.0.1/32"]) as one,
         installation(release) as appsmith,
         caddy(
             tmp_path,
-            APPSMITH_SITE=f"https://{INSTALLATION}:{front}",
+            APPSMITH_SITE=f"https://{INSTALLATION}:{port}",
             APPSMITH_TLS=f"tls {certificate}.crt {certificate}.key",
             APPSMITH=appsmith,
             GATEWAY=one.gateway.host,
         ),
     ):
         home = await home_that_trusts(tmp_path, one.ca)
-        async with chromium({INSTALLATION: f"127.0.0.1:{front}"}, home) as browser:
+        async with chromium({INSTALLATION: f"127.0.0.1:{port}"}, home) as browser:
             await browser.visit(f"https://{INSTALLATION}/applications", writeKey=WRITE_KEY)
             await one.has(IN_THE_EDITOR, await browser.send(IN_THE_EDITOR))
             pulsed = await browser.pulse(viewMode=True, anonymousUserId="visitor-1")
@@ -264,7 +270,7 @@ async def test_4_the_installations_own_host(tmp_path: Path, release: str) -> Non
         assert pulse["instanceId"] == INSTANCE
 
         trust = ssl.create_default_context(cafile=str(one.ca))
-        url = f"https://localhost:{front}"
+        url = f"https://localhost:{port}"
         async with aiohttp.ClientSession(headers={"Host": INSTALLATION}) as session:
             for path, status in (("/nothing", 404), ("/api/v1/users/me", 200)):
                 async with session.get(
