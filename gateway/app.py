@@ -19,7 +19,7 @@ import structlog
 from gateway import __version__, audit, history
 from gateway.admin.status import DestinationStatus, Status
 from gateway.appsmith import pings, views
-from gateway.appsmith.setup import Marks, first_times, is_setup
+from gateway.appsmith.setup import FirstTimes, Marks, is_setup
 from gateway.config import Configuration
 from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits
@@ -87,7 +87,7 @@ class Gateway:
         self._trend = Trend(configuration.gateway.journal)
         self._watching: asyncio.Task[None] | None = None
         self._pinging: asyncio.Task[None] | None = None
-        self._setting_up = asyncio.Lock()
+        self._first_times = FirstTimes(pseudonymizer.pseudonym, journal.marked)
         self._changes: Counter[tuple[str, str]] = Counter()
         self._refusals: Counter[tuple[str, str]] = Counter()
         self.forwarded: Counter[str] = Counter()
@@ -229,11 +229,10 @@ class Gateway:
 
     async def take(self, intake: Intake) -> None:
         """Decide the events and make the accepted ones durable. Raises JournalError."""
-        if not is_setup(intake):
-            return await self._take(intake, {})
-        async with self._setting_up:
-            counters, pseudonym = self._journal.view.counters, self._pseudonymizer.pseudonym
-            return await self._take(*first_times(intake, counters, pseudonym))
+        if is_setup(intake):
+            await self._first_times.take(intake, self._take)
+        else:
+            await self._take(intake, {})
 
     async def _take(self, intake: Intake, marks: Marks) -> None:
         rules = self._rules

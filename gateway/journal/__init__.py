@@ -3,9 +3,11 @@
 from gateway.journal.block import AuditLine, Stream
 from gateway.journal.cursor import Buried, Cursor, DeadLetter, Settlement, Step
 from gateway.journal.journal import Entry, Journal
+from gateway.journal.store import MARK
 from gateway.journal.transaction import View
 
 __all__ = [
+    "MARK",
     "AuditLine",
     "Buried",
     "Cursor",

@@ -45,7 +45,7 @@ class Entry:
     """Finished JSON lines without their newline, of rejected events too."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """What to add to the durable counters. A counter's name is words joined by `/`, such as
-    `received/demo` or `rejected/telemetry_off`."""
+    `received/demo` or `rejected/telemetry_off`. Those that begin with MARK are not in the view."""
 
 
 class Journal:
@@ -117,6 +117,13 @@ class Journal:
         """As `events`, for the audit."""
         recent = self._writer.audit.behind(after, most, size)
         return recent or await self._reader.read("audit", decode_audit, after, most, size)
+
+    async def marked(self, names: Sequence[str]) -> set[str]:
+        """Those of the counters whose names begin with MARK that have ever been counted.
+
+        Raises JournalError when they cannot be read.
+        """
+        return await self._reader.marked(names)
 
     async def dead_letters(self, name: str | None, *, after: int, most: int) -> list[Buried]:
         """Up to `most` dead letters of a destination, or of all, oldest first, behind id `after`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -44,6 +44,10 @@ class Reader:
         if items and items[0].sequence != after + 1:
             raise JournalError(f"the {stream} behind {after} are not in the journal any more")
         return items
+
+    async def marked(self, names: Sequence[str]) -> set[str]:
+        """Raises JournalError when they cannot be read."""
+        return await self._in_thread(lambda: store.marked(self._connection, names))
 
     async def dead_letters(
         self, name: str | None, after: int, most: int, *, replaying: bool

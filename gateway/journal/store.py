@@ -21,6 +21,8 @@ from gateway.journal.block import REASONS, Stream, decode, encode_stored, split
 from gateway.journal.cursor import Buried, Cursor, DeadLetter, Settlement
 
 VERSION = 2
+MARK = "once/"
+"""How the names of counters begin that only tell that something was."""
 BLOCK_BYTES = 256 * 1024
 """A larger block would make every read of a few events carry it whole."""
 PRUNED_AT_ONCE = 8192
@@ -224,7 +226,19 @@ def count(connection: sqlite3.Connection, counts: Mapping[str, int]) -> None:
 
 
 def counters(connection: sqlite3.Connection) -> dict[str, int]:
-    return dict(connection.execute("SELECT name, value FROM counters"))
+    """All but the marks, of which there may be very many."""
+    return dict(
+        connection.execute("SELECT name, value FROM counters WHERE name NOT GLOB ?", (f"{MARK}*",))
+    )
+
+
+def marked(connection: sqlite3.Connection, names: Sequence[str]) -> set[str]:
+    """Those of the marks that are there."""
+    found = connection.execute(
+        "SELECT name FROM counters WHERE name IN (SELECT value FROM json_each(?))",
+        (orjson.dumps(names).decode(),),
+    )
+    return {name for (name,) in found}
 
 
 def cursors(connection: sqlite3.Connection) -> dict[str, Cursor]:

@@ -133,8 +133,9 @@ def _append(connection: sqlite3.Connection, view: View, appends: Sequence[Append
         counts.update(append.counts)
     if counts:
         store.count(connection, counts)
-    counts.update(view.counters)
-    return replace(view, heads=heads, counters=dict(counts))
+    shown = Counter({k: n for k, n in counts.items() if not k.startswith(store.MARK)})
+    shown.update(view.counters)
+    return replace(view, heads=heads, counters=dict(shown))
 
 
 def _advance(connection: sqlite3.Connection, view: View, work: Advance) -> View:

@@ -243,6 +243,48 @@ async def test_a_version_is_a_word(tmp_path: Path) -> None:
         assert len(done.stdout.splitlines()) == 3
 
 
+async def test_a_setup_is_known_however_it_is_told(tmp_path: Path) -> None:
+    """By Mixpanel's protocol, and where only the id of user or object tells whose it is."""
+    given = settings(tmp_path)
+    given["appsmith"]["instances"] = []
+    name, key = SETUP["event"], aiohttp.encode_basic_auth(WRITE_KEY, "")
+    record = {"distinct_id": INSTANCE, "instanceId": INSTANCE, "time": 1772701964}
+    async with running(tmp_path, **given) as gateway, aiohttp.ClientSession() as session:
+
+        async def post(path: str, body: Any, **headers: str) -> None:
+            async with session.post(f"{gateway.url}{path}", json=body, headers=headers) as answer:
+                assert answer.status == 200, await answer.text()
+
+        for number in range(2):
+            sent = {"event": name, "properties": {**record, "$insert_id": f"m-{number}"}}
+            await post("/import?strict=1", [sent], Authorization=key)
+            await post("/v1/track", {**SETUP, "properties": {}})
+            await post("/v1/track", {**SETUP, "userId": "x", "properties": {"id": INSTANCE}})
+        await kept(gateway, name, 1)
+        found = await metrics(session, gateway)
+        assert found['gateway_events_rejected_total{reason="repeated"}'] == 5
+
+
+async def test_a_setup_is_known_of_any_number_of_instances(tmp_path: Path) -> None:
+    given = settings(tmp_path)
+    given["appsmith"]["instances"] = []
+    count = 1500
+    async with running(tmp_path, **given) as gateway, aiohttp.ClientSession() as session:
+        for start in (0, 0, count):
+            batch = [
+                {**SETUP, "properties": {"instanceId": f"{start + number:024x}"}}
+                for number in range(count)
+            ]
+            body = {"batch": batch, "writeKey": WRITE_KEY}
+            async with session.post(f"{gateway.url}/v1/batch", json=body) as answer:
+                assert answer.status == 200
+            await gateway.kill()
+            await gateway.start()
+        found = await metrics(session, gateway)
+        assert found['gateway_events_rejected_total{reason="repeated"}'] == count
+        assert found["gateway_events_accepted_total"] == 2 * count
+
+
 async def test_the_gateway_pings_once_an_interval_across_restarts(tmp_path: Path) -> None:
     ping = {"instance_id": INSTANCE, "version": "7", "edition": "CE"}
     given = settings(tmp_path, ping_interval="30d", pings=[ping])
