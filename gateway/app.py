@@ -19,6 +19,7 @@ import structlog
 from gateway import __version__, audit, history
 from gateway.admin.status import DestinationStatus, Status
 from gateway.appsmith import pings, views
+from gateway.appsmith.events import instance_of
 from gateway.appsmith.setup import FirstTimes, Marks, is_setup
 from gateway.config import Configuration
 from gateway.config.appsmith import Appsmith
@@ -57,6 +58,8 @@ TELL_SECONDS = 3600.0
 """How often the log warns of a journal that fills up."""
 VENDOR_BATCH = 400
 """Events in one request to a vendor: so many of 1 KB fit in Segment's batch."""
+INSTANCES_AT_ONCE = 8
+"""Lanes of usage reports: one licence that is refused holds up no other in another lane."""
 
 _AT_A_TIME = 64
 """Events of one request that are decided before other requests get a turn."""
@@ -120,6 +123,8 @@ class Gateway:
         settings = self._destinations.get(feed.name)
         if not isinstance(settings, Guarded):
             return Delivery(self._journal, feed, sink)
+        if isinstance(settings, CloudSettings):
+            feed = replace(feed, user=instance_of)
         name = feed.name
         egress = Egress(
             name,
@@ -351,7 +356,7 @@ class Gateway:
 
 def _pace(settings: Guarded) -> Pace:
     if isinstance(settings, CloudSettings):
-        return Pace(pieces=200, interval=settings.interval)
+        return Pace(lanes=INSTANCES_AT_ONCE, pieces=200, interval=settings.interval, gives_up=False)
     return Pace(lanes=settings.lanes if isinstance(settings, Vendor) else 1, batch=VENDOR_BATCH)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -34,14 +35,17 @@ from gateway.privacy import Pseudonymizer
 
 def destinations_of(configuration: Configuration) -> list[Destination]:
     """Every destination of routing.yaml, not yet open."""
-    data_dir = configuration.gateway.data_dir
+    gateway = configuration.gateway
+    keys = {instance.id: instance.license_key for instance in gateway.appsmith.instances}
     return [
-        _destination(name, settings, data_dir)
+        _destination(name, settings, gateway.data_dir, keys)
         for name, settings in configuration.routing.destinations.items()
     ]
 
 
-def _destination(name: str, settings: AnyDestination, data_dir: FilePath) -> Destination:
+def _destination(
+    name: str, settings: AnyDestination, data_dir: FilePath, keys: Mapping[str, str]
+) -> Destination:
     """The vendors' packages are loaded where they are used: they take 8 to 15 MiB."""
     match settings:
         case SegmentSettings():
@@ -55,7 +59,7 @@ def _destination(name: str, settings: AnyDestination, data_dir: FilePath) -> Des
         case CloudSettings():
             from gateway.destinations.cloud import CloudDestination  # noqa: PLC0415
 
-            return CloudDestination(name, settings, data_dir)
+            return CloudDestination(name, settings, data_dir, keys)
     return file_destination(name, settings, data_dir)
 
 

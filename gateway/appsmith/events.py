@@ -14,7 +14,7 @@ import orjson
 from gateway import __version__
 from gateway.appsmith.signature import verify
 from gateway.config.appsmith import Appsmith, Instance, is_instance_id
-from gateway.event import Message, RawEvent
+from gateway.event import Message, RawEvent, StoredEvent
 from gateway.ingest.timestamps import read_time, write_time
 
 KEEP_ALIVE = "FETCH_RELEASE_NOTES"
@@ -73,6 +73,11 @@ def usage_pulse(source: str, received_at: float, instance: Instance, pulse: Puls
         "createdAt": _iso(received_at),
     }
     return RawEvent(source, "appsmith", "usage_pulse", None, message, received_at)
+
+
+def instance_of(event: StoredEvent) -> str:
+    """Whose pulse it is."""
+    return str(event.message.get("instanceId") or "")
 
 
 def usage_report(

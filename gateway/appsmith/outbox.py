@@ -19,8 +19,8 @@ import orjson
 
 from gateway.event import Message
 
-KEPT = 100
-"""Finished reports remembered: the journal settles each before the next one is begun."""
+KEPT = 300
+"""Finished reports remembered, which one of another instance may hold back from being settled."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS reports (

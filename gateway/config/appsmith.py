@@ -64,7 +64,8 @@ class Instance(Settings):
     paying: bool = False
     """Whether usage pulses are kept and reported. Of others they are answered and counted."""
     license_key: str = Field(default="", repr=False)
-    """Verifies the signatures of its usage reports."""
+    """Signs the usage reports of the gateway for it, and verifies those that it sends itself. Signs
+    anew after a restart."""
 
 
 class Ping(Settings):

@@ -140,7 +140,8 @@ class CloudDestination(Guarded):
 
     type: Literal["cloud"]
     license_key: str = Field(min_length=1, repr=False)
-    """Signs the reports."""
+    """Signs the reports of instances that have no `license_key` of their own under
+    `appsmith.instances`."""
     host: HttpUrl = "https://cs.appsmith.com"
     """Scheme, host and path; `/api/v1/usage/report` is added."""
     interval: Seconds = Field(default=3600, ge=0)

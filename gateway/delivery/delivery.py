@@ -187,7 +187,8 @@ class Delivery(Generic[ItemT]):
             events = [item for item in items if isinstance(item, StoredEvent)]
             if refusal := await self._care.egress.refusal(request, events):
                 return refusal
-        patience = Patience(request, self._successes)
+        others = self._successes if self._pace.gives_up else Successes()
+        patience = Patience(request, others)
         return await self._until_done(lambda: self._attempt(request, patience))
 
     async def _attempt(self, request: Request, patience: Patience) -> Verdict:

@@ -43,6 +43,8 @@ class Pace:
     interval: float = 0
     """Seconds between two deliveries: what comes meanwhile waits, and then leaves in batches as
     full as `pieces` allows. 0: as it comes. A start and a stop deliver at once."""
+    gives_up: bool = True
+    """Whether what alone keeps failing is set aside."""
     backoff: Backoff = field(default_factory=Backoff)
 
 

@@ -1,6 +1,6 @@
 """Usage pulses are settled once Appsmith's cloud services said that they have them, never before.
 
-The documented report: pages of at most 100 pulses of one instance, signed with the licence key. A
+The documented report: pages of at most 100 pulses of one instance, signed with its licence key. A
 page that was begun is sent again as it was, and not at all where the answer was a success (see
 `gateway.appsmith.outbox`). Whatever else is answered, it waits: the product forgets pulses after
 seven days, this destination never.
@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -36,15 +37,21 @@ from gateway.ingest.timestamps import read_time
 PAGE = 100
 """Pulses of one report at most."""
 
+_NO_KEYS: Mapping[str, str] = MappingProxyType({})
+
 log = structlog.get_logger(__name__)
 
 
 class CloudDestination:
     """Reports usage pulses."""
 
-    def __init__(self, name: str, settings: Settings, data_dir: Path) -> None:
+    def __init__(
+        self, name: str, settings: Settings, data_dir: Path, keys: Mapping[str, str] = _NO_KEYS
+    ) -> None:
+        """`keys` are the licence keys of instances that have one of their own."""
         self.name = name
         self._settings = settings
+        self._keys = keys
         self._data_dir = data_dir
         self._pool = threads(name)
         self._session = _session()
@@ -145,7 +152,7 @@ class CloudDestination:
         body = {
             "usageData": [*report.pulses.values()],
             "message": report.message,
-            "hashedMessage": sign(report.message, self._settings.license_key),
+            "hashedMessage": sign(report.message, self._key(report.instance)),
             "instanceId": report.instance,
         }
         return Request(
@@ -156,6 +163,9 @@ class CloudDestination:
             events=tuple(page.sequences),
             context=report,
         )
+
+    def _key(self, instance: str) -> str:
+        return self._keys.get(instance) or self._settings.license_key
 
     def _note(self, report: Report) -> None:
         """Tell the ledger, which people ask what was reported; the report counts without it too."""

@@ -269,6 +269,39 @@ async def test_a_pulse_is_in_one_report_however_often_the_gateway_is_killed(
     assert sum(map(len, distinct.values())) == sent
 
 
+async def test_each_instance_is_reported_by_its_own_licence(
+    tmp_path: Path, cloud: CloudServices
+) -> None:
+    """A licence that is refused, for as long as that takes, holds up no other and loses nothing."""
+    given = settings(tmp_path, cloud={"host": cloud.url, "interval": 0})
+    keys = {INSTANCE: "SYNTH-LICENSE-A", INSTANCE[::-1]: "SYNTH-LICENSE-B"}
+    given["appsmith"]["instances"] = [
+        {"id": id_, "hosts": [f"{key[-1]}.example"], "paying": True, "license_key": key}
+        for id_, key in keys.items()
+    ]
+    cloud.license_key = "SYNTH-LICENSE-B"
+    async with running(tmp_path, **given) as gateway, aiohttp.ClientSession() as session:
+
+        async def pulse(host: str) -> None:
+            url, body = f"{gateway.url}/api/v1/usage-pulse", {"viewMode": True}
+            headers = {"Host": host, "Cookie": "SESSION=s"}
+            async with session.post(url, json=body, headers=headers) as answer:
+                assert answer.status == 201
+
+        await pulse("a.example")
+        for count in range(1, 9):
+            await pulse("b.example")
+            await until(lambda: len(cloud.pulses) >= count, 20, lambda: gateway.log)  # noqa: B023
+        assert {report["instanceId"] for report in cloud.reports} == {INSTANCE[::-1]}
+        refused = [seen for seen in cloud.seen if INSTANCE.encode() in seen.body]
+        assert refused
+        cloud.license_key = "SYNTH-LICENSE-A"
+        await until(lambda: len(cloud.pulses) == 9, 60, lambda: gateway.log)
+        assert cloud.reports[-1]["instanceId"] == INSTANCE
+        dead = 'gateway_destination_dead_events{destination="cloud"'
+        assert not [name for name in await metrics(session, gateway) if name.startswith(dead)]
+
+
 async def test_a_report_with_an_address_in_it_is_held_back(
     tmp_path: Path, cloud: CloudServices
 ) -> None:
