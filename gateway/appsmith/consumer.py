@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import structlog
 
-from gateway.appsmith.ledger import EVENTS, Ledger
+from gateway.appsmith.ledger import EVENTS, Ledger, Told
 from gateway.delivery import Feed
 from gateway.destinations import Delivered, Rendered, Request, RetryLater
 from gateway.errors import DestinationError
@@ -19,6 +21,9 @@ from gateway.journal import Journal
 
 LEDGER = "appsmith/"
 """The consumer that keeps the ledger; no destination can be called so."""
+
+TOLD_A_MINUTE = 10
+"""Odd reports that the log names at most; `gateway usage` has them all."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +46,7 @@ class LedgerSink:
         self._data_dir = data_dir
         self._ledger: Ledger | None = None
         self._thread = ThreadPoolExecutor(1, "ledger")
+        self._told_at: deque[float] = deque(maxlen=TOLD_A_MINUTE)
 
     def render(self, events: Sequence[StoredEvent]) -> Rendered:
         places = tuple([event.sequence for event in events])
@@ -74,9 +80,15 @@ class LedgerSink:
 
     def _apply(self, events: Sequence[StoredEvent]) -> None:
         assert self._ledger is not None  # noqa: S101 (delivery opens before it sends)
-        for standing, signature in self._ledger.apply(events):
-            if standing in ("replayed", "tampered") or signature == "invalid":
-                log.warning("a usage report is odd", standing=standing, signature=signature)
+        for report in self._ledger.apply(events):
+            if report.is_odd:
+                self._tell(report)
+
+    def _tell(self, report: Told) -> None:
+        now = time.monotonic()
+        if len(self._told_at) < TOLD_A_MINUTE or now - self._told_at[0] > 60:
+            self._told_at.append(now)
+            log.warning("a usage report is odd", **report._asdict())
 
     def _close(self) -> None:
         ledger, self._ledger = self._ledger, None

@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from gateway.appsmith.events import KEEP_ALIVE
 from gateway.appsmith.setup import SETUP_EVENTS
@@ -25,6 +25,9 @@ KEEP_DAYS = 400
 MOST_INSTANCES = 10_000
 EVENTS = frozenset({KEEP_ALIVE, *SETUP_EVENTS})
 """The Segment events that say something about an instance."""
+
+UNKNOWN = "unknown"
+"""The instance of a report that names none."""
 
 Origin = Literal["gateway", "instance"]
 """Who counted a pulse, and who reported."""
@@ -80,6 +83,19 @@ DELETE FROM instances WHERE id IN (
 """
 
 
+class Told(NamedTuple):
+    """A report of an instance, and how honest it is."""
+
+    instance: str
+    standing: Standing
+    signature: str
+    digest: str
+
+    @property
+    def is_odd(self) -> bool:
+        return self.standing in ("replayed", "tampered") or self.signature == "invalid"
+
+
 class Ledger:
     """One connection that writes. Everything here blocks; used by one thread at a time."""
 
@@ -106,9 +122,9 @@ class Ledger:
         with self._transaction():
             self._put_place(0)
 
-    def apply(self, events: Sequence[StoredEvent]) -> list[tuple[Standing, str]]:
-        """Count the events behind `place`. Returns standing and signature of each report."""
-        reports: list[tuple[Standing, str]] = []
+    def apply(self, events: Sequence[StoredEvent]) -> list[Told]:
+        """Count the events behind `place`. Returns what is told of each report."""
+        reports: list[Told] = []
         with self._transaction():
             place = self.place()
             for event in events:
@@ -161,10 +177,12 @@ class Ledger:
         hour = latest if moment is None else moment // 3_600_000
         if hour > latest + _AHEAD_HOURS:
             hour = latest
+        if type(pulse.get("viewMode")) is not bool:
+            return
         user = str(pulse.get("user") or "")
         values = (
             hour,
-            _text(instance) or "",
+            _text(instance) or UNKNOWN,
             origin,
             pulse.get("viewMode") is True,
             pulse.get("isAnonymousUser") is True,
@@ -172,12 +190,13 @@ class Ledger:
         )
         self._connection.execute(_PULSE, values)
 
-    def _report(self, header: Header, message: Message) -> tuple[Standing, str]:
+    def _report(self, header: Header, message: Message) -> Told:
         nonce, data = str(message.get("messageDigest")), str(message.get("dataDigest"))
         accepted = message.get("accepted") is True
         standing = self._standing(nonce, data)
-        instance = _text(message.get("instanceId")) or _text(message.get("hashedInstanceId")) or ""
-        if accepted and standing in ("new", "repeated"):
+        instance = _text(message.get("instanceId")) or _text(message.get("hashedInstanceId"))
+        instance = instance or UNKNOWN
+        if accepted and standing != "replayed":
             for pulse in message.get("usageData", ()):
                 self._pulse(header, pulse, instance, "instance")
         signature = str(message.get("signature"))
@@ -185,7 +204,7 @@ class Ledger:
         at = header.received_at
         values = (at, instance, "instance", pulses, accepted, signature, standing, nonce, data)
         self._connection.execute(_REPORT, values)
-        return standing, signature
+        return Told(instance, standing, signature, data)
 
     def _standing(self, nonce: str, data: str) -> Standing:
         rows = self._connection.execute(

@@ -61,4 +61,11 @@ def _summary(configuration: Configuration, rules: Rules) -> list[str]:
         for name in routing.destinations
         if name not in reached
     ]
+    types = {destination.type for destination in routing.destinations.values()}
+    if "cloud" not in types:
+        lines += [
+            f"note          {instance.id} pays, and no destination of type cloud reports its usage"
+            for instance in gateway.appsmith.instances
+            if instance.paying
+        ]
     return [*lines, "The configuration is good."]

@@ -72,7 +72,8 @@ def _fields(
         yield path, Field("/" + "/".join(path), _type(expanded), _description(expanded), required)
     if len(path) == _DEEPEST:
         return
-    needed = {key for node in expanded for key in node.schema.get("required", ())}
+    certain = library.expand(nodes, branches=False)
+    needed = {key for node in certain for key in node.schema.get("required", ())}
     below: defaultdict[str, list[Node]] = defaultdict(list)
     for node in expanded:
         for child in node.children():

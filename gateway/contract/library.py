@@ -156,8 +156,11 @@ class Library:
         except UnresolvedReferenceError:
             return False
 
-    def expand(self, nodes: list[Node]) -> list[Node]:
-        """`nodes` and every schema that may apply to the same value: references and branches."""
+    def expand(self, nodes: list[Node], *, branches: bool = True) -> list[Node]:
+        """`nodes` and every schema that may apply to the same value: references and branches.
+
+        Without `branches`, those that must apply.
+        """
         found: dict[tuple[str, Path], Node] = {}
         pending = list(nodes)
         while pending:
@@ -165,10 +168,16 @@ class Library:
             if (node.name, node.path) in found:
                 continue
             found[node.name, node.path] = node
-            steps: list[Path] = [(keyword,) for keyword in _SAME_VALUE]
-            for keyword in _SAME_VALUE_LISTS:
-                steps += [(keyword, index) for index in range(len(node.schema.get(keyword, ())))]
-            steps += [("dependentSchemas", key) for key in node.schema.get("dependentSchemas", ())]
+            lists = _SAME_VALUE_LISTS if branches else ("allOf",)
+            steps: list[Path] = [
+                (keyword, index)
+                for keyword in lists
+                for index in range(len(node.schema.get(keyword, ())))
+            ]
+            if branches:
+                steps += [(keyword,) for keyword in _SAME_VALUE]
+                dependent = node.schema.get("dependentSchemas", ())
+                steps += [("dependentSchemas", key) for key in dependent]
             pending += [child for step in steps if (child := node / step) is not None]
             if (target := self.resolve(node)) is not None:
                 pending.append(target)

@@ -175,7 +175,12 @@ async def test_a_name_that_names_no_instance_is_not_kept(
         aiohttp.ClientSession() as session,
     ):
         odd = {**REPORT, "instanceId": "=HYPERLINK(0)", "hashedInstanceId": "<b>Ada Lovelace"}
+        odd["usageData"] = [*odd["usageData"], {"user": "without a mode"}]
         await report(session, gateway, odd)
+        told = await reports(session, gateway, 1)
+        assert (told[0]["instance"], told[0]["pulses"]) == ("unknown", 4)
+        told = await get_json(session, f"{gateway.admin_url}/api/usage?since=2026-03-01")
+        assert [day["pulses"] for day in told["days"]] == [3]
         [event] = await kept(gateway, "usage_report", 1)
         assert not {"instanceId", "hashedInstanceId"} & event.keys()
         assert gateway.files_with("Lovelace") == []

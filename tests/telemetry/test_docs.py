@@ -61,6 +61,13 @@ def test_every_documented_event_is_there_with_its_class(whole: str) -> None:
     assert order[0] < whole.index("### Keep-alive ping\n") < order[1]
 
 
+def test_only_what_every_event_has_is_called_so(whole: str) -> None:
+    """A branch of a schema may demand a field of some events only."""
+    pulse = section(whole, "Usage pulse")
+    assert "| `/viewMode` | boolean, always |" in pulse
+    assert "| `/anonymousUserId` | string |" in pulse
+
+
 def test_it_is_the_same_every_time(whole: str) -> None:
     assert page() == whole
 
