@@ -21,6 +21,10 @@ from gateway.history import Standing
 from gateway.lines import cause
 from gateway.restart import RestartError
 
+_FRESH_SECONDS = 30
+_SCRIPTED: tuple[Door, ...] = ("command line", "API")
+"""Who may say who they are; the page is known by its form."""
+
 Restart = Callable[[], Awaitable[None]]
 """Raises RestartError; otherwise the next connection meets the new program."""
 
@@ -42,9 +46,8 @@ def routes(board: Switchboard, restart: Restart) -> list[web.RouteDef]:
     """The page, and the API behind it."""
 
     async def show(request: web.Request) -> web.Response:
-        notices = (
-            [look.notice("good", "Saved, and started anew.")] if "saved" in request.query else []
-        )
+        is_fresh = _is_fresh(request.query.get("saved", ""))
+        notices = [look.notice("good", "Saved, and started anew.")] if is_fresh else []
         return _page(board, request, *notices)
 
     async def save(request: web.Request) -> web.Response:
@@ -63,7 +66,8 @@ def routes(board: Switchboard, restart: Restart) -> list[web.RouteDef]:
             mistakes = [f"<code>{escape(line)}</code>" for line in str(error).splitlines()]
             told = "Saved, and in force since now. The gateway was not restarted:"
             return _page(board, request, look.notice("bad", told, items=mistakes), status=409)
-        return web.Response(status=303, headers={"Location": f"{look.GENERAL}?saved"})
+        where = f"{look.GENERAL}?saved={int(time.time())}"
+        return web.Response(status=303, headers={"Location": where})
 
     async def tell(_: web.Request) -> web.Response:
         return _json(board.telemetry().as_json())
@@ -102,6 +106,11 @@ def _page(
     return web.Response(text=text, content_type="text/html", status=status)
 
 
+def _is_fresh(saved: str) -> bool:
+    """Whether it was a moment ago, so that a page that is kept or looked at again says nothing."""
+    return saved.isdecimal() and 0 <= time.time() - int(saved[:12]) < _FRESH_SECONDS
+
+
 def _stale() -> str:
     return look.notice("bad", "Nothing was saved: this page was out of date. Look, and save again.")
 
@@ -134,10 +143,6 @@ def _carry_out(
         ) from None
     except ConfigurationError as error:
         raise _RefusedError(str(error)) from None
-
-
-_SCRIPTED: tuple[Door, ...] = ("command line", "API")
-"""Who may say who they are; the page is known by its form."""
 
 
 def _asked(body: bytes) -> tuple[TelemetryClass, bool | None, Door] | None:

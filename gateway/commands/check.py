@@ -27,10 +27,11 @@ def _everything(file: FilePath, environment: Mapping[str, str]) -> tuple[Configu
         configuration = load(file, environment)
     except ConfigurationError as error:
         mistakes += error.mistakes
-        try:
-            load_catalogue(file.parent / "../schemas")
-        except ConfigurationError as more:
-            mistakes += more.mistakes
+        if (usual := file.parent / "../schemas").is_dir():
+            try:
+                load_catalogue(usual)
+            except ConfigurationError as more:
+                mistakes += more.mistakes
         raise ConfigurationError(mistakes) from None
     rules = compile_rules(configuration, environment, pseudonymizer_for_a_look(configuration))
     return configuration, rules
