@@ -105,6 +105,7 @@ class Delivery(Generic[ItemT]):
         self._successes = Successes()
         self._asked: tuple[float, str] = (0.0, "")  # not before this monotonic time, and why
         self._stopping = asyncio.Event()
+        self._due = 0
         self._waits: dict[object, Wait] = {}
         self._last_error: str | None = None
         self._told_at = -TELL_SECONDS
@@ -138,6 +139,7 @@ class Delivery(Generic[ItemT]):
         return Status(doing, pending, wait, self._last_error)
 
     def start(self) -> None:
+        self._due = self._journal.view.heads[self.stream]
         self._task = asyncio.create_task(self._run(), name=f"delivery of {self.name}")
 
     async def stop(self, grace: float) -> None:
@@ -162,7 +164,9 @@ class Delivery(Generic[ItemT]):
             if state is not None and state != kept:
                 await self._journal.advance(self.name, Step(state=state))
             ways = Ways(self._read, self._render, self._send, self._advance)
-            session = Session(self._journal, self._feed, ways, self._pace, self._stopping)
+            session = Session(
+                self._journal, self._feed, ways, self._pace, self._stopping, due=self._due
+            )
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(session.run())
                 if self._care:

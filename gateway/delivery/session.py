@@ -42,7 +42,7 @@ class Pace:
     """Seconds that new items wait for company, so that a trickle does not cost an fsync each."""
     interval: float = 0
     """Seconds between two deliveries: what comes meanwhile waits, and then leaves in batches as
-    full as `pieces` allows. 0: as it comes. A start and a stop deliver at once."""
+    full as `pieces` allows. 0: as it comes. A start and a stop deliver what they find at once."""
     gives_up: bool = True
     """Whether what alone keeps failing is set aside."""
     backoff: Backoff = field(default_factory=Backoff)
@@ -69,7 +69,10 @@ class Session(Generic[ItemT]):
         ways: Ways[ItemT],
         pace: Pace,
         stopping: asyncio.Event,
+        *,
+        due: int = 0,
     ) -> None:
+        """`due`: the last sequence that a start delivers without waiting for the interval."""
         self._journal = journal
         self._feed = feed
         self._ways = ways
@@ -81,6 +84,7 @@ class Session(Generic[ItemT]):
         self._filled = [asyncio.Event() for _ in range(pace.lanes)]
         self._settled = asyncio.Event()
         self._passed = asyncio.Event()
+        self._waits_first = bool(pace.interval) and self._window.position >= due
         self._all_read = self._all_carried = self._given_up = self._is_reading = False
 
     async def run(self) -> None:
@@ -131,8 +135,9 @@ class Session(Generic[ItemT]):
             self._passed.clear()
             await self._passed.wait()
         stream = self._feed.stream
-        if self._journal.view.heads[stream] > position:
+        if self._journal.view.heads[stream] > position and not self._waits_first:
             return True
+        self._waits_first = False
         self._rest()
         await either(self._journal.beyond(stream, position), self._stopping.wait())
         interval = self._pace.interval

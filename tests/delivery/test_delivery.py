@@ -370,3 +370,29 @@ async def test_what_has_an_interval_leaves_together(journal: Journal) -> None:
     await hourly_delivery.stop(5)
     assert [len(events) for events in vendor.attempts] == [25, 5, 25, 4]
     assert journal.view.pending("local") == 0
+
+
+class SlowToOpen(Vendor):
+    """Opens when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_open = asyncio.Event()
+
+    async def open(self, state: str | None) -> str | None:
+        await self.may_open.wait()
+        return await super().open(state)
+
+
+async def test_what_comes_while_it_starts_waits_for_its_interval(journal: Journal) -> None:
+    await journal.follow({"local": "events"})
+    vendor = SlowToOpen()
+    hourly = delivery(journal, "local", vendor, Pace(interval=3600))
+    hourly.start()
+    await append(journal, "before it is open")
+    vendor.may_open.set()
+    for number in range(50):  # turns in which it would have been sent
+        await append(journal, f"then-{number}")
+    assert vendor.is_open
+    await hourly.stop(5)
+    assert [len(events) for events in vendor.attempts] == [51]
