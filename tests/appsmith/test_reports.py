@@ -233,13 +233,13 @@ async def test_pulses_are_reported_through_an_outage(tmp_path: Path, cloud: Clou
         assert len({pulse["user"] for pulse in cloud.pulses}) == 4
         stored = {event["user"] for event in await kept(gateway, "usage_pulse", 4)}
         assert not stored & {pulse["user"] for pulse in cloud.pulses}
-        found = await reports(session, gateway, 2)
-        assert {one["origin"] for one in found} == {"gateway"}
-        assert sum(one["pulses"] for one in found) == 4
         clock = asyncio.get_running_loop().time
         deadline = clock() + 10
         while (await metrics(session, gateway))[delivered] != 4:
             assert clock() < deadline
+        found = await reports(session, gateway, len(cloud.reports))
+        assert {one["origin"] for one in found} == {"gateway"}
+        assert sum(one["pulses"] for one in found) == 4
 
 
 async def test_a_pulse_is_in_one_report_however_often_the_gateway_is_killed(
