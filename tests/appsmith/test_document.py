@@ -25,6 +25,7 @@ from gateway.appsmith.signature import sign
 from gateway.config.appsmith import Appsmith
 from gateway.config.routing import CloudDestination
 from tests.appsmith.instances import INSTANCE, KEY, PING, TENANT, get_json, kept, settings
+from tests.appsmith.test_instances import wait_for_pings
 from tests.appsmith.test_ways import SERVER_SDK, installation
 from tests.browser.chromium import NEEDS, chromium
 from tests.browser.person import at_the_admin_pages
@@ -212,8 +213,7 @@ class TestKeepAlivePing:
             assert re.fullmatch(r"[0-9a-f-]{36}", sent["$insert_id"])
             assert isinstance(sent["time"], int | float)
             async with aiohttp.ClientSession() as session:
-                known = await get_json(session, f"{one.gateway.admin_url}/api/instances")
-            [instance] = known["instances"]
+                instance = await wait_for_pings(session, one.gateway, 1)
             assert (instance["id"], instance["edition"]) == (INSTANCE, "CE")
             assert instance["overdue"] is False
 

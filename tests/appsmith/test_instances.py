@@ -38,6 +38,15 @@ async def known(session: aiohttp.ClientSession, gateway: Gateway, query: str = "
     return found["instances"]
 
 
+async def all_known(session: aiohttp.ClientSession, gateway: Gateway, count: int) -> None:
+    """Return once so many instances are known."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + 10
+    while len(await known(session, gateway)) < count:
+        assert clock() < deadline, gateway.log
+        await asyncio.sleep(0.02)
+
+
 async def wait_for_pings(
     session: aiohttp.ClientSession, gateway: Gateway, count: int
 ) -> dict[str, Any]:
@@ -200,6 +209,7 @@ async def test_a_setup_is_kept_once_however_often_it_arrives(tmp_path: Path) -> 
         assert len(named(gateway, "Installation Setup Complete")) == 2
         found = await metrics(session, gateway)
         assert found['gateway_events_rejected_total{reason="repeated"}'] == 10
+        await all_known(session, gateway, 2)
         assert sorted(one["edition"] for one in await known(session, gateway)) == ["EE", "EE"]
 
 
@@ -215,7 +225,7 @@ async def test_what_the_gateway_acknowledges_by_itself_is_durable(tmp_path: Path
         await gateway.kill()
         await gateway.start()
         await kept(gateway, "Installation Registered", 40)
-        assert len(await known(session, gateway)) == 40
+        await all_known(session, gateway, 40)
 
 
 async def test_a_version_is_a_word(tmp_path: Path) -> None:
@@ -234,10 +244,7 @@ async def test_a_version_is_a_word(tmp_path: Path) -> None:
         ) as answer:
             assert answer.status == 200
         await kept(gateway, "Installation Setup Complete", 1)
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + 10
-        while len(await known(session, gateway)) < 2:
-            assert clock() < deadline
+        await all_known(session, gateway, 2)
         done = command("instances", "--config", "gateway.yaml", folder=tmp_path)
         assert b"\x1b" not in done.stdout
         assert len(done.stdout.splitlines()) == 3
