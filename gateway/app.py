@@ -9,8 +9,9 @@ import asyncio
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any, Self
 
@@ -21,13 +22,14 @@ from gateway.admin.status import DestinationStatus, Status
 from gateway.appsmith import pings, views
 from gateway.appsmith.events import instance_of
 from gateway.appsmith.setup import FirstTimes, Marks, is_setup
+from gateway.claim import explained
 from gateway.config import Configuration
 from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits
 from gateway.config.routing import CloudDestination as CloudSettings
 from gateway.config.routing import Guarded, Vendor
 from gateway.config.values import Network
-from gateway.consent import Order, Switches, switches
+from gateway.consent import Order
 from gateway.consumers import consumers_of
 from gateway.contract import Catalogue
 from gateway.delivery import (
@@ -41,16 +43,15 @@ from gateway.delivery import (
 )
 from gateway.delivery.revision import permitted, revised
 from gateway.destinations import Rendered
-from gateway.destinations.egress import Guard, promised
-from gateway.errors import ConfigurationError, JournalError
+from gateway.errors import JournalError
 from gateway.event import Decision, Protocol, RawEvent, Reason, StoredEvent
-from gateway.ingest import Intake, Sources, Throttle, browser_stop
+from gateway.ingest import Intake, Sources, Throttle
 from gateway.journal import Entry, Journal
 from gateway.journal.forecast import EVERY_SECONDS, Trend
 from gateway.journal.transaction import DISCARDED
 from gateway.pipeline import Rules, decide
 from gateway.privacy import Pseudonymizer
-from gateway.rules import compile_rules
+from gateway.snapshot import Snapshot, check_reloadable, compile_snapshot, entered
 
 log = structlog.get_logger(__name__)
 
@@ -72,16 +73,21 @@ class Gateway:
         self,
         configuration: Configuration,
         environment: Mapping[str, str],
-        rules: Rules,
+        snapshot: Snapshot,
         pseudonymizer: Pseudonymizer,
         journal: Journal,
     ) -> None:
         """Use `open`."""
+        self.snapshot = snapshot
+        """What is in force. Whoever needs two things of it reads it once."""
         self.closing = False
         self.throttle = Throttle()
         self._environment = environment
         self._pseudonymizer = pseudonymizer
         self._journal = journal
+        self._configuration = configuration
+        self._data_dir = configuration.gateway.data_dir
+        self._changing = asyncio.Lock()
         self._destinations = configuration.routing.destinations
         self._deliveries = [
             self._delivery(feed, sink)
@@ -95,20 +101,25 @@ class Gateway:
         self._refusals: Counter[tuple[str, str]] = Counter()
         self.forwarded: Counter[str] = Counter()
         """Connections to the forward proxy since the start, by what became of them."""
-        self._use(configuration, rules)
 
     @classmethod
     async def open(cls, configuration: Configuration, environment: Mapping[str, str]) -> Self:
-        """Open every room. Raises ConfigurationError or JournalError."""
+        """Open every room. Raises ConfigurationError, JournalError or UnusableError."""
         gateway = configuration.gateway
-        pseudonymizer = Pseudonymizer.open(
-            gateway.data_dir / "keys", configuration.policy.pseudonyms.form
-        )
-        rules = compile_rules(configuration, environment, pseudonymizer)
-        journal = await asyncio.to_thread(
-            Journal.open, gateway.data_dir / "journal", gateway.journal
-        )
-        opened = cls(configuration, environment, rules, pseudonymizer, journal)
+        with explained(gateway.data_dir):
+            pseudonymizer = Pseudonymizer.open(
+                gateway.data_dir / "keys", configuration.policy.pseudonyms.form
+            )
+            snapshot = compile_snapshot(configuration, environment, pseudonymizer)
+            journal = await asyncio.to_thread(
+                Journal.open, gateway.data_dir / "journal", gateway.journal
+            )
+            try:
+                snapshot = entered(snapshot, gateway.data_dir, environment, time.time())
+            except BaseException:
+                await journal.close()
+                raise
+        opened = cls(configuration, environment, snapshot, pseudonymizer, journal)
         await opened._start()
         return opened
 
@@ -129,12 +140,12 @@ class Gateway:
         egress = Egress(
             name,
             settings.egress,
-            lambda: self._guard,
-            lambda event: permitted(event, self._rules),
+            lambda: self.snapshot.guard,
+            lambda event: permitted(event, self.snapshot.rules),
         )
 
         def revise(event: StoredEvent) -> StoredEvent | Reason:
-            return revised(event, name, self._rules)
+            return revised(event, name, self.snapshot.rules)
 
         def render(events: Sequence[StoredEvent]) -> Rendered:
             return sink.render([feed.localise(event) for event in events])
@@ -156,11 +167,13 @@ class Gateway:
     async def _ping(self) -> None:
         """Send the pings that products do not send themselves."""
         while True:
-            wait = pings.seconds_left(self.appsmith, self.now())
+            now, snapshot = self.now(), self.snapshot
+            wait = pings.seconds_left(snapshot.appsmith, now)
             try:
                 counters = self._journal.view.counters
                 pseudonym = self._pseudonymizer.pseudonym
-                await self._take(*pings.due(self.appsmith, self.now(), counters, pseudonym))
+                due = pings.due(snapshot.appsmith, now, counters, pseudonym)
+                await self._take(snapshot.rules, *due)
             except JournalError:
                 wait = min(wait, EVERY_SECONDS)
             await asyncio.sleep(wait)
@@ -174,58 +187,67 @@ class Gateway:
         await asyncio.gather(*(delivery.stop(grace) for delivery in self._deliveries))
         await self._journal.close()
 
-    def reload(self, configuration: Configuration, environment: Mapping[str, str]) -> None:
-        """Take up policy, schemas, routes, sources, limits and switches, all or none.
+    async def reload(self, configuration: Configuration) -> None:
+        """Take up policy, schemas, routes, sources, limits, switches and certificates, all or none.
 
-        Raises ConfigurationError.
+        Raises ConfigurationError, OSError or what nobody foresaw; then nothing has changed.
         """
-        rules = compile_rules(configuration, environment, self._pseudonymizer)
-        if configuration.routing.destinations != self._destinations:
-            raise ConfigurationError(
-                [
-                    configuration.routing_document.mistake(
-                        ("destinations",), "destinations change at a restart only"
-                    )
-                ]
-            )
-        self._use(configuration, rules)
+        check_reloadable(configuration, self._configuration)
+        new = await asyncio.to_thread(
+            compile_snapshot, configuration, self._environment, self._pseudonymizer
+        )
+        await self._put_in_force(lambda: new)
 
-    def _use(self, configuration: Configuration, rules: Rules) -> None:
-        gateway = configuration.gateway
-        self._data_dir = gateway.data_dir
-        self._telemetry = gateway.telemetry
-        self._rules = replace(rules, switches=_entered(gateway.data_dir, rules.switches))
-        self._guard = Guard(promised(configuration.policy))
-        self.sources = Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept")
-        self.limits: Limits = gateway.limits
-        self.trusted_proxies: Sequence[Network] = gateway.trusted_proxies
-        self.analytics_js: AnalyticsJs = gateway.analytics_js
-        self.appsmith: Appsmith = gateway.appsmith
-        self.analytics_js_path = configuration.analytics_js_path
-
-    def order(self, order: Order) -> None:
+    async def order(self, order: Order) -> None:
         """Switch a class, durably and at once. Raises OSError or ConfigurationError."""
-        past = history.read(self._data_dir)
-        orders = (*past.orders, order)
-        told = switches(self._telemetry, self._environment, orders)
-        period, entered = history.entered(past, told, time.time())
-        history.append(self._data_dir, order, *([period] if period else []))
-        self._rules = replace(self._rules, switches=entered)
+        await self._put_in_force(lambda: self.snapshot, order)
 
-    def telemetry(self) -> history.Standing:
+    async def _put_in_force(self, chosen: Callable[[], Snapshot], *orders: Order) -> None:
+        """One change after the other; each is in the durable history before it is in force."""
+        async with self._changing:
+            self.snapshot = await asyncio.to_thread(
+                entered, chosen(), self._data_dir, self._environment, self.now(), *orders
+            )
+
+    async def telemetry(self) -> history.Standing:
         """The switches, who set them, and the proof. Raises ConfigurationError."""
-        past = history.read(self._data_dir)
-        return history.standing(past, self._rules.switches, self._journal.view.counters)
+        async with self._changing:
+            past = await asyncio.to_thread(history.read, self._data_dir)
+            return history.standing(past, self.snapshot.rules.switches, self._journal.view.counters)
+
+    @property
+    def sources(self) -> Sources:
+        return self.snapshot.sources
+
+    @property
+    def limits(self) -> Limits:
+        return self.snapshot.limits
+
+    @property
+    def trusted_proxies(self) -> Sequence[Network]:
+        return self.snapshot.trusted_proxies
+
+    @property
+    def analytics_js(self) -> AnalyticsJs:
+        return self.snapshot.analytics_js
+
+    @property
+    def analytics_js_path(self) -> FilePath | None:
+        return self.snapshot.analytics_js_path
+
+    @property
+    def appsmith(self) -> Appsmith:
+        return self.snapshot.appsmith
 
     @property
     def browser_stop(self) -> str | None:
         """The script that tells analytics.js what to keep to itself."""
-        return browser_stop.script(self._rules.catalogue, self._rules.switches)
+        return self.snapshot.browser_stop
 
     @property
     def catalogue(self) -> Catalogue:
         """The documented events."""
-        return self._rules.catalogue
+        return self.snapshot.rules.catalogue
 
     @staticmethod
     def now() -> float:
@@ -234,13 +256,13 @@ class Gateway:
 
     async def take(self, intake: Intake) -> None:
         """Decide the events and make the accepted ones durable. Raises JournalError."""
+        rules = self.snapshot.rules
         if is_setup(intake):
-            await self._first_times.take(intake, self._take)
+            await self._first_times.take(intake, partial(self._take, rules))
         else:
-            await self._take(intake, {})
+            await self._take(rules, intake, {})
 
-    async def _take(self, intake: Intake, marks: Marks) -> None:
-        rules = self._rules
+    async def _take(self, rules: Rules, intake: Intake, marks: Marks) -> None:
         decisions = await _decided(intake.events, rules)
         changes: Counter[tuple[str, str]] = Counter()
         counts: Counter[str] = Counter()
@@ -370,14 +392,6 @@ async def _decided(events: Sequence[RawEvent], rules: Rules) -> list[Decision]:
         await asyncio.sleep(0)
         decisions += [decide(raw, rules) for raw in events[start : start + _AT_A_TIME]]
     return decisions
-
-
-def _entered(data_dir: FilePath, told: Switches) -> Switches:
-    """The switches with their period, which is on disk before it counts."""
-    period, entered = history.entered(history.read(data_dir), told, time.time())
-    if period:
-        history.append(data_dir, period)
-    return entered
 
 
 def _under(word: str, counters: Mapping[str, int]) -> dict[str, int]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path as FilePath
 
@@ -13,6 +14,26 @@ from gateway.errors import GatewayError
 
 class UnusableError(GatewayError):
     """The data folder cannot be made or written."""
+
+
+_REMEDIES = {
+    "a file stands where a folder must be; move it away": {errno.EEXIST, errno.ENOTDIR},
+    "a folder stands where a file must be; move it away": {errno.EISDIR},
+    "this user may not use it; give it to this user, or choose another data_dir": {
+        errno.EACCES,
+        errno.EPERM,
+    },
+    "its disk is read-only; mount it writable, or choose another data_dir": {errno.EROFS},
+    "its disk is full; make room, or choose another data_dir": {errno.ENOSPC, errno.EDQUOT},
+}
+
+
+def problem(error: OSError) -> str:
+    """What is wrong with a file or folder of the gateway's, and what to do."""
+    for remedy, numbers in _REMEDIES.items():
+        if error.errno in numbers:
+            return remedy
+    return f"{error.strerror or type(error).__name__}; check its disk"
 
 
 class TakenError(GatewayError):
@@ -25,11 +46,9 @@ def claimed(data_dir: FilePath) -> Iterator[None]:
 
     The claim ends with the process, also where it becomes another program.
     """
-    try:
+    with explained(data_dir):
         data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise UnusableError(f"data_dir {data_dir}: {error.strerror}") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -41,6 +60,23 @@ def claimed(data_dir: FilePath) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+@contextmanager
+def explained(path: FilePath) -> Iterator[None]:
+    """Turns what the system says about `path`, or a file in it, into what to do about it."""
+    try:
+        yield
+    except OSError as error:
+        raise UnusableError(f"{error.filename or path}: {problem(error)}") from error
+
+
+def check_folders(folders: Iterable[FilePath]) -> None:
+    """Raises UnusableError where something else stands in the place of a folder."""
+    for folder in folders:
+        with explained(folder):
+            if folder.exists() and not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
 
 def is_claimed(data_dir: FilePath) -> bool:

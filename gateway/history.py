@@ -12,6 +12,7 @@ import errno
 import os
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any, get_args
@@ -208,16 +209,24 @@ def append(data_dir: FilePath, *entries: Order | Period) -> None:
     handle = os.open(data_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         whole = _whole_lines(handle)
-        os.ftruncate(handle, whole)
-        lines = b"".join(orjson.dumps(_renamed(asdict(e), _NAMES)) + b"\n" for e in entries)
-        if os.pwrite(handle, lines, whole) != len(lines):
+        try:
             os.ftruncate(handle, whole)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(handle)
+            lines = b"".join(orjson.dumps(_renamed(asdict(e), _NAMES)) + b"\n" for e in entries)
+            _write(handle, lines, whole)
+            os.fsync(handle)
+            if whole == 0:
+                _fsync_folder(data_dir)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(handle, whole)
+            raise
     finally:
         os.close(handle)
-    if whole == 0:
-        _fsync_folder(data_dir)
+
+
+def _write(handle: int, lines: bytes, at: int) -> None:
+    if os.pwrite(handle, lines, at) != len(lines):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _fsync_folder(folder: FilePath) -> None:

@@ -14,21 +14,21 @@ import signal
 import socket
 import ssl
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path as FilePath
 
 import structlog
 import uvloop
 from aiohttp import web
 
-from gateway import listeners, logs, restart, tls
+from gateway import claim, listeners, logs, restart, tls
 from gateway.admin import routes as admin
 from gateway.admin.guard import Guard
 from gateway.admin.sessions import Sessions
 from gateway.app import Gateway
-from gateway.claim import claimed
 from gateway.config import Configuration, load
 from gateway.config.values import Listen
-from gateway.errors import ConfigurationError, GatewayError
+from gateway.errors import ConfigurationError, GatewayError, fault
 from gateway.forward_proxy import ForwardProxy
 from gateway.ingest import appsmith_routes, mixpanel_routes, segment_routes
 from gateway.ingest.server import runner as ingest_runner
@@ -49,7 +49,7 @@ def run(file: FilePath, environment: Mapping[str, str]) -> int:
     """Serve until told to stop. Raises ConfigurationError, StartError or JournalError."""
     configuration = load(file, environment)
     logs.configure(configuration.gateway.log_level)
-    with claimed(configuration.gateway.data_dir):
+    with claim.claimed(configuration.gateway.data_dir):
         service = _Service(file, environment)
         uvloop.run(service.serve(configuration))
         if service.is_restarting:
@@ -73,6 +73,7 @@ class _Service:
         self.sockets: Sockets = {}
         self.is_restarting = False
         self._told = asyncio.Event()
+        self._asked_to_reload = asyncio.Event()
         self._trying = asyncio.Lock()
         self._manners = restart.Manners()
         self._contexts: dict[str, ssl.SSLContext] = {}
@@ -80,8 +81,8 @@ class _Service:
 
     async def serve(self, configuration: Configuration) -> None:
         self._take_up_sockets(configuration)
-        self._contexts = _contexts(configuration)
         self._gateway = await Gateway.open(configuration, self._environment)
+        self._contexts = self._serving(self._gateway.snapshot.certificates)
         _spare_the_collector()
         self._public = ingest_runner(self._application())
         self._private = web.AppRunner(self._admin(configuration), access_log=None)
@@ -94,7 +95,9 @@ class _Service:
             admin_at = await self._listen(self._private, "admin.listen", look_at)
             print(_greeting(configuration, at, admin_at), flush=True)  # noqa: T201 (for the person)
             self._hear()
+            reloading = asyncio.create_task(self._reload_when_asked(), name="reload")
             await self._told.wait()
+            reloading.cancel()
             if self.is_restarting:
                 log.info("restarting")
                 self._leave_the_proxy()
@@ -121,7 +124,7 @@ class _Service:
             if self._told.is_set():
                 return
             await restart.tried(self._file, self._environment)
-            self._bind_what_is_new()
+            await asyncio.to_thread(self._bind_what_is_new)
             self._manners.leaving = self.is_restarting = True
             for site in self._private.sites:
                 await site.stop()
@@ -197,7 +200,7 @@ class _Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload.set)
         loop.add_signal_handler(signal.SIGUSR2, self._restart_by_signal)
         restart.hear_signals()
 
@@ -214,30 +217,40 @@ class _Service:
         except restart.RestartError as error:
             log.error("not restarted", mistakes=str(error).splitlines())  # noqa: TRY400 (as below)
 
-    def _reload(self) -> None:
+    async def _reload_when_asked(self) -> None:
+        """One reload at a time; what is asked for meanwhile is one more behind it."""
+        while True:
+            await self._asked_to_reload.wait()
+            self._asked_to_reload.clear()
+            await self._reload()
+
+    async def _reload(self) -> None:
         try:
-            configuration = load(self._file, self._environment)
-            self._gateway.reload(configuration, self._environment)
+            configuration = await asyncio.to_thread(load, self._file, self._environment)
+            await self._gateway.reload(configuration)
         except ConfigurationError as error:
             mistakes = [str(mistake) for mistake in error.mistakes]
             log.error(  # noqa: TRY400 (the mistakes say it all)
                 "the new configuration is wrong; the old one stays", mistakes=mistakes
             )
+        except OSError as error:
+            what = f"{error.filename or 'data_dir'}: {claim.problem(error)}"
+            log.error("not reloaded; the old configuration stays", mistakes=[what])  # noqa: TRY400
+        except Exception as error:  # noqa: BLE001 (whatever it is, the gateway goes on as it is)
+            log.error("not reloaded; the old configuration stays", fault=fault(error))  # noqa: TRY400
         else:
-            for setting, pair in _pairs(configuration).items():
-                if context := self._contexts.get(setting):
-                    context.load_cert_chain(*pair)
             log.info("reloaded")
 
+    def _serving(self, certificates: Mapping[str, ssl.SSLContext]) -> dict[str, ssl.SSLContext]:
+        """What each https listener serves with; a certificate that a reload leaves out stays."""
 
-def _contexts(configuration: Configuration) -> dict[str, ssl.SSLContext]:
-    """What each listener that speaks https serves with."""
-    return {setting: tls.context(pair) for setting, pair in _pairs(configuration).items()}
+        def in_force(listener: str, first: ssl.SSLContext) -> ssl.SSLContext:
+            return self._gateway.snapshot.certificates.get(listener, first)
 
-
-def _pairs(configuration: Configuration) -> dict[str, tls.Pair]:
-    pairs = {"tls.listen": configuration.tls, "admin.listen": configuration.admin_tls}
-    return {setting: pair for setting, pair in pairs.items() if pair}
+        return {
+            listener: tls.serving(partial(in_force, listener, first))
+            for listener, first in certificates.items()
+        }
 
 
 def _unusable(setting: str, listen: Listen, error: OSError) -> str:

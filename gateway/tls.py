@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
@@ -44,13 +45,23 @@ def stands_for(pair: Pair, host: str) -> bool:
 
 
 def context(pair: Pair) -> ssl.SSLContext:
-    """What a listener serves with, TLS 1.2 and later. Raises OSError or ssl.SSLError.
-
-    `load_cert_chain` on it later makes new connections meet a new certificate.
-    """
+    """What a listener serves with, TLS 1.2 and later. Raises OSError or ssl.SSLError."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.set_alpn_protocols(["http/1.1"])
     # An encrypted key must be a mistake, not a question on the terminal.
     made.load_cert_chain(pair.cert, pair.key, password=lambda: "")
     return made
+
+
+def serving(in_force: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """What a listener keeps for good: each new connection is served with the context in force."""
+    kept = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    kept.minimum_version = ssl.TLSVersion.TLSv1_2
+    kept.set_alpn_protocols(["http/1.1"])
+
+    def choose(connection: ssl.SSLObject | ssl.SSLSocket, *_: object) -> None:
+        connection.context = in_force()
+
+    kept.sni_callback = choose
+    return kept

@@ -34,8 +34,8 @@ class Switchboard(Protocol):
 
     @property
     def catalogue(self) -> Catalogue: ...
-    def telemetry(self) -> Standing: ...
-    def order(self, order: Order) -> None: ...
+    async def telemetry(self) -> Standing: ...
+    async def order(self, order: Order) -> None: ...
 
 
 class _RefusedError(Exception):
@@ -48,29 +48,29 @@ def routes(board: Switchboard, restart: Restart) -> list[web.RouteDef]:
     async def show(request: web.Request) -> web.Response:
         is_fresh = _is_fresh(request.query.get("saved", ""))
         notices = [look.notice("good", "Saved, and started anew.")] if is_fresh else []
-        return _page(board, request, *notices)
+        return await _page(board, request, *notices)
 
     async def save(request: web.Request) -> web.Response:
         form = await request.post()
         visitor = request[VISITOR]
         if form.get("form_key") != visitor.form_key:
-            return _page(board, request, _stale(), status=403)
+            return await _page(board, request, _stale(), status=403)
         try:
-            for name in _to_switch(board.telemetry(), form):
-                _carry_out(board, name, name in form, "admin page", visitor.sign_in)
+            for name in _to_switch(await board.telemetry(), form):
+                await _carry_out(board, name, name in form, "admin page", visitor.sign_in)
         except _RefusedError as error:
-            return _page(board, request, look.notice("bad", escape(str(error))), status=409)
+            return await _page(board, request, look.notice("bad", escape(str(error))), status=409)
         try:
             await restart()
         except RestartError as error:
             mistakes = [f"<code>{escape(line)}</code>" for line in str(error).splitlines()]
             told = "Saved, and in force since now. The gateway was not restarted:"
-            return _page(board, request, look.notice("bad", told, items=mistakes), status=409)
+            return await _page(board, request, look.notice("bad", told, items=mistakes), status=409)
         where = f"{look.GENERAL}?saved={int(time.time())}"
         return web.Response(status=303, headers={"Location": where})
 
     async def tell(_: web.Request) -> web.Response:
-        return _json(board.telemetry().as_json())
+        return _json((await board.telemetry()).as_json())
 
     async def take(request: web.Request) -> web.Response:
         """`{"class": "optional", "enabled": false}` as application/json."""
@@ -81,10 +81,10 @@ def routes(board: Switchboard, restart: Restart) -> list[web.RouteDef]:
             usage = 'send {"class": "optional", "enabled": true, false or null}'
             return web.json_response({"error": usage}, status=400)
         try:
-            _carry_out(board, *asked, request[VISITOR].sign_in)
+            await _carry_out(board, *asked, request[VISITOR].sign_in)
         except _RefusedError as error:
             return web.json_response({"error": str(error)}, status=409)
-        return _json(board.telemetry().as_json())
+        return _json((await board.telemetry()).as_json())
 
     return [
         web.get("/settings", _to_general),
@@ -99,10 +99,10 @@ async def _to_general(_: web.Request) -> web.Response:
     return web.Response(status=303, headers={"Location": look.GENERAL})
 
 
-def _page(
+async def _page(
     board: Switchboard, request: web.Request, *notices: str, status: int = 200
 ) -> web.Response:
-    text = pages.general(board.telemetry(), board.catalogue, request[VISITOR], *notices)
+    text = pages.general(await board.telemetry(), board.catalogue, request[VISITOR], *notices)
     return web.Response(text=text, content_type="text/html", status=status)
 
 
@@ -125,18 +125,18 @@ def _to_switch(standing: Standing, form: Mapping[str, Any]) -> list[TelemetryCla
     ]
 
 
-def _carry_out(
+async def _carry_out(
     board: Switchboard, name: TelemetryClass, enabled: bool | None, who: Door, sign_in: str
 ) -> None:
     """Raises _RefusedError, and then nothing has changed."""
-    locked_by = board.telemetry().locked_by
+    locked_by = (await board.telemetry()).locked_by
     if name == "optional" and locked_by:
         raise _RefusedError(
             f"{locked_by} in the environment decides over optional events; change it there, and "
             "start the gateway anew"
         )
     try:
-        board.order(Order(timestamp(time.time()), name, enabled, who, sign_in))
+        await board.order(Order(timestamp(time.time()), name, enabled, who, sign_in))
     except OSError as error:
         raise _RefusedError(
             f"it could not be saved, so nothing has changed: {cause(error)}"

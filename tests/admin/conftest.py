@@ -39,11 +39,11 @@ class Board:
     def catalogue(self) -> Catalogue:
         return CATALOGUE
 
-    def telemetry(self) -> Standing:
+    async def telemetry(self) -> Standing:
         told = switches(Telemetry(), self.environment, self.orders)
         return standing(History(orders=tuple(self.orders)), told, {})
 
-    def order(self, order: Order) -> None:
+    async def order(self, order: Order) -> None:
         if self.fails:
             raise self.fails
         self.orders.append(order)

@@ -1,0 +1,126 @@
+"""Everything that a reload changes is one frozen object, and one assignment puts it in force.
+
+It is made off the event loop, and the durable history of the switch is the last thing that can fail
+on the way: whatever goes wrong, the snapshot before stays in force, whole.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+
+from gateway import history, tls
+from gateway.config import Configuration
+from gateway.config.appsmith import Appsmith
+from gateway.config.model import AnalyticsJs, Limits, Telemetry
+from gateway.config.values import Network
+from gateway.consent import Order, Switches, switches
+from gateway.destinations.egress import Guard, promised
+from gateway.errors import ConfigurationError, Mistake
+from gateway.ingest import Sources, browser_stop
+from gateway.pipeline import Rules
+from gateway.privacy import Pseudonymizer
+from gateway.rules import compile_rules
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What requests are read with and events are decided under, all of one configuration."""
+
+    rules: Rules
+    guard: Guard
+    sources: Sources
+    limits: Limits
+    trusted_proxies: Sequence[Network]
+    analytics_js: AnalyticsJs
+    analytics_js_path: FilePath | None
+    browser_stop: str | None
+    appsmith: Appsmith
+    telemetry: Telemetry
+    certificates: Mapping[str, ssl.SSLContext]
+    """What each listener that speaks https serves with, by its setting."""
+
+    def switched(self, entered: Switches) -> Snapshot:
+        """The same with other switches."""
+        script = browser_stop.script(self.rules.catalogue, entered)
+        return replace(self, rules=replace(self.rules, switches=entered), browser_stop=script)
+
+
+def compile_snapshot(
+    configuration: Configuration, environment: Mapping[str, str], pseudonymizer: Pseudonymizer
+) -> Snapshot:
+    """Compile a configuration. Blocks; writes nothing. Raises ConfigurationError.
+
+    Its switches hold once `entered` has put them into the history.
+    """
+    gateway = configuration.gateway
+    rules = compile_rules(configuration, environment, pseudonymizer)
+    return Snapshot(
+        rules=rules,
+        guard=Guard(promised(configuration.policy)),
+        sources=Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept"),
+        limits=gateway.limits,
+        trusted_proxies=gateway.trusted_proxies,
+        analytics_js=gateway.analytics_js,
+        analytics_js_path=configuration.analytics_js_path,
+        browser_stop=browser_stop.script(rules.catalogue, rules.switches),
+        appsmith=gateway.appsmith,
+        telemetry=gateway.telemetry,
+        certificates=_certificates(configuration),
+    )
+
+
+def entered(
+    snapshot: Snapshot,
+    data_dir: FilePath,
+    environment: Mapping[str, str],
+    now: float,
+    *orders: Order,
+) -> Snapshot:
+    """The snapshot with its switches, which are in the durable history when this returns.
+
+    `orders` are new ones and enter it, too. Blocks. Raises OSError or ConfigurationError, and then
+    the history is as it was.
+    """
+    past = history.read(data_dir)
+    told = switches(snapshot.telemetry, environment, (*past.orders, *orders))
+    period, numbered = history.entered(past, told, now)
+    following = snapshot.switched(numbered)
+    if entries := (*orders, *([period] if period else ())):
+        history.append(data_dir, *entries)
+    return following
+
+
+def check_reloadable(new: Configuration, old: Configuration) -> None:
+    """Raises ConfigurationError for what is only read at a start."""
+    mistakes: list[Mistake] = []
+    if new.routing.destinations != old.routing.destinations:
+        what = "destinations change at a restart only"
+        mistakes.append(new.routing_document.mistake(("destinations",), what))
+    if new.gateway.data_dir != old.gateway.data_dir:
+        what = "data_dir changes at a restart only"
+        mistakes.append(new.gateway_document.mistake(("data_dir",), what))
+    if new.policy.pseudonyms.form != old.policy.pseudonyms.form:
+        what = "pseudonyms.form changes at a restart only"
+        mistakes.append(new.policy_document.mistake(("pseudonyms", "form"), what))
+    if mistakes:
+        raise ConfigurationError(mistakes)
+
+
+def _certificates(configuration: Configuration) -> dict[str, ssl.SSLContext]:
+    pairs = {
+        "tls.listen": (("tls", "cert"), configuration.tls),
+        "admin.listen": (("admin", "tls", "cert"), configuration.admin_tls),
+    }
+    made = {}
+    for listener, (path, pair) in pairs.items():
+        if pair is None:
+            continue
+        try:
+            made[listener] = tls.context(pair)
+        except OSError as error:  # it was usable when the configuration was read
+            what = tls.problem(pair) or f"{pair.cert}: {error.strerror}"
+            raise ConfigurationError([configuration.gateway_document.mistake(path, what)]) from None
+    return made
