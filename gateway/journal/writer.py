@@ -42,7 +42,7 @@ class Writer:
 
     def __init__(self, connection: sqlite3.Connection, folder: Path, settings: Settings) -> None:
         self._connection = connection
-        self._folder = folder
+        self._disk = room.Disk(folder)
         self._settings = settings
         self.committed = asyncio.Event()
         self.events: Tail[StoredEvent] = Tail()
@@ -56,6 +56,7 @@ class Writer:
         self.view = look(connection)
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
+        self._disk.watch()
 
     def put(self, jobs: Sequence[Job]) -> None:
         with self._wake:
@@ -71,24 +72,22 @@ class Writer:
 
     def refusal(self) -> str | None:
         """Why nothing can be appended just now, or None. From any thread."""
-        try:
-            free = room.free_bytes(self._folder)
-        except OSError:
+        free = self._disk.free_bytes
+        if free is None:
             return "the folder of the journal cannot be reached"
         return self._fault or room.refusal(self._settings, self.used_bytes, free)
 
     @property
     def free_bytes(self) -> int:
-        try:
-            return room.free_bytes(self._folder)
-        except OSError:
-            return 0
+        """As of the last look; 0 where the disk cannot be reached."""
+        return self._disk.free_bytes or 0
 
     def _run(self) -> None:
         while (group := self._take()) is not None:
             if group:
                 self._settle(group)
             self._tidy()
+        self._disk.stop()
         self._connection.close()
 
     def _take(self) -> list[Job] | None:
