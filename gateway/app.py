@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import structlog
 
-from gateway import __version__, audit, history
+from gateway import __version__, audit, history, logs
 from gateway.admin.status import DestinationStatus, Status
 from gateway.appsmith import pings, views
 from gateway.appsmith.events import instance_of
@@ -52,6 +52,7 @@ from gateway.journal.transaction import DISCARDED
 from gateway.pipeline import Rules, decide
 from gateway.privacy import Pseudonymizer
 from gateway.snapshot import Snapshot, check_reloadable, compile_snapshot, entered
+from gateway.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +83,7 @@ class Gateway:
         """What is in force. Whoever needs two things of it reads it once."""
         self.closing = False
         self.throttle = Throttle()
+        self.watchdog = Watchdog()
         self._environment = environment
         self._pseudonymizer = pseudonymizer
         self._journal = journal
@@ -335,6 +337,8 @@ class Gateway:
             changes=dict(self._changes),
             refused_requests=dict(self._refusals),
             forwarded=dict(self.forwarded),
+            event_loop=self.watchdog.stalls,
+            log_lines_dropped=logs.dropped(),
             **await self._appsmith_counts(),
         )
 

@@ -9,31 +9,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path as FilePath
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, file_problem
 
 
 class UnusableError(GatewayError):
     """The data folder cannot be made or written."""
-
-
-_REMEDIES = {
-    "a file stands where a folder must be; move it away": {errno.EEXIST, errno.ENOTDIR},
-    "a folder stands where a file must be; move it away": {errno.EISDIR},
-    "this user may not use it; give it to this user, or choose another data_dir": {
-        errno.EACCES,
-        errno.EPERM,
-    },
-    "its disk is read-only; mount it writable, or choose another data_dir": {errno.EROFS},
-    "its disk is full; make room, or choose another data_dir": {errno.ENOSPC, errno.EDQUOT},
-}
-
-
-def problem(error: OSError) -> str:
-    """What is wrong with a file or folder of the gateway's, and what to do."""
-    for remedy, numbers in _REMEDIES.items():
-        if error.errno in numbers:
-            return remedy
-    return f"{error.strerror or type(error).__name__}; check its disk"
 
 
 class TakenError(GatewayError):
@@ -68,7 +48,7 @@ def explained(path: FilePath) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UnusableError(f"{error.filename or path}: {problem(error)}") from error
+        raise UnusableError(f"{error.filename or path}: {file_problem(error)}") from error
 
 
 def check_folders(folders: Iterable[FilePath]) -> None:

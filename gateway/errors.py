@@ -10,6 +10,7 @@ GatewayError
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,6 +65,26 @@ class JournalError(GatewayError):
 
 class DestinationError(GatewayError):
     """A destination cannot be written to; what waits for it stays in the journal."""
+
+
+_REMEDIES = {
+    "a file stands where a folder must be; move it away": {errno.EEXIST, errno.ENOTDIR},
+    "a folder stands where a file must be; move it away": {errno.EISDIR},
+    "this user may not use it; give it to this user, or choose another data_dir": {
+        errno.EACCES,
+        errno.EPERM,
+    },
+    "its disk is read-only; mount it writable, or choose another data_dir": {errno.EROFS},
+    "its disk is full; make room, or choose another data_dir": {errno.ENOSPC, errno.EDQUOT},
+}
+
+
+def file_problem(error: OSError) -> str:
+    """What is wrong with a file or folder of the gateway's, and what to do."""
+    for remedy, numbers in _REMEDIES.items():
+        if error.errno in numbers:
+            return remedy
+    return f"{error.strerror or type(error).__name__}; check its disk"
 
 
 def fault(error: BaseException) -> str:

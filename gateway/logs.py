@@ -1,50 +1,100 @@
 """Logs are JSON lines on standard error, and hold clean text only.
 
-What other libraries log passes the same door; a traceback is reduced to its type and place, because
-its message could quote an event.
+What other libraries log takes the same way; of their words only the template is kept, and a
+traceback is reduced to its type and place, because its message could quote an event. Whoever logs
+never waits: see `log_writer`.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import threading
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from gateway.errors import fault
+from gateway.log_writer import LogWriter
+
+FLUSH_SECONDS = 1.0
+"""How long the end of the process waits for whoever reads its log."""
+
+_writer: LogWriter | None = None
 
 
 def configure(level: str) -> None:
     """Set up logging for the process."""
+    global _writer  # noqa: PLW0603 (a process has one log)
+    _writer = LogWriter(2)
+    _writer.start()
     structlog.configure(
-        processors=[*_SHARED, _place_of_exception, structlog.processors.JSONRenderer()],
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            _place_of_exception,
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_Logger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*_SHARED, structlog.stdlib.add_logger_name, _library_message],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _place_of_exception,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[_Handler()], level=logging.WARNING, force=True)
 
 
-def _library_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """A library's words are a template; its arguments may be an address or a line of a request."""
-    record: Any = event.get("_record")
-    if isinstance(record, logging.LogRecord):
-        event["event"] = str(record.msg)
-        event.pop("positional_args", None)
-    return event
+def flush() -> None:
+    """Before the process ends: give the last lines a moment to be written."""
+    if _writer:
+        _writer.flush(FLUSH_SECONDS)
+
+
+def dropped() -> int:
+    """Lines that were dropped since the start, because nobody read them."""
+    return _writer.dropped if _writer else 0
+
+
+def greet(text: str) -> None:
+    """Say something on standard output, which nobody may be reading."""
+
+    def write() -> None:
+        with suppress(OSError):
+            os.write(1, text.encode())
+
+    threading.Thread(target=write, name="greeting", daemon=True).start()
+
+
+class _Logger:
+    """What structlog hands finished lines to."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def _put(self, **line: Any) -> None:
+        if _writer:
+            _writer.put(line)
+
+    debug = info = warning = error = critical = _put
+
+
+class _Handler(logging.Handler):
+    """A library's words are a template; its arguments may be an address or a line of a request.
+
+    What asyncio puts on further lines shows objects, and with them what they hold.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line: dict[str, Any] = {
+            "event": str(record.msg).partition("\n")[0],
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            line["error"] = fault(error)
+        if _writer:
+            _writer.put(line)
 
 
 def _place_of_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -56,10 +106,3 @@ def _place_of_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDic
         event["error"] = fault(error)
     event.pop("stack_info", None)
     return event
-
-
-_SHARED: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.processors.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-]

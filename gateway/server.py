@@ -29,8 +29,9 @@ from gateway.admin.guard import Guard
 from gateway.admin.sessions import Sessions
 from gateway.app import Gateway
 from gateway.config import Configuration, load
+from gateway.config.routing import FileDestination as FileSettings
 from gateway.config.values import Listen
-from gateway.errors import ConfigurationError, GatewayError, fault
+from gateway.errors import ConfigurationError, GatewayError, fault, file_problem
 from gateway.forward_proxy import ForwardProxy
 from gateway.ingest import appsmith_routes, mixpanel_routes, segment_routes
 from gateway.ingest.server import runner as ingest_runner
@@ -43,6 +44,17 @@ _HANDOVER_SECONDS = 1.0
 """What the destinations get at a restart: what remains is delivered by the next program."""
 
 
+def _folders(configuration: Configuration) -> list[FilePath]:
+    """What the gateway writes to below its data folder."""
+    files = [
+        destination.path
+        for destination in configuration.routing.destinations.values()
+        if isinstance(destination, FileSettings)
+    ]
+    data_dir = configuration.gateway.data_dir
+    return [data_dir / name for name in ("keys", "journal", "audit", "quarantine", *files)]
+
+
 class StartError(GatewayError):
     """The gateway cannot start here."""
 
@@ -52,8 +64,12 @@ def run(file: FilePath, environment: Mapping[str, str]) -> int:
     configuration = load(file, environment)
     logs.configure(configuration.gateway.log_level)
     with claim.claimed(configuration.gateway.data_dir):
+        claim.check_folders(_folders(configuration))
         service = _Service(file, environment)
-        uvloop.run(service.serve(configuration))
+        try:
+            uvloop.run(service.serve(configuration))
+        finally:
+            logs.flush()
         if service.is_restarting:
             restart.become_new(service.sockets, environment)
     return 0
@@ -106,8 +122,9 @@ class _Service:
             await self._listen_as_proxy(configuration)
             look_at = configuration.gateway.admin.listen
             admin_at = await self._listen(self._private, "admin.listen", look_at)
-            print(_greeting(configuration, at, admin_at), flush=True)  # noqa: T201 (for the person)
+            logs.greet(_greeting(configuration, at, admin_at))
             self._hear()
+            self._gateway.watchdog.start()
             reloading = asyncio.create_task(self._reload_when_asked(), name="reload")
             await self._told.wait()
             reloading.cancel()
@@ -122,6 +139,7 @@ class _Service:
                 for sockets in self.sockets.values():
                     listeners.close(sockets)
         finally:
+            self._gateway.watchdog.stop()
             self._leave_the_proxy()
             await self._public.cleanup()
             await self._gateway.close(_HANDOVER_SECONDS if self.is_restarting else _DRAIN_SECONDS)
@@ -248,7 +266,7 @@ class _Service:
                 "the new configuration is wrong; the old one stays", mistakes=mistakes
             )
         except OSError as error:
-            what = f"{error.filename or 'data_dir'}: {claim.problem(error)}"
+            what = f"{error.filename or 'data_dir'}: {file_problem(error)}"
             log.error("not reloaded; the old configuration stays", mistakes=[what])  # noqa: TRY400
         except Exception as error:  # noqa: BLE001 (whatever it is, the gateway goes on as it is)
             log.error("not reloaded; the old configuration stays", fault=fault(error))  # noqa: TRY400

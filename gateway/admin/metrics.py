@@ -10,10 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.core import (
+    Metric as Family,
+)
 from prometheus_client.registry import Collector
 
 
@@ -22,9 +29,23 @@ class Metric:
     """One metric, as the scrape and the reference name it."""
 
     name: str
-    kind: Literal["counter", "gauge"]
+    kind: Literal["counter", "gauge", "histogram"]
     labels: tuple[str, ...]
     meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """What a histogram shows: how many values there were up to each bound, and their sum."""
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    """One for each bound, and one for all."""
+    sum: float
+
+    @property
+    def buckets(self) -> list[tuple[str, float]]:
+        return [*zip(map(str, self.bounds), self.counts, strict=False), ("+Inf", self.counts[-1])]
 
 
 METRICS = (
@@ -124,22 +145,43 @@ METRICS = (
         "When the journal or its disk is full at the rate of the last minutes. Absent: never.",
     ),
     Metric("gateway_ready", "gauge", (), "1 while events can be accepted durably."),
+    Metric(
+        "gateway_event_loop_stall_seconds",
+        "histogram",
+        (),
+        "How late the event loop was, looked at 20 times a second since the start.",
+    ),
+    Metric(
+        "gateway_log_lines_dropped_total",
+        "counter",
+        (),
+        "Log lines dropped since the start, because nobody read standard error.",
+    ),
 )
 
-Samples = Mapping[str, Mapping[tuple[str, ...], float]]
+Samples = Mapping[str, Mapping[tuple[str, ...], float | Distribution]]
 """Metric name → label values → value."""
+
+
+_FAMILIES: Mapping[str, Any] = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
 
 
 class _Snapshot(Collector):
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
 
-    def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
+    def collect(self) -> Iterable[Family]:
         for metric in METRICS:
-            family = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-            made = family(metric.name, metric.meaning, labels=metric.labels)
+            made = _FAMILIES[metric.kind](metric.name, metric.meaning, labels=metric.labels)
             for labels, value in self._samples.get(metric.name, {}).items():
-                made.add_metric(labels, value)
+                if isinstance(value, Distribution):
+                    made.add_metric(labels, buckets=value.buckets, sum_value=value.sum)
+                else:
+                    made.add_metric(labels, value)
             yield made
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from gateway.admin.metrics import Samples
+from gateway.admin.metrics import Distribution, Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ class Status:
     changes: Mapping[tuple[str, str], int]  # by rule and action, since the start
     refused_requests: Mapping[tuple[str, str], int]  # by protocol and code, since the start
     forwarded: Mapping[str, int]  # connections to the forward proxy, by fate, since the start
+    event_loop: Distribution  # how late it was, since the start
+    log_lines_dropped: int  # since the start
     instances: Mapping[str, int] = field(default_factory=dict)  # Appsmith's: known, overdue
     reports: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     """Usage reports kept, by who reported, signature and standing."""
@@ -110,4 +112,6 @@ class Status:
                 {} if self.journal_full_in is None else {(): self.journal_full_in}
             ),
             "gateway_ready": {(): self.ready},
+            "gateway_event_loop_stall_seconds": {(): self.event_loop},
+            "gateway_log_lines_dropped_total": {(): self.log_lines_dropped},
         }

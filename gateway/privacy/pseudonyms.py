@@ -17,7 +17,7 @@ import stat
 import tempfile
 from typing import Literal, Self
 
-from gateway.errors import ConfigurationError, GatewayError, Mistake
+from gateway.errors import ConfigurationError, GatewayError, Mistake, file_problem
 from gateway.event import StoredEvent
 
 Form = Literal["hex", "uuid"]
@@ -98,7 +98,7 @@ class Pseudonymizer:
                 _create(file)
             mode, key = _read(file)
         except OSError as error:
-            problem = error.strerror or "failed"
+            problem = file_problem(error)
             raise GatewayError(f"{file}: the pseudonym key cannot be used: {problem}") from None
         if mode & 0o077:
             raise _wrong(file, f"other users can read it; run `chmod 600 {file}`")

@@ -74,9 +74,9 @@ async def live(folder: Path, generation: int, segment: str, mixpanel: str) -> No
 
 
 def main(folder: Path, segment: str, mixpanel: str) -> None:
-    logs.configure("error")
     for line in sys.stdin:
         if (child := os.fork()) == 0:
+            logs.configure("error")
             asyncio.run(live(folder, int(line), segment, mixpanel))
         os.waitpid(child, 0)
         os.write(1, b"dead\n")
