@@ -216,7 +216,7 @@ def append(data_dir: FilePath, *entries: Order | Period) -> None:
             os.fsync(handle)
             if whole == 0:
                 _fsync_folder(data_dir)
-        except OSError:
+        except BaseException:
             with suppress(OSError):
                 os.ftruncate(handle, whole)
             raise
