@@ -24,31 +24,22 @@ from gateway.consent import Order
 from gateway.errors import ConfigurationError
 from gateway.rules import compile_rules
 from gateway.snapshot import Snapshot
+from tests.fault.small import write_schema
 from tests.wire.running import ROOT, WRITE_KEY, running, until
 
-SCHEMA = """{
-  "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Moved", "description": "d",
-  "type": "object", "required": ["event"],
-  "properties": {"event": {"const": "Moved", "description": "d"}},
-  "examples": [{"type": "track", "event": "Moved"}],
-  "x-telemetry": {"class": "optional", "match": {"protocol": "segment", "type": "track",
-    "event": "Moved"}}
-}"""
 ORDER = Order("2026-11-25T00:00:00.000Z", "optional", False, "API")
 
 
 def configured(folder: Path, *, telemetry: bool = True, source: str = "shop") -> Configuration:
     """A small configuration of its own, so that a reload takes milliseconds."""
-    schemas = folder / "schemas"
-    schemas.mkdir(exist_ok=True)
-    (schemas / "moved.schema.json").write_text(SCHEMA)
+    write_schema(folder / "schemas")
     (folder / "privacy.yaml").write_text("rules: []\n")
     (folder / "gateway.yaml").write_text(
         yaml.safe_dump(
             {
                 "data_dir": str(folder / "data"),
                 "sources": [{"name": source, "write_keys": [f"{source}-write-key"]}],
-                "schemas": {"path": str(schemas)},
+                "schemas": {"path": "schemas"},
                 "policy": "privacy.yaml",
                 "routing": str(ROOT / "config" / "routing.yaml"),
                 "telemetry": {"enabled": telemetry},
