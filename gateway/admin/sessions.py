@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,15 +34,17 @@ class Sessions:
         self._file = folder / FILE
         self._token = token.encode()
         self._clock = clock
+        self._changing = threading.Lock()
         self._secret, self._ends = self._read()
         with suppress(OSError):  # a form that was open at a restart is then shown anew
             self._write()
 
     def begin(self) -> str:
-        """Sign in; returns the key of the session. Raises OSError."""
+        """Sign in; returns the key of the session. Blocks. Raises OSError."""
         key = secrets.token_urlsafe(32)
-        self._ends[self._digest(key)] = self._clock() + SECONDS
-        self._write()
+        with self._changing:
+            self._ends[self._digest(key)] = self._clock() + SECONDS
+            self._write()
         return key
 
     def knows(self, key: str) -> bool:
@@ -49,9 +52,10 @@ class Sessions:
         return self._ends.get(self._digest(key), 0) > self._clock()
 
     def end(self, key: str) -> None:
-        """Sign out. Raises OSError."""
-        self._ends.pop(self._digest(key), None)
-        self._write()
+        """Sign out. Blocks. Raises OSError, and the session has ended all the same."""
+        with self._changing:
+            self._ends.pop(self._digest(key), None)
+            self._write()
 
     def form_key(self, key: str | None) -> str:
         """What a form must bring along to come from a page of this session."""

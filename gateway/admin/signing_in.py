@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from aiohttp import web
 
 from gateway.admin import look, pages
 from gateway.admin.guard import COOKIE, VISITOR, WAIT_SECONDS, Guard
 from gateway.admin.sessions import SECONDS
+from gateway.lines import cause
 
 _PAGES = {path for _, entries in look.NAVIGATION for path, _ in entries}
 
@@ -31,10 +35,15 @@ def routes(guard: Guard) -> list[web.RouteDef]:
         if not guard.token or not isinstance(token, str) or not guard.is_token(token):
             guard.tries.wrong(request.remote)
             return _page(pages.sign_in(where, look.notice("bad", "This is not the token.")), 403)
+        try:
+            session = await asyncio.to_thread(guard.sessions.begin)
+        except OSError as error:
+            told = look.notice("bad", f"The session could not be saved: {cause(error)}.")
+            return _page(pages.sign_in(where, told), 503)
         response = _to(where)
         response.set_cookie(
             COOKIE,
-            guard.sessions.begin(),
+            session,
             max_age=SECONDS,
             secure=request.secure,
             httponly=True,
@@ -47,7 +56,8 @@ def routes(guard: Guard) -> list[web.RouteDef]:
         if form.get("form_key") != visitor.form_key:
             return _to(look.HOME)
         if visitor.session:
-            guard.sessions.end(visitor.session)
+            with suppress(OSError):
+                await asyncio.to_thread(guard.sessions.end, visitor.session)
         response = _to("/sign-in")
         response.del_cookie(COOKIE)
         return response

@@ -7,6 +7,7 @@ to Segment itself, and without `metrics` it sends its own counters there. Old Ap
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -94,7 +95,7 @@ async def _stop(door: Door, _: web.Request) -> web.Response:
 
 
 async def _library(door: Door, _: web.Request) -> web.StreamResponse:
-    return _serve(door, [_LIBRARY], _BRIEFLY)
+    return await _serve(door, [_LIBRARY], _BRIEFLY)
 
 
 async def _loader(door: Door, request: web.Request) -> web.Response:
@@ -112,15 +113,15 @@ async def _loader(door: Door, request: web.Request) -> web.Response:
 
 
 async def _nothing(door: Door, _: web.Request) -> web.StreamResponse:
-    return _serve(door, [""], _BRIEFLY)
+    return await _serve(door, [""], _BRIEFLY)
 
 
 async def _file(door: Door, folder: str, cached: str, request: web.Request) -> web.StreamResponse:
     steps = request.match_info["file"].split("/")
-    return _serve(door, [folder, *steps] if folder else steps, cached)
+    return await _serve(door, [folder, *steps] if folder else steps, cached)
 
 
-def _serve(door: Door, steps: Sequence[str], cached: str) -> web.StreamResponse:
+async def _serve(door: Door, steps: Sequence[str], cached: str) -> web.StreamResponse:
     folder: FilePath | None = door.analytics_js_path
     if folder is None:
         return refusal(
@@ -130,7 +131,7 @@ def _serve(door: Door, steps: Sequence[str], cached: str) -> web.StreamResponse:
             " @segment/analytics-next (npm pack @segment/analytics-next)",
         )
     file = folder.joinpath(*steps)
-    if not all(map(_FILE.fullmatch, steps)) or not file.is_file():
+    if not all(map(_FILE.fullmatch, steps)) or not await asyncio.to_thread(file.is_file):
         return refusal(404, "no_such_file", "the folder of analytics_js.path has no such file")
     return web.FileResponse(file, headers={"Cache-Control": cached, **_FOR_ANY_PAGE})
 

@@ -17,6 +17,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from gateway.appsmith.events import usage_report
+from gateway.config.appsmith import Appsmith
 from gateway.errors import JournalError, Overloaded, RequestError, fault
 from gateway.ingest import Door, Intake, cors
 from gateway.ingest.answering import readable
@@ -91,6 +92,7 @@ class _CloudServices:
             await asyncio.gather(*self._recording)
 
     async def serve(self, prefix: str, request: web.Request) -> web.StreamResponse:
+        settings = self._door.appsmith
         route = (request.method, request.match_info["rest"].strip("/"))
         target = request.rel_url.raw_path_qs.removeprefix(prefix)
         if _leads_elsewhere(target):
@@ -98,36 +100,40 @@ class _CloudServices:
         match route:
             case ("GET", "releases"):
                 query, now = dict(request.query), self._door.now()
-                await self._account(lambda: read_ping(query, now, self._door.appsmith))
-                return await self._pass_on(request, target)
+                await self._account(settings, lambda: read_ping(query, now, settings))
+                return await self._pass_on(settings, request, target)
             case ("POST", "installations"):
-                return await self._registration(request, target)
+                return await self._registration(settings, request, target)
             case ("POST", "usage/report"):
-                return await self._report(request, target)
+                return await self._report(settings, request, target)
             case (_, "usage-pulse"):
                 raise RequestError("no_such_path", "usage pulses are sent with POST, and end here")
-        return await self._pass_on(request, target)
+        return await self._pass_on(settings, request, target)
 
-    async def _registration(self, request: web.Request, target: str) -> web.StreamResponse:
+    async def _registration(
+        self, settings: Appsmith, request: web.Request, target: str
+    ) -> web.StreamResponse:
         tap = Tap(self._door.limits.body_bytes)
-        response = await self._pass_on(request, target, asked=tap)
+        response = await self._pass_on(settings, request, target, asked=tap)
         now, encoding = self._door.now(), request.headers.get(hdrs.CONTENT_ENCODING, "")
         await self._account(
-            lambda: read_registration(self._plain(tap, encoding), now, self._door.appsmith)
+            settings, lambda: read_registration(self._plain(tap, encoding), now, settings)
         )
         return response
 
-    async def _report(self, request: web.Request, target: str) -> web.StreamResponse:
+    async def _report(
+        self, settings: Appsmith, request: web.Request, target: str
+    ) -> web.StreamResponse:
         """Acknowledged by the upstream or not at all: a success makes the instance forget it."""
         asked, said = Tap(self._door.limits.body_bytes), Tap(_ANSWER_BYTES)
-        response = await self._pass_on(request, target, asked=asked, said=said)
+        response = await self._pass_on(settings, request, target, asked=asked, said=said)
         answer_encoding = response.headers.get(hdrs.CONTENT_ENCODING, "")
         encoding, now = request.headers.get(hdrs.CONTENT_ENCODING, ""), self._door.now()
 
         def read() -> Intake:
             body = decode(self._plain(asked, encoding))
             accepted = 200 <= response.status < 300 and self._is_success(said, answer_encoding)
-            event = usage_report(body, self._door.appsmith, now, accepted=accepted)
+            event = usage_report(body, settings, now, accepted=accepted)
             if event is None:
                 raise RequestError("unreadable_report", "the body is no usage report")
             return Intake("appsmith", [event], [])
@@ -137,21 +143,22 @@ class _CloudServices:
 
     async def _pass_on(
         self,
+        settings: Appsmith,
         request: web.Request,
         target: str,
         *,
         asked: Tap | None = None,
         said: Tap | None = None,
     ) -> web.StreamResponse:
-        settings = self._door.appsmith.cloud_services
-        if settings.upstream is None:
+        cloud = settings.cloud_services
+        if cloud.upstream is None:
             return await self._answer(request, asked)
         try:
             return await self._relay.pass_on(
                 request,
-                settings.upstream + target,
-                settings.timeout,
-                withheld=self._door.appsmith.user_header,
+                cloud.upstream + target,
+                cloud.timeout,
+                withheld=settings.user_header,
                 asked=asked,
                 said=said,
             )
@@ -177,12 +184,12 @@ class _CloudServices:
                 return failed(503, "no cloud services are configured", _RETRY_SECONDS)
         raise RequestError("no_such_path", "no cloud services are configured that could answer")
 
-    async def _account(self, read: Callable[[], Intake]) -> None:
+    async def _account(self, settings: Appsmith, read: Callable[[], Intake]) -> None:
         """Record: behind the upstream's back, or durably before the gateway's own answer.
 
         Raises JournalError or Overloaded where the gateway would acknowledge what it has not.
         """
-        if self._door.appsmith.cloud_services.upstream is not None:
+        if settings.cloud_services.upstream is not None:
             self._record(read)
             return
         try:
