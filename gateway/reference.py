@@ -37,8 +37,10 @@ missing one is a mistake too. Paths are relative to the file that names them, `d
 working directory. `gateway check` tries it all without starting.
 
 Sizes are written `64MiB`, durations `30s`, `5m`, `2h`, `7d`; where a list is expected, one value
-stands for a list of one. SIGHUP reloads policy, routes, sources, schemas and switches; if the new
-files are wrong, the old ones stay in force.
+stands for a list of one. SIGHUP reloads policy, routes, sources, schemas,
+limits, switches and certificates, all or none, and stops no request meanwhile; if anything is wrong
+with the new files or with the disk, the old ones stay in force and the log says why. Destinations,
+`data_dir`, `pseudonyms.form` and listeners change at a restart only.
 """
 _REASONS = """\
 # Reference
