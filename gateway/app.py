@@ -43,7 +43,6 @@ from gateway.delivery import (
 )
 from gateway.delivery.revision import permitted, revised
 from gateway.destinations import Rendered
-from gateway.errors import JournalError
 from gateway.event import Decision, Protocol, RawEvent, Reason, StoredEvent
 from gateway.ingest import Intake, Sources, Throttle
 from gateway.journal import Entry, Journal
@@ -130,7 +129,15 @@ class Gateway:
         for delivery in self._deliveries:
             delivery.start()
         self._watching = asyncio.create_task(self._watch(), name="watch the journal")
-        self._pinging = asyncio.create_task(self._ping(), name="ping")
+        self._pinging = asyncio.create_task(
+            pings.send_when_due(
+                lambda: self.appsmith,
+                lambda: self._journal.view.counters,
+                self._pseudonymizer.pseudonym,
+                lambda intake, marks: self._take(self.snapshot.rules, intake, marks),
+            ),
+            name="ping",
+        )
 
     def _delivery(self, feed: Feed[Any], sink: Sink[Any]) -> Delivery[Any]:
         settings = self._destinations.get(feed.name)
@@ -165,20 +172,6 @@ class Gateway:
                 told_at = time.monotonic()
                 log.warning("the journal fills up", forecast=warning)
             await asyncio.sleep(EVERY_SECONDS)
-
-    async def _ping(self) -> None:
-        """Send the pings that products do not send themselves."""
-        while True:
-            now, snapshot = self.now(), self.snapshot
-            wait = pings.seconds_left(snapshot.appsmith, now)
-            try:
-                counters = self._journal.view.counters
-                pseudonym = self._pseudonymizer.pseudonym
-                due = pings.due(snapshot.appsmith, now, counters, pseudonym)
-                await self._take(snapshot.rules, *due)
-            except JournalError:
-                wait = min(wait, EVERY_SECONDS)
-            await asyncio.sleep(wait)
 
     async def close(self, grace: float) -> None:
         """Deliver for at most `grace` seconds what works at once; what remains waits on disk."""

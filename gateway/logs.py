@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import threading
+import warnings
 from contextlib import suppress
 from typing import Any
 
@@ -42,6 +43,11 @@ def configure(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Handler()], level=logging.WARNING, force=True)
+    # What Python itself would print holds values, and would wait for whoever reads it.
+    warnings.showwarning = lambda _, category, file, line, *__: _warned(category, file, line)
+    sys.unraisablehook = lambda what: _broke("something broke unseen", what.exc_value)
+    threading.excepthook = lambda what: _broke("a thread broke", what.exc_value)
+    sys.excepthook = lambda _, error, __: _broke("the gateway broke", error, is_end=True)
 
 
 def flush() -> None:
@@ -63,6 +69,20 @@ def greet(text: str) -> None:
             os.write(1, text.encode())
 
     threading.Thread(target=write, name="greeting", daemon=True).start()
+
+
+def _warned(category: type[Warning], file: str, line: int) -> None:
+    if _writer:
+        place = f"{category.__name__} at {file.rpartition('/')[2]}:{line}"
+        _writer.put({"error": place, "event": "a library warns", "level": "warning"})
+
+
+def _broke(event: str, error: BaseException | None, *, is_end: bool = False) -> None:
+    if _writer:
+        place = fault(error) if error else "unknown"
+        _writer.put({"error": place, "event": event, "level": "critical"})
+    if is_end:
+        flush()
 
 
 class _Logger:

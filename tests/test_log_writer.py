@@ -6,6 +6,8 @@ import asyncio
 import json
 import logging
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,3 +156,35 @@ def test_of_a_library_only_the_template_is_logged(
     ]
     assert said[0]["error"].startswith("ValueError at test_log_writer.py")
     assert secret not in repr(said)
+
+
+def test_what_breaks_unseen_is_one_line_without_its_words() -> None:
+    """In a thread, in a finalizer and at the end of the process; warnings, too."""
+    program = """
+import threading, warnings
+from gateway import logs
+logs.configure("info")
+def breaks(secret="ada@mail.example"):
+    raise ValueError(secret)
+thread = threading.Thread(target=breaks)
+thread.start()
+thread.join()
+class Dies:
+    def __del__(self):
+        breaks()
+Dies()
+warnings.warn("ada@mail.example")
+breaks()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert done.returncode == 1
+    assert [line["event"] for line in lines] == [
+        "a thread broke",
+        "something broke unseen",
+        "a library warns",
+        "the gateway broke",
+    ]
+    assert "ada@" not in done.stderr

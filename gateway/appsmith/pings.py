@@ -6,12 +6,18 @@ journal, which grows in the transaction that makes the ping durable.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Mapping
 
 from gateway.appsmith.events import keep_alive
-from gateway.appsmith.setup import Marks
+from gateway.appsmith.setup import Marks, Take
 from gateway.config.appsmith import Appsmith
+from gateway.errors import JournalError
 from gateway.ingest import Intake
+
+RETRY_SECONDS = 10.0
+"""When a ping that could not be kept is tried again."""
 
 
 def due(
@@ -36,3 +42,20 @@ def due(
 def seconds_left(settings: Appsmith, now: float) -> float:
     """Until the next interval begins."""
     return settings.ping_interval - now % settings.ping_interval
+
+
+async def send_when_due(
+    settings: Callable[[], Appsmith],
+    counters: Callable[[], Mapping[str, int]],
+    pseudonym: Callable[[str], str],
+    take: Take,
+) -> None:
+    """Send the pings that products do not send themselves, until cancelled."""
+    while True:
+        now, current = time.time(), settings()
+        wait = seconds_left(current, now)
+        try:
+            await take(*due(current, now, counters(), pseudonym))
+        except JournalError:
+            wait = min(wait, RETRY_SECONDS)
+        await asyncio.sleep(wait)

@@ -18,10 +18,11 @@ REQUESTS = 2000
 
 async def refused(host: str, port: int, number: int) -> bool:
     """Send what is no request; whether it was answered as such."""
-    reader, writer = await asyncio.open_connection(host, port)
-    writer.write(GARBAGE % number)
-    line = await reader.readline()
-    writer.close()
+    async with asyncio.timeout(60):
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(GARBAGE % number)
+        line = await reader.readline()
+        writer.close()
     return line.startswith((b"HTTP/1.0 400", b"HTTP/1.1 400"))
 
 
