@@ -2,7 +2,7 @@
 
 The loop beats twenty times a second and notes how late each beat is. A thread looks at the beats
 and, when one is overdue, at the stack of the loop's thread: modules, functions and lines of this
-gateway, never a value. Both together take some 0.1 ms of CPU a second.
+gateway, never a value. Both together take 0.3 % of a core while nothing else goes on.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ STALL_SECONDS = 0.25
 BOUNDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds; the upper ends of the histogram's buckets."""
 
+_LOOK_SECONDS = STALL_SECONDS / 4
+_OVERDUE_SECONDS = STALL_SECONDS / 4
+"""How late a beat is when the stack is looked at, which is before the stall is one to log."""
 _STANDS_SECONDS = 5.0
 """A stall this long is logged while it lasts."""
 _FRAMES = 5
@@ -71,17 +74,18 @@ class Watchdog:
         late = max(0.0, time.monotonic() - self._due)
         self._counts[bisect_left(BOUNDS, late)] += 1
         self._sum += late
-        if late > STALL_SECONDS:
-            where, self._where = self._where, ()
-            log.warning("the event loop stood still", seconds=round(late, 3), where=where)
+        stood = late + BEAT_SECONDS  # it may have begun right behind the last beat
+        if stood > STALL_SECONDS:
+            log.warning("the event loop stood still", seconds=round(stood, 3), where=self._where)
+        self._where = ()
         self._expect()
 
     def _watch(self, thread: int) -> None:
         seen = said = 0.0
-        while not self._stopping.wait(STALL_SECONDS / 4):
+        while not self._stopping.wait(_LOOK_SECONDS):
             due = self._due
             late = time.monotonic() - due
-            if late > STALL_SECONDS and due != seen:
+            if late > _OVERDUE_SECONDS and due != seen:
                 seen = due
                 self._where = _frames(sys._current_frames().get(thread))  # noqa: SLF001 (no other way)
             if late > _STANDS_SECONDS and due != said:
