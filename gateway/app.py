@@ -89,6 +89,7 @@ class Gateway:
         self._configuration = configuration
         self._data_dir = configuration.gateway.data_dir
         self._changing = asyncio.Lock()
+        self.outgoing = configuration.outgoing.marked(pseudonymizer.mark)
         self._destinations = configuration.routing.destinations
         self._deliveries = [
             self._delivery(feed, sink)

@@ -9,6 +9,7 @@ from typing import Any
 from gateway.appsmith.consumer import LedgerSink, ledger_feed
 from gateway.config import Configuration
 from gateway.config.model import Files
+from gateway.config.outgoing import Outgoing
 from gateway.config.routing import CloudDestination as CloudSettings
 from gateway.config.routing import Destination as AnyDestination
 from gateway.config.routing import MixpanelDestination as MixpanelSettings
@@ -33,33 +34,37 @@ from gateway.lines import LineFiles
 from gateway.privacy import Pseudonymizer
 
 
-def destinations_of(configuration: Configuration) -> list[Destination]:
-    """Every destination of routing.yaml, not yet open."""
-    gateway = configuration.gateway
+def destinations_of(configuration: Configuration, mark: str) -> list[Destination]:
+    """Every destination of routing.yaml, not yet open; `mark` is on what they send."""
+    gateway, outgoing = configuration.gateway, configuration.outgoing.marked(mark)
     keys = {instance.id: instance.license_key for instance in gateway.appsmith.instances}
     return [
-        _destination(name, settings, gateway.data_dir, keys)
+        _destination(name, settings, gateway.data_dir, keys, outgoing)
         for name, settings in configuration.routing.destinations.items()
     ]
 
 
 def _destination(
-    name: str, settings: AnyDestination, data_dir: FilePath, keys: Mapping[str, str]
+    name: str,
+    settings: AnyDestination,
+    data_dir: FilePath,
+    keys: Mapping[str, str],
+    outgoing: Outgoing,
 ) -> Destination:
     """The vendors' packages are loaded where they are used: they take 8 to 15 MiB."""
     match settings:
         case SegmentSettings():
             from gateway.destinations.segment import SegmentDestination  # noqa: PLC0415
 
-            return SegmentDestination(name, settings)
+            return SegmentDestination(name, settings, outgoing)
         case MixpanelSettings():
             from gateway.destinations.mixpanel import MixpanelDestination  # noqa: PLC0415
 
-            return MixpanelDestination(name, settings)
+            return MixpanelDestination(name, settings, outgoing)
         case CloudSettings():
             from gateway.destinations.cloud import CloudDestination  # noqa: PLC0415
 
-            return CloudDestination(name, settings, data_dir, keys)
+            return CloudDestination(name, settings, data_dir, keys, outgoing)
     return file_destination(name, settings, data_dir)
 
 
@@ -69,7 +74,7 @@ def consumers_of(
     """What reads the journal: every destination, and the house's own."""
     data_dir, files = configuration.gateway.data_dir, configuration.gateway.files
     consumers: list[tuple[Feed[Any], Sink[Any]]] = []
-    for destination in destinations_of(configuration):
+    for destination in destinations_of(configuration, pseudonymizer.mark):
         localise = pseudonymizer.domain(destination.name).localise
         consumers.append((destination_feed(journal, destination.name, localise), destination))
     audit_files = FileDestination("audit", _lines(data_dir / "audit", files), audit_line)

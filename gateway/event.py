@@ -179,6 +179,7 @@ class RawEvent:
     received_at: float  # epoch seconds
     client_address: str | None = field(default=None, repr=False)  # of a browser's or phone's user
     opted_out: bool = False  # the request said Sec-GPC: 1 or DNT: 1
+    hops: tuple[str, ...] = ()  # the marks of the gateways it has passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +230,7 @@ class Header:
     pseudonyms: tuple[str, ...]  # the tokens in the message that each destination makes its own
     to: tuple[str, ...]  # destinations
     filtered: Mapping[str, Reason]  # for every other destination, why not
+    hops: tuple[str, ...] = ()  # the marks of the gateways it passed before this one
 
 
 @dataclass(frozen=True, slots=True)

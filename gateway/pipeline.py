@@ -104,6 +104,7 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
         pseudonyms=scrubbed.pseudonyms,
         to=to,
         filtered=filtered,
+        hops=raw.hops,
     )
     return Decision(
         source=raw.source,

@@ -84,7 +84,8 @@ def _findings(file: FilePath, environment: Mapping[str, str]) -> Iterator[Findin
     yield from _journal(configuration)
     yield from _disk(data_dir, configuration.gateway.journal)
     yield from _clock(data_dir)
-    for name, sentence, remedy in reached(configuration.routing.destinations):
+    outgoing = configuration.outgoing.marked(_pseudonymizer(configuration).mark)
+    for name, sentence, remedy in reached(configuration.routing.destinations, outgoing):
         yield Finding(name, "bad" if remedy else "good", sentence, remedy)
 
 

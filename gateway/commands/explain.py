@@ -53,7 +53,7 @@ def run(
     pseudonymizer = pseudonymizer_for_a_look(configuration)
     rules = compile_rules(configuration, environment, pseudonymizer)
     intake = _intake(body, configuration, source)
-    destinations = destinations_of(configuration)
+    destinations = destinations_of(configuration, pseudonymizer.mark)
     fates = [_refused(refusal) for refusal in intake.refusals]
     fates += [_fate(decide(raw, rules), destinations, pseudonymizer) for raw in intake.events]
     if as_json:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 import requests
-from requests.utils import get_environ_proxies
 
+from gateway.config.outgoing import Outgoing
 from gateway.config.routing import (
     Destination,
     FileDestination,
@@ -23,14 +23,14 @@ from gateway.config.routing import (
     SegmentDestination,
 )
 from gateway.destinations import RetryLater
-from gateway.destinations.transport import CONNECT_SECONDS, Adapter, Reply, attempt, threads
+from gateway.destinations.transport import CONNECT_SECONDS, Reply, attempt, harnessed, threads
 
 SECONDS = 10.0
 
 _REMEDIES = {
     "tls": "its certificate is not trusted: check host, the system's certificates and any proxy",
     "timeout": "it does not answer: check the firewall and its status page",
-    "proxy": "the proxy of the environment refuses: check HTTPS_PROXY and NO_PROXY",
+    "proxy": "the proxy refuses: check outbound.proxy, or HTTPS_PROXY and NO_PROXY",
     "name": "its name cannot be looked up: check host and the DNS of this machine",
 }
 _ELSE = "nothing listens there, or it hangs up: check host and port"
@@ -39,16 +39,20 @@ _SEGMENT_KEY = re.compile(r"[A-Za-z0-9]{32}")
 _MIXPANEL_TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
-def reached(destinations: Mapping[str, Destination]) -> Iterator[tuple[str, str, str]]:
-    """Name, sentence and remedy of each destination; without a remedy all is well."""
-    answers = asyncio.run(_ask_all(destinations))
+def reached(
+    destinations: Mapping[str, Destination], outgoing: Outgoing
+) -> Iterator[tuple[str, str, str]]:
+    """Name, sentence and remedy of each destination; without a remedy it is healthy."""
+    answers = asyncio.run(_ask_all(destinations, outgoing))
     for name, settings in destinations.items():
-        yield (name, *_told(settings, answers.get(name)))
+        yield (name, *_told(settings, answers.get(name), outgoing))
 
 
-async def _ask_all(destinations: Mapping[str, Destination]) -> dict[str, Reply | RetryLater]:
+async def _ask_all(
+    destinations: Mapping[str, Destination], outgoing: Outgoing
+) -> dict[str, Reply | RetryLater]:
     asked = {
-        name: _ask(call)
+        name: _ask(call, outgoing)
         for name, settings in destinations.items()
         if (call := _call(settings)) is not None
     }
@@ -56,10 +60,10 @@ async def _ask_all(destinations: Mapping[str, Destination]) -> dict[str, Reply |
     return dict(zip(asked, answers, strict=True))
 
 
-async def _ask(call: Callable[[], object]) -> Reply | RetryLater:
+async def _ask(call: Callable[[], object], outgoing: Outgoing) -> Reply | RetryLater:
     pool = threads("doctor")
     try:
-        return await attempt(pool, call, SECONDS)
+        return await attempt(pool, call, SECONDS, outgoing)
     finally:
         pool.shutdown(wait=False)
 
@@ -82,25 +86,32 @@ def _call(settings: Destination) -> Callable[[], object] | None:
 
 def _request(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> None:
     with requests.Session() as session:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, Adapter())
+        harnessed(session)
         session.request(
             method, url, headers=dict(headers), data=body,
             timeout=(CONNECT_SECONDS, SECONDS), allow_redirects=False,
         )  # fmt: skip
 
 
-def _told(settings: Destination, answer: Reply | RetryLater | None) -> tuple[str, str]:
+def _told(
+    settings: Destination, answer: Reply | RetryLater | None, outgoing: Outgoing
+) -> tuple[str, str]:
     if isinstance(settings, FileDestination):
         return "files, on this disk", ""
     if answer is None or not isinstance(settings, SegmentDestination | MixpanelDestination):
         return "not asked: nothing harmless can be sent there", ""
     host = settings.host
     if isinstance(answer, RetryLater):
-        cause = "name" if answer.cause == "connection" and not _has_name(host) else answer.cause
+        is_nameless = answer.cause == "connection" and not outgoing.proxies.of(host)
+        cause = "name" if is_nameless and not _has_name(host) else answer.cause
         return f"{host} cannot be reached ({cause})", _REMEDIES.get(cause, _ELSE)
+    if answer.loop:
+        return f"{host} leads back to this gateway", "set host to the vendor's own address"
     if answer.status >= 500:
-        return f"{host} answers {answer.status}", "it is reachable but ill; events wait meanwhile"
+        return (
+            f"{host} answers {answer.status}",
+            "it is reachable but failing; events wait meanwhile",
+        )
     if isinstance(settings, MixpanelDestination):
         if answer.status in (401, 403):
             return (
@@ -117,8 +128,6 @@ def _told(settings: Destination, answer: Reply | RetryLater | None) -> tuple[str
 
 
 def _has_name(url: str) -> bool:
-    if get_environ_proxies(url):
-        return True  # the proxy's business
     try:
         socket.getaddrinfo(urlsplit(url).hostname, None)
     except OSError:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from gateway.config.model import Certificate, Gateway
+from gateway.config.outgoing import Outgoing
 from gateway.config.privacy import Policy
 from gateway.config.routing import Routing
 from gateway.config.source import Document
@@ -45,6 +46,8 @@ class Configuration:
     gateway_document: Document
     policy_document: Document
     routing_document: Document
+    outgoing: Outgoing
+    """How requests leave, without this installation's mark."""
 
     @property
     def schemas_path(self) -> FilePath:
@@ -80,12 +83,19 @@ def load(file: FilePath, environment: Mapping[str, str]) -> Configuration:
         mistakes += list(_unusable_certificates(gateway, gateway_document)) or list(
             _unbelievable_hosts(gateway, gateway_document)
         )
+        mistakes += _unreadable_authorities(gateway, gateway_document, environment)
     if policy and policy_document and gateway:
         mistakes += _unknown_sources(gateway, policy, policy_document)
     if mistakes or not (gateway and policy and routing and policy_document and routing_document):
         raise ConfigurationError(mistakes)
     return Configuration(
-        gateway, policy, routing, gateway_document, policy_document, routing_document
+        gateway,
+        policy,
+        routing,
+        gateway_document,
+        policy_document,
+        routing_document,
+        Outgoing.of(gateway.outbound, environment, FilePath(gateway_document.file).parent),
     )
 
 
@@ -116,6 +126,21 @@ def _unbelievable_hosts(gateway: Gateway, document: Document) -> Iterable[Mistak
                 f"the certificate of `tls` is not for {host}; make one with"
                 f" `gateway certificate FOLDER --host {host}`",
             )
+
+
+def _unreadable_authorities(
+    gateway: Gateway, document: Document, environment: Mapping[str, str]
+) -> Iterable[Mistake]:
+    """Only what is configured: a variable may be meant for other programs."""
+    if gateway.outbound.ca_bundle is None:
+        return
+    folder = FilePath(document.file).parent
+    try:
+        Outgoing.of(gateway.outbound, environment, folder).context()
+    except (OSError, ValueError):
+        yield document.mistake(
+            ("outbound", "ca_bundle"), "it cannot be read, or holds no PEM certificate"
+        )
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

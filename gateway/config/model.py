@@ -10,7 +10,16 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from gateway.config.appsmith import Appsmith
-from gateway.config.values import Bytes, Listen, ListenAddress, NetworkAddress, Seconds, Settings
+from gateway.config.values import (
+    Bytes,
+    Listen,
+    ListenAddress,
+    Many,
+    NetworkAddress,
+    ProxyUrl,
+    Seconds,
+    Settings,
+)
 from gateway.event import TelemetryClass
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -75,6 +84,24 @@ class Admin(Settings):
         if value and len(value) < 16:
             raise ValueError("a token under 16 characters can be guessed")
         return value
+
+
+class Outbound(Settings):
+    """How requests leave: to vendors, to token servers, to the upstream of `appsmith`.
+
+    Nothing else changes them: no ~/.netrc, and no variable that is not named here. Changes at a
+    restart.
+    """
+
+    proxy: ProxyUrl | None = Field(default=None, repr=False)
+    """The proxy that they go through, such as http://user:password@proxy:3128. `none`: no proxy.
+    Empty: what HTTPS_PROXY, HTTP_PROXY and ALL_PROXY say."""
+    no_proxy: Many[str] | None = None
+    """Hosts that are reached without it: a domain with all below it, an address or a network, a
+    host with a port, `*`. Empty: what NO_PROXY says."""
+    ca_bundle: FilePath | None = None
+    """PEM file or folder with the authorities to trust instead of the usual ones. Empty: what
+    REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE say."""
 
 
 class Source(Settings):
@@ -180,6 +207,7 @@ class Gateway(Settings):
     forward_proxy: ForwardProxy | None = None
     """Takes the traffic of apps that can only be given a proxy."""
     admin: Admin = Admin()
+    outbound: Outbound = Outbound()
     data_dir: FilePath = FilePath("data")
     """Where everything durable lives, from the working directory. Environment: GATEWAY_DATA_DIR."""
     processes: Literal["auto", 1] = "auto"

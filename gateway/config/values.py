@@ -71,6 +71,15 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _proxy_url(value: str) -> str | None:
+    if value in ("", "none"):
+        return value or None
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise ValueError("write http://HOST:PORT, or `none`")
+    return value.rstrip("/")
+
+
 def _network(value: Any) -> Any:
     if not isinstance(value, str):
         return value
@@ -92,4 +101,5 @@ ListenAddress = Annotated[Listen, BeforeValidator(_listen), PlainSerializer(str)
 Seconds = Annotated[float, BeforeValidator(seconds)]
 NetworkAddress = Annotated[Network, BeforeValidator(_network), PlainSerializer(str)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+ProxyUrl = Annotated[str, AfterValidator(_proxy_url)]
 Bytes = ByteSize

@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import orjson
 import requests
@@ -26,10 +25,11 @@ import structlog
 from gateway.appsmith.ledger import Ledger
 from gateway.appsmith.outbox import Outbox, Report
 from gateway.appsmith.signature import sign
+from gateway.config.outgoing import DIRECT, Outgoing
 from gateway.config.routing import CloudDestination as Settings
 from gateway.destinations import Delivered, Rendered, Request, RetryLater
-from gateway.destinations.transport import CONNECT_SECONDS, Adapter, attempt, threads
-from gateway.destinations.verdict import wait
+from gateway.destinations.transport import CONNECT_SECONDS, attempt, harnessed, threads
+from gateway.destinations.verdict import said, stranger, wait
 from gateway.errors import DestinationError
 from gateway.event import Message, Reason, StoredEvent
 from gateway.ingest.timestamps import read_time
@@ -46,15 +46,22 @@ class CloudDestination:
     """Reports usage pulses."""
 
     def __init__(
-        self, name: str, settings: Settings, data_dir: Path, keys: Mapping[str, str] = _NO_KEYS
+        self,
+        name: str,
+        settings: Settings,
+        data_dir: Path,
+        keys: Mapping[str, str] = _NO_KEYS,
+        outgoing: Outgoing = DIRECT,
     ) -> None:
         """`keys` are the licence keys of instances that have one of their own."""
         self.name = name
         self._settings = settings
         self._keys = keys
+        self._outgoing = outgoing
         self._data_dir = data_dir
         self._pool = threads(name)
-        self._session = _session()
+        self._session = requests.Session()
+        harnessed(self._session)
         self._outbox: Outbox | None = None
         self._begun: Mapping[str, Report] = {}
         self._done: set[str] = set()  # of those that were begun before the last opening
@@ -105,12 +112,18 @@ class CloudDestination:
                 allow_redirects=False,
             )
 
-        reply = await attempt(self._pool, post, settings.timeout)
+        reply = await attempt(self._pool, post, settings.timeout, self._outgoing)
         if isinstance(reply, RetryLater):
             return reply
-        if not 200 <= reply.status < 300:
-            return wait(reply) or RetryLater(f"http {reply.status}")
-        if not _is_success(reply.body):
+        if failure := wait(reply):
+            return failure
+        answer = said(reply)
+        meta = answer.get("responseMeta") if isinstance(answer, dict) else None
+        if not isinstance(meta, dict):
+            return stranger("the cloud services", reply)
+        if reply.status >= 300:
+            return RetryLater(f"http {reply.status}", reply.retry_after)
+        if meta.get("success") is not True:
             return RetryLater("the answer does not say success")
         if await self._kept(lambda: outbox.done(report)):
             log.warning("a report may be sent again after a crash", destination=self.name)
@@ -159,7 +172,7 @@ class CloudDestination:
             "POST",
             f"{self._settings.host}/api/v1/usage/report",
             orjson.dumps(body),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json", **self._outgoing.hops()},
             events=tuple(page.sequences),
             context=report,
         )
@@ -208,20 +221,3 @@ def _pulse(message: Message, received_at: float) -> Message:
         "isAnonymousUser": message.get("isAnonymousUser"),
         "createdAt": int(received_at) if moment is None else moment // 1000,
     }
-
-
-def _is_success(body: bytes) -> bool:
-    try:
-        said: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return False
-    meta = said.get("responseMeta") if isinstance(said, dict) else None
-    return isinstance(meta, dict) and meta.get("success") is True
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    adapter = Adapter()
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session

@@ -21,11 +21,12 @@ import orjson
 import requests
 from mixpanel import Consumer, ServiceAccountCredentials
 
+from gateway.config.outgoing import DIRECT, Outgoing, hops_in
 from gateway.config.routing import MixpanelDestination as Settings
 from gateway.destinations import Delivered, Rejected, Rendered, Request, RetryLater, Verdict
 from gateway.destinations.form import quoted
-from gateway.destinations.transport import CONNECT_SECONDS, Adapter, Reply, attempt, threads
-from gateway.destinations.verdict import spoken, wait
+from gateway.destinations.transport import CONNECT_SECONDS, Reply, attempt, harnessed, threads
+from gateway.destinations.verdict import locked_out, said, spoken, stranger, wait
 from gateway.event import Message, Reason, StoredEvent
 from gateway.ingest.timestamps import read_time
 from gateway.translation import to_mixpanel
@@ -61,9 +62,10 @@ class Records:
 class MixpanelDestination:
     """Sends batches through `mixpanel.Consumer`, one of them in each thread."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str, settings: Settings, outgoing: Outgoing = DIRECT) -> None:
         self.name = name
         self._settings = settings
+        self._outgoing = outgoing
         self._project = Project(
             identity=settings.identity,
             group_key=settings.group_key,
@@ -103,7 +105,7 @@ class MixpanelDestination:
                 text = self._text(operation, event.header.received_at)
                 escaped = quoted(text)
                 place = _place(batches, operation.kind, escaped, latest.get(user, 0))
-                batches[place].add(text, escaped, event.sequence)
+                batches[place].add(text, escaped, event)
                 latest[user] = place
         return Rendered(tuple([self._request(batch) for batch in batches]), filtered)
 
@@ -119,7 +121,9 @@ class MixpanelDestination:
                 api_secret=self._settings.token if by_token else None,
             )
 
-        reply = await attempt(self._pool, post, self._settings.timeout)
+        reply = await attempt(
+            self._pool, post, self._settings.timeout, self._outgoing, hops_in(request.headers)
+        )
         if isinstance(reply, RetryLater):
             return reply
         return _verdict(reply, records)
@@ -158,6 +162,7 @@ class MixpanelDestination:
         }
         if batch.kind == "event":
             headers["Authorization"] = self._signature
+        headers |= self._outgoing.hops(batch.hops)
         return Request(
             "POST",
             self._shown[batch.kind],
@@ -176,16 +181,18 @@ class _Batch:
     texts: list[str] = field(default_factory=list)
     quoted: list[str] = field(default_factory=list)
     sequences: list[int] = field(default_factory=list)
+    hops: dict[str, None] = field(default_factory=dict)
     size: int = 100
 
     def takes(self, more: str) -> bool:
         fits = self.size + len(more) + 3 <= MAX_BODY_BYTES or not self.quoted
         return fits and len(self.quoted) < MAX_RECORDS[self.kind]
 
-    def add(self, text: str, escaped: str, sequence: int) -> None:
+    def add(self, text: str, escaped: str, event: StoredEvent) -> None:
         self.texts.append(text)
         self.quoted.append(escaped)
-        self.sequences.append(sequence)
+        self.sequences.append(event.sequence)
+        self.hops.update(dict.fromkeys(event.header.hops))
         self.size += len(escaped) + 3
 
 
@@ -268,8 +275,7 @@ class _Consumers:
             credentials=credentials,
         )
         session = consumer._session  # noqa: SLF001 (the package offers no other way in)
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, Adapter())
+        harnessed(session)
         self._sessions.append(session)
         return consumer
 
@@ -277,18 +283,16 @@ class _Consumers:
 def _verdict(reply: Reply, records: Records) -> Verdict:
     if waiting := wait(reply):
         return waiting
-    try:
-        said = orjson.loads(reply.body)
-    except orjson.JSONDecodeError:
-        said = None
-    answer: Mapping[str, Any] = said if isinstance(said, dict) else {"status": said}
-    if reply.status < 300:
-        if answer.get("status") in (1, "OK"):
-            return Delivered()
-        if answer.get("status") != 0:
-            return RetryLater("not an answer of Mixpanel's")
-    error = str(answer.get("error") or "refused")
-    failed = _failed(answer.get("failed_records"), records)
+    answer = said(reply)
+    if reply.status < 300 and _is_taken(answer):
+        return Delivered()
+    if not (_is_refused(answer) if reply.status < 300 else _is_error(answer, reply.status)):
+        return stranger("Mixpanel's", reply)
+    if waiting := locked_out(reply):
+        return waiting
+    found: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
+    error = str(found.get("error") or "refused")
+    failed = _failed(found.get("failed_records"), records)
     if not failed and "token" in error:
         return RetryLater(f"http {reply.status}: the token is refused")
     return Rejected(
@@ -296,12 +300,43 @@ def _verdict(reply: Reply, records: Records) -> Verdict:
     )
 
 
+def _is_taken(answer: Any) -> bool:
+    """`1`; `{"error": null, "status": 1}`; or an import's count with `"status": "OK"` or 1."""
+    if not isinstance(answer, dict):
+        return type(answer) is int and answer == 1
+    status, count = answer.get("status"), answer.get("num_records_imported")
+    is_import = answer.get("code") == 200 and type(count) is int
+    if type(status) is int and status == 1:
+        return is_import or ("error" in answer and answer["error"] is None)
+    return status == "OK" and is_import
+
+
+def _is_refused(answer: Any) -> bool:
+    """A success by its status alone: `0`, or `{"error": "…", "status": 0}`."""
+    if not isinstance(answer, dict):
+        return type(answer) is int and answer == 0
+    return _is_zero(answer.get("status")) and isinstance(answer.get("error"), str)
+
+
+def _is_error(answer: Any, status: int) -> bool:
+    """`error` in words, with the same `code` as the status line has, or `status` in words or 0."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("error"), str):
+        return False
+    if "code" in answer:
+        return type(answer["code"]) is int and answer["code"] == status
+    return isinstance(answer.get("status"), str) or _is_zero(answer.get("status"))
+
+
+def _is_zero(value: Any) -> bool:
+    return type(value) is int and value == 0
+
+
 def _failed(listed: Any, records: Records) -> dict[int, str]:
     """The refused events by their sequence. Mixpanel counts from 0 in the array it was sent."""
     failed: dict[int, str] = {}
     for entry in listed if isinstance(listed, list) else ():
         index = entry.get("index") if isinstance(entry, dict) else None
-        if isinstance(index, int) and 0 <= index < len(records.sequences):
+        if type(index) is int and 0 <= index < len(records.sequences):
             words = f"{entry.get('field', '')} {entry.get('message', '')}"
             failed[records.sequences[index]] = spoken(words)
     return failed

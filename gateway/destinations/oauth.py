@@ -12,13 +12,31 @@ from dataclasses import dataclass
 
 from segment.analytics import oauth_manager as sdk
 
+from gateway.config.outgoing import Outgoing
 from gateway.config.routing import OAuth
 from gateway.destinations import RetryLater
-from gateway.destinations.transport import Adapter
+from gateway.destinations.transport import harnessed, leave_by
 
-_ADAPTER = Adapter()
-sdk._session.mount("http://", _ADAPTER)  # noqa: SLF001 (the package offers no other way in)
-sdk._session.mount("https://", _ADAPTER)  # noqa: SLF001 (as above)
+_ADAPTER = harnessed(sdk._session)  # noqa: SLF001 (the package offers no other way in)
+
+
+class _Manager(sdk.OauthManager):  # type: ignore[misc]  # the package has no types
+    """The package's, whose threads each begin here."""
+
+    def __init__(self, outgoing: Outgoing, given: OAuth, seconds: float) -> None:
+        super().__init__(
+            given.client_id,
+            given.private_key,
+            given.key_id,
+            auth_server=given.auth_server,
+            scope=given.scope,
+            timeout=seconds,
+        )
+        self._outgoing = outgoing
+
+    def _poller_loop(self) -> None:
+        leave_by(self._outgoing)
+        super()._poller_loop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +57,18 @@ class Token:
 class Tokens:
     """The tokens of one destination."""
 
-    def __init__(self, settings: OAuth, seconds: float) -> None:
+    def __init__(self, settings: OAuth, seconds: float, outgoing: Outgoing) -> None:
         self._settings = settings
         self._seconds = seconds
+        self._outgoing = outgoing
         self._manager: sdk.OauthManager | None = None
         self._thread = ThreadPoolExecutor(1, "oauth")
 
     async def current(self) -> Token | RetryLater:
         """The token in force, or why there is none yet."""
-        manager = self._manager = self._manager or self._new_manager()
+        manager = self._manager = self._manager or _Manager(
+            self._outgoing, self._settings, self._seconds
+        )
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._seconds):
@@ -68,14 +89,3 @@ class Tokens:
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._thread = ThreadPoolExecutor(1, "oauth")
         _ADAPTER.close()
-
-    def _new_manager(self) -> sdk.OauthManager:
-        given = self._settings
-        return sdk.OauthManager(
-            given.client_id,
-            given.private_key,
-            given.key_id,
-            auth_server=given.auth_server,
-            scope=given.scope,
-            timeout=self._seconds,
-        )

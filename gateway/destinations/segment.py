@@ -15,18 +15,18 @@ import base64
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import orjson
 from segment.analytics import request as sdk
 from segment.analytics.version import VERSION
 
+from gateway.config.outgoing import DIRECT, Outgoing, hops_in
 from gateway.config.routing import SegmentDestination as Settings
 from gateway.destinations import Delivered, Rejected, Rendered, Request, RetryLater, Verdict
 from gateway.destinations.oauth import Tokens
-from gateway.destinations.transport import CONNECT_SECONDS, Adapter, Reply, attempt, threads
-from gateway.destinations.verdict import spoken, wait
+from gateway.destinations.transport import CONNECT_SECONDS, Reply, attempt, harnessed, threads
+from gateway.destinations.verdict import is_data, locked_out, said, spoken, stranger, wait
 from gateway.event import Message, Reason, StoredEvent
 from gateway.translation import fields, to_segment
 
@@ -64,9 +64,7 @@ SERVER_LIBRARIES = frozenset(
 _OF_ANOTHER_HOP = ("sentAt", "receivedAt", "writeKey", "projectId")
 
 # One session for the process, the package's own; with this adapter it holds no state but pools.
-_ADAPTER = Adapter()
-sdk._session.mount("http://", _ADAPTER)  # noqa: SLF001 (the package offers no other way in)
-sdk._session.mount("https://", _ADAPTER)  # noqa: SLF001 (as above)
+_ADAPTER = harnessed(sdk._session)  # noqa: SLF001 (the package offers no other way in)
 # The package writes whole messages to its log.
 logging.getLogger("segment").setLevel(logging.CRITICAL)
 
@@ -74,10 +72,13 @@ logging.getLogger("segment").setLevel(logging.CRITICAL)
 class SegmentDestination:
     """Sends batches through `segment.analytics.request.post`."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str, settings: Settings, outgoing: Outgoing = DIRECT) -> None:
         self.name = name
         self._settings = settings
-        self._tokens = Tokens(settings.oauth, settings.timeout) if settings.oauth else None
+        self._outgoing = outgoing
+        self._tokens = (
+            Tokens(settings.oauth, settings.timeout, outgoing) if settings.oauth else None
+        )
         self._pool = threads(name)
 
     def render(self, events: Sequence[StoredEvent]) -> Rendered:
@@ -117,7 +118,9 @@ class SegmentDestination:
                 sentAt=fields.timestamp(time.time()),
             )
 
-        reply = await attempt(self._pool, post, settings.timeout)
+        reply = await attempt(
+            self._pool, post, settings.timeout, self._outgoing, hops_in(request.headers)
+        )
         if isinstance(reply, RetryLater):
             return reply
         return _verdict(reply)
@@ -145,6 +148,7 @@ class SegmentDestination:
                 "Content-Type": "application/json",
                 "User-Agent": f"analytics-python/{VERSION}",
                 "Authorization": "Bearer" if settings.oauth else f"Basic {credentials}",
+                **self._outgoing.hops(batch.hops),
             },
             events=tuple(batch.sequences),
             context=batch.messages,
@@ -158,6 +162,7 @@ class _Batch:
         self.messages: list[Message] = []
         self.texts: list[str] = []  # as the package writes them, which are ASCII
         self.sequences: list[int] = []
+        self.hops: dict[str, None] = {}
         self.newest = 0.0
         self._bytes = 0
 
@@ -170,6 +175,7 @@ class _Batch:
         self.messages.append(message)
         self.texts.append(text)
         self.sequences.append(event.sequence)
+        self.hops.update(dict.fromkeys(event.header.hops))
         self.newest = max(self.newest, event.header.received_at)
         self._bytes += len(text) + 2
 
@@ -204,25 +210,25 @@ def _hide_our_address(message: Message) -> None:
 
 
 def _verdict(reply: Reply) -> Verdict:
+    """Segment says `{"success": true}`, RudderStack `OK`; both refuse in JSON or not at all."""
     if waiting := wait(reply):
         return waiting
-    said = _object(reply.body)
+    answer = said(reply)
+    answer = answer if isinstance(answer, dict) else {}
     if reply.status < 300:
-        plain = reply.body.decode("utf-8", "replace").strip()  # RudderStack, for one, says OK
-        is_empty = reply.status == 200 and not plain
-        is_strange = not said and (plain.startswith("<") or not plain.isprintable())
-        if is_empty or is_strange or said.get("success") is False:
-            return RetryLater("not an answer of Segment's")
-        return Delivered()
-    words = f"{said.get('code', '')} {said.get('message', '')}".strip()
+        is_taken = answer.get("success") is True or _is_ok(reply)
+        return Delivered() if is_taken else stranger("Segment's", reply)
+    code, message = answer.get("code"), answer.get("message")
+    is_error = answer.get("success") is False or (isinstance(code, str) and code != "")
+    if not is_error or not isinstance(message, str):
+        return stranger("Segment's", reply)
+    if waiting := locked_out(reply):
+        return waiting
+    words = f"{code or ''} {message}".strip()
     if "write key" in words.lower():
         return RetryLater(f"http {reply.status}: the write key is refused")
     return Rejected(Reason.REFUSED, reply.status, spoken(words or "bad request"))
 
 
-def _object(body: bytes) -> Mapping[str, Any]:
-    try:
-        loaded = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return loaded if isinstance(loaded, dict) else {}
+def _is_ok(reply: Reply) -> bool:
+    return is_data(reply) and reply.body.strip() == b"OK"

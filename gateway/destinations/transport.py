@@ -3,6 +3,9 @@
 The vendors' packages talk through `requests`, whose time-outs count from byte to byte: a server
 that drips is never late. So the adapter below, which both packages' sessions carry, lets the socket
 be shut from outside, and hands out what really came back, whatever the package makes of it.
+
+Nothing but the configuration changes a request: the sessions trust no environment, and the adapter
+alone says which proxy, which authorities and which marks.
 """
 
 from __future__ import annotations
@@ -11,14 +14,15 @@ import asyncio
 import contextvars
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -26,6 +30,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from gateway.config.outgoing import LOOP, Outgoing, hops_in, tls_context
 from gateway.destinations import RetryLater
 
 CONNECT_SECONDS = 5.0
@@ -41,6 +46,9 @@ class Reply:
     status: int
     retry_after: float | None  # seconds
     body: bytes
+    kind: str = ""  # of its content: application/json; empty where it does not say
+    loop: Literal["", "own", "other"] = ""
+    """Whether a gateway refused it as a request of its own: this one, or one before it."""
 
 
 def threads(name: str) -> ThreadPoolExecutor:
@@ -49,12 +57,20 @@ def threads(name: str) -> ThreadPoolExecutor:
 
 
 async def attempt(
-    pool: ThreadPoolExecutor, call: Callable[[], object], seconds: float
+    pool: ThreadPoolExecutor,
+    call: Callable[[], object],
+    seconds: float,
+    outgoing: Outgoing,
+    passed: Sequence[str] = (),
 ) -> Reply | RetryLater:
-    """Run a package's blocking call. What it returns or raises counts only where nothing came."""
+    """Run a package's blocking call. What it returns or raises counts only where nothing came.
+
+    `passed`: the marks of the gateways that events in it have passed.
+    """
     current = _Attempt()
     context = contextvars.copy_context()
     context.run(_current.set, current)
+    context.run(_leaving.set, (outgoing, outgoing.hops(passed)))
     loop = asyncio.get_running_loop()
     timer = loop.call_later(seconds, current.cut)
     error: Exception | None = None
@@ -108,6 +124,24 @@ class _Attempt:
 
 
 _current: contextvars.ContextVar[_Attempt] = contextvars.ContextVar("attempt")
+_leaving: contextvars.ContextVar[tuple[Outgoing, Mapping[str, str]]] = contextvars.ContextVar(
+    "leaving"
+)
+"""The way out of what this thread sends, and the headers it is marked with."""
+
+
+def leave_by(outgoing: Outgoing) -> None:
+    """Say how the requests of this thread leave that are no attempts."""
+    _leaving.set((outgoing, outgoing.hops()))
+
+
+def harnessed(session: requests.Session) -> Adapter:
+    """Take a session out of the environment's hands; what carries its requests from now on."""
+    adapter = Adapter()
+    session.trust_env = False
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, adapter)
+    return adapter
 
 
 class Adapter(HTTPAdapter):
@@ -122,8 +156,17 @@ class Adapter(HTTPAdapter):
         manager.pool_classes_by_scheme = _POOLS
         return manager
 
-    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        response = super().send(*args, **kwargs)
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        """Raises LookupError, and sends nothing, where nobody said how it leaves."""
+        outgoing, marks = _leaving.get()
+        url = request.url or ""
+        proxy = outgoing.proxies.of(url)
+        kwargs["proxies"] = {urlsplit(url).scheme: proxy} if proxy else {}
+        kwargs["verify"] = str(outgoing.ca_bundle) if outgoing.ca_bundle else True
+        request.headers.update(marks)
+        response = super().send(request, *args, **kwargs)
         raw = response.raw
         try:
             body = _bounded(raw)
@@ -138,8 +181,15 @@ class Adapter(HTTPAdapter):
             raise requests.exceptions.ConnectionError("the answer broke off")
         if (current := _current.get(None)) is not None:
             after = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
-            current.answered(Reply(response.status_code, after, body))
+            kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            loop = _loop(response, outgoing.mark)
+            current.answered(Reply(response.status_code, after, body, kind, loop))
         return response
+
+
+def _loop(response: requests.Response, mark: str) -> Literal["", "own", "other"]:
+    passed = hops_in(response.headers) if response.status_code == LOOP else ()
+    return "" if not passed else "own" if mark in passed else "other"
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
@@ -176,6 +226,7 @@ class _Connection(HTTPConnection):
 
 class _SecureConnection(HTTPSConnection):
     def connect(self) -> None:
+        self.ssl_context = self.ssl_context or tls_context()
         super().connect()
         _tell(self.sock)
 

@@ -13,6 +13,7 @@ from pathlib import Path as FilePath
 
 from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits
+from gateway.config.outgoing import Outgoing
 from gateway.config.values import Network
 from gateway.event import Protocol, RawEvent, Reason
 from gateway.ingest.sources import Sources
@@ -56,6 +57,11 @@ class Door(typing.Protocol):
 
     @property
     def trusted_proxies(self) -> Sequence[Network]: ...
+
+    @property
+    def outgoing(self) -> Outgoing:
+        """How requests of its own leave; its mark on one that comes in tells of a loop."""
+        ...
 
     @property
     def analytics_js(self) -> AnalyticsJs: ...

@@ -13,9 +13,10 @@ from typing import Generic, TypeVar
 import structlog
 from aiohttp import web
 
+from gateway.config.outgoing import LOOP
 from gateway.errors import JournalError, Overloaded, RequestError, fault
 from gateway.event import Protocol
-from gateway.ingest import Door, cors
+from gateway.ingest import Door, cors, loop
 
 RETRY_SECONDS = 5
 
@@ -48,6 +49,12 @@ async def answered(
             response.force_close()
         return response
 
+    if loop.is_own(request.headers, door.outgoing.mark):
+        door.refused(words.protocol, "loop")
+        loop.warn(words.protocol)
+        response = words.again(LOOP, "loop", loop.SENTENCE, RETRY_SECONDS)
+        response.headers.update(door.outgoing.hops())
+        return response
     if door.closing:
         return again("closing", "the gateway is stopping; send again", hang_up=True)
     try:

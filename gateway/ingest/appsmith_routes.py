@@ -82,7 +82,7 @@ class _CloudServices:
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._relay = Relay()
+        self._relay = Relay(door.outgoing)
         self._recording: set[asyncio.Task[None]] = set()
 
     async def open_while(self, app: web.Application) -> AsyncIterator[None]:

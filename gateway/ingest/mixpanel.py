@@ -183,6 +183,7 @@ def _event(item: Any, request: _Request) -> RawEvent | Refusal:
         received_at=facts.received_at,
         client_address=facts.sender.address if is_the_users else None,
         opted_out=facts.sender.opted_out,
+        hops=facts.sender.hops,
     )
 
 

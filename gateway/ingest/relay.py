@@ -1,8 +1,8 @@
 """What is relayed arrives as it was sent, both ways: bytes, status and headers, signed or not.
 
 Only what belongs to one connection (RFC 9110 §7.6.1) and what would tell who is behind it stays
-here. Bodies are streamed; a `Tap` keeps a copy of a small one for whoever must read it. The way out
-leads through the proxy of the environment where there is one, as that of every destination.
+here. Bodies are streamed; a `Tap` keeps a copy of a small one for whoever must read it. It leaves
+as the requests of every destination do: by the configured proxy, and with this gateway's mark.
 """
 
 from __future__ import annotations
@@ -10,9 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, hdrs, web
+from aiohttp import (
+    ClientError,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+    hdrs,
+    web,
+)
 from multidict import CIMultiDict
 from yarl import URL
+
+from gateway.config.outgoing import Outgoing, hops_in
 
 CONNECT_SECONDS = 10.0
 _FIELD_BYTES = 64 * 1024
@@ -92,7 +102,8 @@ class Relayed(web.StreamResponse):
 class Relay:
     """The connections to the upstream."""
 
-    def __init__(self) -> None:
+    def __init__(self, outgoing: Outgoing) -> None:
+        self._outgoing = outgoing
         self._session: ClientSession | None = None
 
     async def open_while(self, _: web.Application) -> AsyncIterator[None]:
@@ -100,7 +111,7 @@ class Relay:
         self._session = ClientSession(
             auto_decompress=False,
             cookie_jar=DummyCookieJar(),
-            trust_env=True,
+            connector=TCPConnector(ssl=self._outgoing.context()),
             skip_auto_headers=(
                 hdrs.ACCEPT,
                 hdrs.ACCEPT_ENCODING,
@@ -131,19 +142,22 @@ class Relay:
         """
         assert self._session is not None  # noqa: S101 (the application has started)
         response: Relayed | None = None
+        headers = _passing(request.raw_headers, _NOT_OURS_TO_TELL | {withheld.lower()})
+        headers.update(self._outgoing.hops(hops_in(request.headers)))
         try:
             async with (
                 asyncio.timeout(seconds),
                 self._session.request(
                     request.method,
                     URL(url, encoded=True),
-                    headers=_passing(request.raw_headers, _NOT_OURS_TO_TELL | {withheld.lower()}),
+                    headers=headers,
+                    proxy=self._outgoing.proxies.of(url),
                     data=_tapped(request, asked) if request.body_exists else None,
                     allow_redirects=False,
                 ) as answer,
             ):
-                headers = _passing(answer.raw_headers, frozenset())
-                response = Relayed(answer.status, answer.reason, headers)
+                said_headers = _passing(answer.raw_headers, frozenset())
+                response = Relayed(answer.status, answer.reason, said_headers)
                 await response.prepare(request)
                 async for chunk in answer.content.iter_any():
                     if said:

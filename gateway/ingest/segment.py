@@ -210,6 +210,7 @@ def _event(item: Any, envelope: _Envelope) -> RawEvent | Refusal:
         if _is_on_a_device(item, source, facts.sender)
         else None,
         opted_out=facts.sender.opted_out,
+        hops=facts.sender.hops,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from aiohttp import web
 
+from gateway.config.outgoing import hops_in
 from gateway.config.values import Network
 from gateway.privacy import client_address
 
@@ -46,6 +47,7 @@ class Sender:
     origin: str | None = None
     is_page: bool = False  # a browser sent it on behalf of a page
     opted_out: bool = False
+    hops: tuple[str, ...] = ()  # the gateways it has passed
 
 
 def sender_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Sender:
@@ -61,6 +63,7 @@ def sender_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Sender:
         origin=origin,
         is_page=origin is not None or "Sec-Fetch-Site" in headers,
         opted_out=headers.get("Sec-GPC") == "1" or headers.get("DNT") == "1",
+        hops=hops_in(headers),
     )
 
 

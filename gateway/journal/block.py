@@ -79,5 +79,6 @@ def _header(line: bytes) -> Header:
     fields = orjson.loads(line)
     fields["pseudonyms"] = tuple(fields["pseudonyms"])
     fields["to"] = tuple(fields["to"])
+    fields["hops"] = tuple(fields.get("hops", ()))  # 0.1.0 wrote none
     fields["filtered"] = {name: REASONS[reason] for name, reason in fields["filtered"].items()}
     return Header(**fields)

@@ -121,6 +121,11 @@ class Pseudonymizer:
         """What turns stored events into those of the destination of this name."""
         return Domain(self._subkey(f"destination:{destination}"), self._form)
 
+    @property
+    def mark(self) -> str:
+        """What names this installation to itself and tells nobody else anything."""
+        return self._subkey("mark").hex()[:16]
+
     def _subkey(self, label: str) -> bytes:
         return hmac.digest(self._master, f"pseudonyms v1 {label}".encode(), "sha256")
 

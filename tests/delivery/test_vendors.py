@@ -224,7 +224,8 @@ async def test_a_vendor_that_takes_less_at_once_gets_less(tmp_path: Path) -> Non
     class Narrow(FakeSegment):
         async def answer(self, request: Any, body: bytes) -> Any:
             if len(body) > 4000:
-                return await answers(413, "too large")(request)
+                said = '{"success": false, "code": "too_large", "message": "too large"}'
+                return await answers(413, said)(request)
             return await super().answer(request, body)
 
     class Tight(FakeMixpanel):

@@ -38,6 +38,7 @@ from tests.fakes.vendor import (
 
 Record = dict[str, Any]
 TOKEN = "project-token"
+NOT_ITS = "not an answer of Mixpanel's"
 
 
 @pytest.fixture
@@ -350,11 +351,11 @@ BUSY = '{"code":429,"error":"Project exceeded rate limits.","status":"Too Many R
             answers(200, '{"status":0,"error":"token, missing or empty"}'),
             RetryLater("http 200: the token is refused"),
         ),
-        (answers(200, "<html>"), RetryLater("not an answer of Mixpanel's")),
-        (answers(200, ""), RetryLater("not an answer of Mixpanel's")),
-        (answers(200, "[]"), RetryLater("not an answer of Mixpanel's")),
-        (answers(204), RetryLater("not an answer of Mixpanel's")),
-        (answers(400, '{"status":1}'), Rejected(Reason.REFUSED, 400, "…")),
+        (answers(200, "<html>"), RetryLater(f"{NOT_ITS} (http 200, a page)")),
+        (answers(200, ""), RetryLater(f"{NOT_ITS} (http 200)")),
+        (answers(200, "[]"), RetryLater(f"{NOT_ITS} (http 200)")),
+        (answers(204), RetryLater(f"{NOT_ITS} (http 204)")),
+        (answers(400, '{"status":1}'), RetryLater(f"{NOT_ITS} (http 400)")),
         (answers(401, '{"error":"Invalid credentials","status":"x"}'), RetryLater("http 401")),
         (
             answers(413, TOO_LARGE),

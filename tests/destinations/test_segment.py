@@ -16,6 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from gateway.config.outgoing import DIRECT, Outgoing, Proxies
 from gateway.config.routing import OAuth
 from gateway.config.routing import SegmentDestination as Settings
 from gateway.destinations import Delivered, Rejected, RetryLater, Verdict
@@ -52,10 +53,10 @@ async def vendor() -> AsyncGenerator[FakeSegment, None]:
 
 @asynccontextmanager
 async def destination(
-    vendor: FakeSegment, **settings: Any
+    vendor: FakeSegment, outgoing: Outgoing = DIRECT, **settings: Any
 ) -> AsyncGenerator[SegmentDestination, None]:
     given = Settings(**{"type": "segment", "write_key": WRITE_KEY, "host": vendor.url, **settings})
-    opened = SegmentDestination("segment", given)
+    opened = SegmentDestination("segment", given, outgoing)
     await opened.open(None)
     try:
         yield opened
@@ -203,6 +204,7 @@ async def test_a_second_delivery_is_known_by_its_id(vendor: FakeSegment) -> None
 
 
 SUCCESS = '{"success": true}'
+NOT_ITS = "not an answer of Segment's"
 
 
 @pytest.mark.parametrize(
@@ -210,16 +212,16 @@ SUCCESS = '{"success": true}'
     [
         (answers(200, SUCCESS), Delivered()),
         (answers(200, "OK"), Delivered()),
-        (answers(200), RetryLater("not an answer of Segment's")),
-        (answers(204), Delivered()),
-        (answers(200, "<html>Sign in to the network"), RetryLater("not an answer of Segment's")),
-        (answers(200, '{"success": false}'), RetryLater("not an answer of Segment's")),
+        (answers(200), RetryLater(f"{NOT_ITS} (http 200)")),
+        (answers(204), RetryLater(f"{NOT_ITS} (http 204)")),
+        (answers(200, "<html>Sign in"), RetryLater(f"{NOT_ITS} (http 200, a page)")),
+        (answers(200, '{"success": false}'), RetryLater(f"{NOT_ITS} (http 200)")),
         (answers(429, headers={"Retry-After": "30"}), RetryLater("http 429", 30.0)),
         (answers(429), RetryLater("http 429")),
         (answers(503, headers={"Retry-After": "soon"}), RetryLater("http 503")),
         (answers(500, "<html>"), RetryLater("http 500")),
         (answers(401, '{"code":"a","message":"b"}'), RetryLater("http 401")),
-        (answers(404, "404 page not found"), RetryLater("http 404")),
+        (answers(404, "404 page not found"), RetryLater(f"{NOT_ITS} (http 404)")),
         (answers(302, headers={"Location": "/elsewhere"}), RetryLater("redirect 302")),
         (
             answers(400, '{"success": false, "message": "An invalid write key was provided"}'),
@@ -229,13 +231,13 @@ SUCCESS = '{"success": true}'
             answers(400, '{"code": "bad_request", "message": "Exceed payload limit"}'),
             Rejected(Reason.REFUSED, 400, "bad_request Exceed payload limit"),
         ),
-        (answers(400, "Bad Request" + " " * 90), Rejected(Reason.REFUSED, 400, "bad request")),
-        (answers(413), Rejected(Reason.REFUSED, 413, "bad request")),
+        (answers(400, "Bad Request" + " " * 90), RetryLater(f"{NOT_ITS} (http 400)")),
+        (answers(413), RetryLater(f"{NOT_ITS} (http 413)")),
         (
             answers(400, '{"code": "x", "message": "ada@example.com is not a valid userId"}'),
             Rejected(Reason.REFUSED, 400, "… is not a valid …"),
         ),
-        (answers(400, '["surprise"]'), Rejected(Reason.REFUSED, 400, "bad request")),
+        (answers(400, '["surprise"]'), RetryLater(f"{NOT_ITS} (http 400)")),
         (resets, RetryLater("connection")),
         (breaks_off, RetryLater("connection")),
         (breaks_off_its_head, RetryLater("connection")),
@@ -287,26 +289,21 @@ async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("behaviour", [drips_its_head, drips_its_body])
-async def test_a_deadline_holds_behind_tls(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour
-) -> None:
-    """REQUESTS_CA_BUNDLE, which both packages heed, names authorities of a company's own."""
+async def test_a_deadline_holds_behind_tls(tmp_path: Path, behaviour: Behaviour) -> None:
     context = self_signed(tmp_path)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "server.pem"))
+    outgoing = Outgoing(ca_bundle=tmp_path / "server.pem")
     async with (
         running(FakeSegment(WRITE_KEY), context) as vendor,
-        destination(vendor, timeout=0.5) as opened,
+        destination(vendor, outgoing, timeout=0.5) as opened,
     ):
         vendor.script.append(behaviour)
         assert await deliver(opened, Journal().segment()) == [RetryLater("timeout")]
         assert await deliver(opened, Journal().segment()) == [Delivered()]
 
 
-async def test_a_proxy_of_the_environment_is_used(
-    vendor: FakeSegment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HTTP_PROXY", vendor.url)
-    async with destination(vendor, host="http://segment.invalid", timeout=0.5) as opened:
+async def test_a_proxy_is_used(vendor: FakeSegment) -> None:
+    outgoing = Outgoing(Proxies(http=vendor.url))
+    async with destination(vendor, outgoing, host="http://segment.invalid", timeout=0.5) as opened:
         assert await deliver(opened, Journal().segment()) == [Delivered()]
         vendor.script.append(drips_its_head)
         assert await deliver(opened, Journal().segment()) == [RetryLater("timeout")]

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits, Source
+from gateway.config.outgoing import Outgoing
 from gateway.config.values import Network
 from gateway.event import Message, Protocol, RawEvent
 from gateway.ingest import Intake, Refusal, Sources, Throttle, mixpanel_routes, segment_routes
@@ -33,6 +34,7 @@ class RecordingDoor:
         self.limits = Limits()
         self.throttle = Throttle()
         self.trusted_proxies: Sequence[Network] = ()
+        self.outgoing = Outgoing()
         self.analytics_js = AnalyticsJs()
         self.analytics_js_path: Path | None = None
         self.appsmith = Appsmith()
