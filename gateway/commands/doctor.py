@@ -84,7 +84,7 @@ def _findings(file: FilePath, environment: Mapping[str, str]) -> Iterator[Findin
     yield from _journal(configuration)
     yield from _disk(data_dir, configuration.gateway.journal)
     yield from _clock(data_dir)
-    outgoing = configuration.outgoing.marked(_pseudonymizer(configuration).mark)
+    outgoing = configuration.outgoing.marked(_mark(configuration))
     for name, sentence, remedy in reached(configuration.routing.destinations, outgoing):
         yield Finding(name, "bad" if remedy else "good", sentence, remedy)
 
@@ -113,6 +113,14 @@ def _pseudonymizer(configuration: Configuration) -> Pseudonymizer:
     if (configuration.gateway.data_dir / "keys" / KEY_FILE).exists():
         return pseudonymizer_for_a_look(configuration)
     return Pseudonymizer(secrets.token_bytes(32))
+
+
+def _mark(configuration: Configuration) -> str:
+    """None where the installation's key cannot be used, of which another finding tells."""
+    try:
+        return _pseudonymizer(configuration).mark
+    except GatewayError:
+        return ""
 
 
 def _keys(file: FilePath) -> Iterator[Finding]:

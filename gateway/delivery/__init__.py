@@ -1,7 +1,7 @@
 """Everything the journal holds reaches each of its consumers in order, or is accounted for."""
 
 from gateway.delivery.backoff import Backoff
-from gateway.delivery.delivery import Care, Delivery, Sink, Status, Wait
+from gateway.delivery.delivery import Care, Delivery, Sink, Status
 from gateway.delivery.egress import Egress
 from gateway.delivery.feed import (
     AUDIT,
@@ -13,6 +13,7 @@ from gateway.delivery.feed import (
 )
 from gateway.delivery.replay import Replay
 from gateway.delivery.session import Pace
+from gateway.delivery.waiting import Wait
 
 __all__ = [
     "AUDIT",

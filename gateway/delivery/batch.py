@@ -25,6 +25,8 @@ class Item(Protocol):
 
     @property
     def sequence(self) -> int: ...
+    @property
+    def body(self) -> bytes: ...
 
 
 ItemT = TypeVar("ItemT", bound=Item)

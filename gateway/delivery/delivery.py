@@ -16,6 +16,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 import structlog
 
+from gateway.audit import timestamp
 from gateway.delivery.backoff import MOST_ASKED_SECONDS
 from gateway.delivery.batch import Item, ItemT
 from gateway.delivery.concurrency import Limit, Slots
@@ -24,6 +25,7 @@ from gateway.delivery.feed import Feed
 from gateway.delivery.patience import Patience, Successes
 from gateway.delivery.replay import Replay
 from gateway.delivery.session import Pace, Session, Stop, Ways, either
+from gateway.delivery.waiting import Sleeper, Wait, Waiting
 from gateway.destinations import Delivered, Rejected, Rendered, Request, RetryLater, Verdict
 from gateway.errors import DestinationError, JournalError, fault
 from gateway.event import StoredEvent
@@ -50,15 +52,6 @@ class Sink(Protocol[Item_contra]):
     async def send(self, request: Request, /) -> Verdict: ...
     async def open(self, state: str | None, /) -> str | None: ...
     async def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Why nothing can be delivered just now. Times are epoch seconds."""
-
-    cause: str
-    since: float  # the first failure
-    next_try: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +99,10 @@ class Delivery(Generic[ItemT]):
         self._asked: tuple[float, str] = (0.0, "")  # not before this monotonic time, and why
         self._stopping = asyncio.Event()
         self._due = 0
-        self._waits: dict[object, Wait] = {}
+        self._waiting = Waiting()
         self._last_error: str | None = None
-        self._told_at = -TELL_SECONDS
+        self._logged_at = -TELL_SECONDS
+        self._logged: Wait | None = None  # what the log says that it waits for
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -128,7 +122,7 @@ class Delivery(Generic[ItemT]):
     @property
     def status(self) -> Status:
         pending = self._journal.view.pending(self.name)
-        wait = min(self._waits.values(), key=lambda wait: wait.next_try, default=None)
+        wait = self._waiting.wait
         doing: Literal["stopped", "idle", "delivering", "waiting"] = "idle"
         if self._task is None or self._task.done():
             doing = "stopped"
@@ -142,9 +136,15 @@ class Delivery(Generic[ItemT]):
         self._due = self._journal.view.heads[self.stream]
         self._task = asyncio.create_task(self._run(), name=f"delivery of {self.name}")
 
+    def try_now(self) -> None:
+        """End all waits, also one that the destination asked for: somebody knows better."""
+        self._asked = (0.0, "")
+        self._waiting.wake()
+
     async def stop(self, grace: float) -> None:
         """Deliver what the journal holds while that works at once, for `grace` seconds at most."""
         self._stopping.set()
+        self._waiting.wake()
         if self._task is None:
             return
         await asyncio.wait([self._task], timeout=grace)
@@ -193,9 +193,10 @@ class Delivery(Generic[ItemT]):
                 return refusal
         others = self._successes if self._pace.gives_up else Successes()
         patience = Patience(request, others)
-        return await self._until_done(lambda: self._attempt(request, patience))
+        sleeper = Sleeper()
+        return await self._until_done(lambda: self._attempt(request, patience, sleeper), sleeper)
 
-    async def _attempt(self, request: Request, patience: Patience) -> Verdict:
+    async def _attempt(self, request: Request, patience: Patience, sleeper: Sleeper) -> Verdict:
         """One attempt when there is a slot for it; none while the destination asked for a pause."""
         async with self._slots.one():
             until, cause = self._asked
@@ -207,6 +208,8 @@ class Delivery(Generic[ItemT]):
             if not isinstance(verdict, RetryLater):
                 self._limit.answered(began, now)
                 self._successes.at[request.url] += 1
+                patience.ended()
+                self._waiting.succeeded(sleeper)
                 return verdict
             self._limit.failed(began, now)
         if verdict.after:
@@ -232,34 +235,55 @@ class Delivery(Generic[ItemT]):
     async def _settle(self, settlement: Settlement) -> None:
         await self._until_done(lambda: self._journal.settle(self.name, settlement))
 
-    async def _until_done(self, attempt: Callable[[], Awaitable[Done | RetryLater]]) -> Done:
+    async def _until_done(
+        self, attempt: Callable[[], Awaitable[Done | RetryLater]], sleeper: Sleeper | None = None
+    ) -> Done:
         """Try again and again, with growing waits. Raises Stop instead of a wait when stopping."""
-        failures = 0
-        since = 0.0
-        is_told = False
-        attempts = object()
+        sleeper = sleeper or Sleeper()
         try:
             while isinstance(outcome := await self._tried(attempt), RetryLater):
                 if self._stopping.is_set():
                     raise Stop
-                failures += 1
-                since = since or time.time()
-                delay = self._pace.backoff.delay(failures, self._draw(), outcome.after)
+                sleeper.failures += 1
+                sleeper.since = sleeper.since or time.time()
+                delay = self._pace.backoff.delay(sleeper.failures, self._draw(), outcome.after)
                 self._last_error = outcome.cause[:CAUSE_LENGTH]
-                self._waits[attempts] = Wait(self._last_error, since, time.time() + delay)
-                if time.monotonic() - self._told_at > TELL_SECONDS:
-                    self._told_at = time.monotonic()
-                    is_told = True
-                    log.warning("delivery waits", destination=self.name, cause=self._last_error)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), delay)
+                sleeper.wait = Wait(self._last_error, sleeper.since, time.time() + delay)
+                self._waiting.add(sleeper)
+                self._log_wait()
+                await sleeper.sleep(delay)
+                if self._stopping.is_set():
                     raise Stop
         finally:
-            self._waits.pop(attempts, None)
-        if is_told:
-            seconds = round(time.time() - since, 1)
-            log.info("delivery goes on", destination=self.name, waited=seconds)
+            self._waiting.discard(sleeper)
+        if sleeper.failures and not self._waiting:
+            self._log_recovery()
         return outcome
+
+    def _log_wait(self) -> None:
+        """Once for all that wait, and again for another cause; once a minute at most."""
+        wait = self._waiting.wait
+        is_new = wait is not None and (not self._logged or self._logged.cause != wait.cause)
+        if wait and is_new and time.monotonic() - self._logged_at > TELL_SECONDS:
+            self._logged_at, self._logged = time.monotonic(), wait
+            log.warning(
+                "delivery waits",
+                destination=self.name,
+                cause=wait.cause,
+                since=timestamp(wait.since),
+                next_try=timestamp(wait.next_try),
+            )
+
+    def _log_recovery(self) -> None:
+        logged, self._logged = self._logged, None
+        if logged:
+            log.info(
+                "delivery goes on",
+                destination=self.name,
+                cause=logged.cause,
+                since=timestamp(logged.since),
+                waited=round(time.time() - logged.since, 1),
+            )
 
     async def _tried(
         self, attempt: Callable[[], Awaitable[Done | RetryLater]]

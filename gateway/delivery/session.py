@@ -80,6 +80,7 @@ class Session(Generic[ItemT]):
         self._stopping = stopping
         self._window = Window(journal.view.cursors[feed.name].position)
         self._pieces: deque[int] = deque()  # the last sequence of each
+        self._newest = (0, 0)  # items and bytes of the newest one
         self._lanes: list[deque[ItemT]] = [deque() for _ in range(pace.lanes)]
         self._filled = [asyncio.Event() for _ in range(pace.lanes)]
         self._settled = asyncio.Event()
@@ -115,10 +116,23 @@ class Session(Generic[ItemT]):
             self._is_reading = True
             items = await self._ways.read(position)
             position = items[-1].sequence
-            self._pieces.append(position)
+            self._note_piece(items)
             self._hand_out(items)
         self._all_read = True
         self._rest()
+
+    def _note_piece(self, items: Sequence[ItemT]) -> None:
+        """A trickle fills the piece before: one event that is stuck must not stop what follows."""
+        size = sum(len(item.body) for item in items)
+        count, held = self._newest
+        count, held = count + len(items), held + size
+        fits = count <= self._pace.batch and held <= self._pace.piece_bytes
+        if self._pieces and fits:
+            self._pieces.pop()
+            self._newest = count, held
+        else:
+            self._newest = len(items), size
+        self._pieces.append(items[-1].sequence)
 
     def _rest(self) -> None:
         """Nothing more is read for now, so the lanes need not wait for it."""
