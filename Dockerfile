@@ -28,7 +28,7 @@ USER gateway
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
-  CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8081/healthz', timeout=2)"]
+  CMD ["gateway", "health", "--config", "/etc/gateway/config/gateway.yaml"]
 # The admin listener stays on the container's loopback until GATEWAY_ADMIN_LISTEN and
 # GATEWAY_ADMIN_TOKEN are set.
 ENTRYPOINT ["gateway"]

@@ -300,6 +300,15 @@ class Gateway:
         """What should be mended before nothing can be accepted any more, or None."""
         return self._trend.forecast().warning
 
+    def try_now(self, destination: str) -> bool:
+        """End all waits of a destination; False where there is none of this name."""
+        if destination not in self._destinations:
+            return False
+        for delivery in self._deliveries:
+            if delivery.name == destination:
+                delivery.try_now()
+        return True
+
     async def replay(self, letters: Sequence[int]) -> None:
         """Have dead letters tried again, by their ids. Raises JournalError."""
         await self._journal.revive(letters)
@@ -368,7 +377,10 @@ class Gateway:
             dead={str(reason): count for reason, count in cursor.dead.items()},
             replaying=cursor.replaying,
             discarded=view.counters.get(f"{DISCARDED}/{delivery.name}", 0),
+            state=status.doing,
             waiting=status.wait.cause if status.wait else None,
+            waiting_since=status.wait.since if status.wait else None,
+            next_try=status.wait.next_try if status.wait else None,
             requests_at_once=delivery.requests_at_once,
             leaks=dict(delivery.leaks),
         )

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
 from gateway import __version__
-from gateway.config import load
+from gateway.config import did_you_mean, load
 from gateway.consent import CLASSES
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.event import Reason, Stage
@@ -110,6 +110,31 @@ def parser() -> argparse.ArgumentParser:
     letters.add_argument("--since", metavar="WHEN", help="7d, 12h, 30m, a date or a time; UTC")
     letters.add_argument("--all", action="store_true", help="replay or discard every one")
     letters.add_argument("--json", action="store_true", help="print JSON")
+
+    destinations = _command(
+        commands,
+        "destinations",
+        _destinations,
+        "show how each destination is doing; try one now",
+        "gateway destinations try segment",
+    )
+    destinations.add_argument(
+        "verb",
+        nargs="?",
+        choices=["list", "try"],
+        default="list",
+        help="try: end its waits, also one that the vendor asked for (default: list)",
+    )
+    destinations.add_argument("name", nargs="?", metavar="NAME", help="the destination to try")
+    destinations.add_argument("--json", action="store_true", help="print JSON")
+
+    _command(
+        commands,
+        "health",
+        _health,
+        "ask the gateway that runs here whether it is alive; for health checks",
+        "gateway health --config my.yaml",
+    )
 
     instances = _command(
         commands,
@@ -263,6 +288,28 @@ def _dead_letters(given: argparse.Namespace) -> int:
         print(f"gateway: say which to {given.verb}, or --all", file=sys.stderr)
         return USAGE
     return dead_letters.decide(given.verb, configuration, which, as_json=given.json, out=sys.stdout)
+
+
+def _destinations(given: argparse.Namespace) -> int:
+    from gateway.commands import destinations  # noqa: PLC0415
+
+    if given.verb == "list":
+        return destinations.show(given.config, os.environ, as_json=given.json, out=sys.stdout)
+    known = load(given.config, os.environ).routing.destinations
+    if given.name not in known:
+        named = f"`{given.name}` is not a destination" if given.name else "say which to try"
+        suggestion = did_you_mean(given.name or "", known)
+        print(f"gateway: {named}{suggestion}", file=sys.stderr)
+        return USAGE
+    return destinations.try_now(
+        given.config, os.environ, given.name, as_json=given.json, out=sys.stdout
+    )
+
+
+def _health(given: argparse.Namespace) -> int:
+    from gateway.commands import health  # noqa: PLC0415
+
+    return health.run(given.config, os.environ, sys.stdout)
 
 
 def _instances(given: argparse.Namespace) -> int:

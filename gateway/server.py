@@ -30,6 +30,7 @@ from gateway.admin.sessions import Sessions
 from gateway.app import Gateway
 from gateway.config import Configuration, load
 from gateway.config.routing import FileDestination as FileSettings
+from gateway.config.loops import loops
 from gateway.config.values import Listen
 from gateway.errors import ConfigurationError, GatewayError, fault, file_problem
 from gateway.forward_proxy import ForwardProxy
@@ -110,6 +111,8 @@ class _Service:
 
     async def serve(self, configuration: Configuration) -> None:
         self._take_up_sockets(configuration)
+        for mistake in loops(configuration):
+            log.error(mistake.message, file=mistake.file, line=mistake.line)
         self._gateway = await Gateway.open(configuration, self._environment)
         self._contexts = self._serving(self._gateway.snapshot.certificates)
         _spare_the_collector()

@@ -107,6 +107,18 @@ METRICS = (
         "1 while the destination cannot be written to and its events wait.",
     ),
     Metric(
+        "gateway_destination_waiting_since_seconds",
+        "gauge",
+        ("destination",),
+        "Unix time of the first failure. Absent while the destination does not wait.",
+    ),
+    Metric(
+        "gateway_destination_next_try_seconds",
+        "gauge",
+        ("destination",),
+        "Unix time of the next try. Absent while the destination does not wait.",
+    ),
+    Metric(
         "gateway_fields_changed_total",
         "counter",
         ("rule", "action"),

@@ -9,6 +9,7 @@ from gateway.admin import look
 from gateway.admin.guard import Visitor
 from gateway.admin.look import Column
 from gateway.admin.status import DestinationStatus, Status
+from gateway.audit import timestamp
 from gateway.consent import CLASSES
 from gateway.contract import Catalogue, Plan
 from gateway.event import TelemetryClass
@@ -85,11 +86,19 @@ def _destinations(destinations: Sequence[DestinationStatus]) -> str:
             f"{one.pending:,}",
             f"{sum(one.filtered.values()):,}",
             f"{sum(one.dead.values()):,}",
-            look.badge("bad", one.waiting) if one.waiting else look.badge("good", "well"),
+            _state(one),
         )
         for one in destinations
     )
     return look.table(columns, rows)
+
+
+def _state(one: DestinationStatus) -> str:
+    if one.waiting is None or one.waiting_since is None or one.next_try is None:
+        return look.badge("good", "healthy")
+    since, next_try = look.when(timestamp(one.waiting_since)), look.when(timestamp(one.next_try))
+    times = f'<span class="soft small">since {since}, next try {next_try}</span>'
+    return f"{look.badge('bad', one.waiting)} {times}"
 
 
 def _sources(received: Mapping[str, int]) -> str:

@@ -11,14 +11,25 @@ import orjson
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from gateway.admin import appsmith, letters, look, metrics, pages, settings, signing_in
+from gateway.admin import (
+    appsmith,
+    destinations,
+    letters,
+    look,
+    metrics,
+    pages,
+    settings,
+    signing_in,
+)
 from gateway.admin.guard import VISITOR, Guard
 from gateway.admin.settings import Restart
 from gateway.admin.status import Status
 from gateway.admin.style import STYLE
 
 
-class Observed(appsmith.Ledger, letters.Undertaker, settings.Switchboard, Protocol):
+class Observed(
+    appsmith.Ledger, destinations.Carrier, letters.Undertaker, settings.Switchboard, Protocol
+):
     """What the admin listener asks of the gateway."""
 
     def refusal(self) -> str | None: ...
@@ -68,6 +79,7 @@ def application(observed: Observed, guard: Guard, restart: Restart) -> web.Appli
             web.get("/style.css", style),
             web.get("/icon.svg", icon),
             *appsmith.routes(observed),
+            *destinations.routes(observed),
             *letters.routes(observed),
             *settings.routes(observed, restart),
             *signing_in.routes(guard),

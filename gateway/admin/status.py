@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gateway.admin.metrics import Distribution, Samples
+from gateway.audit import timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,17 @@ class DestinationStatus:
     waiting: str | None  # why nothing can be delivered just now
     requests_at_once: int
     leaks: Mapping[str, int]  # what its guard found since the start, by kind
+    state: str = "idle"  # stopped, idle, delivering or waiting
+    waiting_since: float | None = None  # epoch seconds: the first failure
+    next_try: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        since, next_try = self.waiting_since, self.next_try
+        return {
+            **asdict(self),
+            "waiting_since": None if since is None else timestamp(since),
+            "next_try": None if next_try is None else timestamp(next_try),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,7 @@ class Status:
     def as_json(self) -> dict[str, Any]:
         return {
             **asdict(self),
-            "destinations": [asdict(destination) for destination in self.destinations],
+            "destinations": [destination.as_json() for destination in self.destinations],
             "changes": [
                 {"rule": rule, "action": action, "count": count}
                 for (rule, action), count in self.changes.items()
@@ -87,6 +99,12 @@ class Status:
             },
             "gateway_destination_pending_events": {(d.name,): d.pending for d in each},
             "gateway_destination_waiting": {(d.name,): d.waiting is not None for d in each},
+            "gateway_destination_waiting_since_seconds": {
+                (d.name,): d.waiting_since for d in each if d.waiting_since is not None
+            },
+            "gateway_destination_next_try_seconds": {
+                (d.name,): d.next_try for d in each if d.next_try is not None
+            },
             "gateway_fields_changed_total": {
                 (rule, action): n for (rule, action), n in self.changes.items()
             },

@@ -7,6 +7,8 @@ from pathlib import Path as FilePath
 from typing import TextIO
 
 from gateway.config import Configuration, load
+from gateway.config.loops import loops
+from gateway.config.outgoing import shown
 from gateway.contract import load_catalogue
 from gateway.errors import ConfigurationError, Mistake
 from gateway.pipeline import Rules
@@ -34,6 +36,8 @@ def _everything(file: FilePath, environment: Mapping[str, str]) -> tuple[Configu
                 mistakes += more.mistakes
         raise ConfigurationError(mistakes) from None
     rules = compile_rules(configuration, environment, pseudonymizer_for_a_look(configuration))
+    if found := list(loops(configuration)):
+        raise ConfigurationError(found)
     return configuration, rules
 
 
@@ -46,6 +50,7 @@ def _summary(configuration: Configuration, rules: Rules) -> list[str]:
         f"destinations  {', '.join(f'{n} ({d.type})' for n, d in routing.destinations.items())}",
         f"routes        {', '.join(route.name for route in routing.routes)}",
     ]
+    lines += [f"outbound      {line}" for line in shown(configuration.outgoing)]
     off = [name for name, on in rules.switches.enabled.items() if not on]
     if off:
         by = f" (by {rules.switches.locked_by})" if rules.switches.locked_by else ""

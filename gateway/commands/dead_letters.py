@@ -13,16 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path as FilePath
 from typing import Any, Literal, TextIO
 
-import orjson
-
 from gateway.audit import timestamp
 from gateway.claim import TakenError, claimed
+from gateway.commands.admin_client import ask
 from gateway.config import Configuration, did_you_mean
-from gateway.config.model import Admin
 from gateway.config.routing import Vendor
 from gateway.errors import GatewayError
 from gateway.globs import compile_globs
@@ -32,7 +29,6 @@ from gateway.journal.look import looking
 Verb = Literal["replay", "discard"]
 AT_ONCE = 1000
 """Letters decided in one transaction."""
-_ANSWER_SECONDS = 30.0
 _PAST = {"replay": "will be tried again", "discard": "discarded"}
 
 
@@ -114,7 +110,8 @@ def decide(
             with claimed(gateway.data_dir):
                 asyncio.run(_here(verb, configuration, ids))
         except TakenError:
-            _there(verb, gateway.admin, ids)
+            for part in _parts(ids):
+                ask(configuration, "POST", f"/api/dead-letters/{verb}", {"ids": part})
     counts = Counter(letter.destination for letter in letters)
     if as_json:
         print(json.dumps({verb: dict(counts)}), file=out)
@@ -190,33 +187,6 @@ async def _here(verb: Verb, configuration: Configuration, ids: Sequence[int]) ->
 def deciding(journal: Journal) -> Mapping[Verb, Callable[[Sequence[int]], Any]]:
     """What each verb does to letters, by their ids."""
     return {"replay": journal.revive, "discard": journal.discard}
-
-
-def _there(verb: Verb, admin: Admin, ids: Sequence[int]) -> None:
-    """Ask the gateway that runs."""
-    host = "127.0.0.1" if admin.listen.host in ("0.0.0.0", "::") else admin.listen.host  # noqa: S104 (where it listens)
-    headers = {"Content-Type": "application/json"}
-    if admin.token:
-        headers["Authorization"] = f"Bearer {admin.token}"
-    connection = HTTPConnection(host, admin.listen.port, timeout=_ANSWER_SECONDS)
-    try:
-        for part in _parts(ids):
-            body = orjson.dumps({"ids": part})
-            connection.request("POST", f"/api/dead-letters/{verb}", body, headers)
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status != 200:
-                raise LettersError(
-                    f"the gateway that runs answered {answer.status} at {admin.listen}; "
-                    "is admin.token the one it was started with?"
-                )
-    except (OSError, HTTPException) as error:
-        raise LettersError(
-            f"the gateway that runs does not answer at {admin.listen} ({type(error).__name__}); "
-            "is admin.listen what it was started with?"
-        ) from None
-    finally:
-        connection.close()
 
 
 def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -19,9 +19,13 @@ from typing import Literal, TextIO
 
 import gateway
 from gateway.audit import timestamp
+from gateway.claim import is_claimed
+from gateway.commands.admin_client import AskingError, ask
 from gateway.commands.reach import reached
 from gateway.config import Configuration, load
+from gateway.config.loops import loops
 from gateway.config.model import Journal as JournalSettings
+from gateway.config.outgoing import shown
 from gateway.errors import ConfigurationError, GatewayError, JournalError
 from gateway.journal import View, room
 from gateway.journal.look import Look, looking
@@ -84,6 +88,7 @@ def _findings(file: FilePath, environment: Mapping[str, str]) -> Iterator[Findin
     yield from _journal(configuration)
     yield from _disk(data_dir, configuration.gateway.journal)
     yield from _clock(data_dir)
+    yield from _loops(configuration)
     outgoing = configuration.outgoing.marked(_mark(configuration))
     for name, sentence, remedy in reached(configuration.routing.destinations, outgoing):
         yield Finding(name, "bad" if remedy else "good", sentence, remedy)
@@ -113,6 +118,25 @@ def _pseudonymizer(configuration: Configuration) -> Pseudonymizer:
     if (configuration.gateway.data_dir / "keys" / KEY_FILE).exists():
         return pseudonymizer_for_a_look(configuration)
     return Pseudonymizer(secrets.token_bytes(32))
+
+
+def _loops(configuration: Configuration) -> Iterator[Finding]:
+    for mistake in loops(configuration):
+        yield Finding("loop", "bad", mistake.message, f"edit {mistake.file}:{mistake.line}")
+    for line in shown(configuration.outgoing):
+        yield Finding("outbound", "good", line)
+    if not is_claimed(configuration.gateway.data_dir):
+        return
+    try:
+        refused = ask(configuration, "GET", "/api/status")["refused_requests"]
+    except AskingError as error:
+        yield Finding("gateway", "warning", "one runs and cannot be asked", str(error))
+        return
+    if count := sum(one["count"] for one in refused if one["code"] == "loop"):
+        yield Finding(
+            "loop", "bad", f"{count:,} requests of this gateway came back to it since its start",
+            "see `gateway destinations`, and correct the host or the proxy of the one that waits",
+        )  # fmt: skip
 
 
 def _mark(configuration: Configuration) -> str:

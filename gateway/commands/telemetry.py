@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from gateway import history
 from gateway.audit import timestamp
 from gateway.claim import TakenError, claimed, is_claimed
-from gateway.commands.asking import ask
+from gateway.commands.admin_client import ask
 from gateway.config import Configuration, load
 from gateway.consent import Order, switches
 from gateway.errors import GatewayError

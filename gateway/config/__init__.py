@@ -56,12 +56,12 @@ class Configuration:
     @property
     def tls(self) -> Pair | None:
         """The files of `tls`."""
-        return _pair(self.gateway_document, self.gateway.tls)
+        return pair_of(self.gateway_document, self.gateway.tls)
 
     @property
     def admin_tls(self) -> Pair | None:
         """The files of `admin.tls`."""
-        return _pair(self.gateway_document, self.gateway.admin.tls)
+        return pair_of(self.gateway_document, self.gateway.admin.tls)
 
     @property
     def analytics_js_path(self) -> FilePath | None:
@@ -99,7 +99,8 @@ def load(file: FilePath, environment: Mapping[str, str]) -> Configuration:
     )
 
 
-def _pair(document: Document, certificate: Certificate | None) -> Pair | None:
+def pair_of(document: Document, certificate: Certificate | None) -> Pair | None:
+    """The files of a certificate, found from the file that names them."""
     if certificate is None:
         return None
     folder = FilePath(document.file).parent
@@ -112,13 +113,13 @@ def _unusable_certificates(gateway: Gateway, document: Document) -> Iterable[Mis
         ("admin", "tls"): gateway.admin.tls,
     }
     for path, certificate in places.items():
-        if (pair := _pair(document, certificate)) and (what := problem(pair)):
+        if (pair := pair_of(document, certificate)) and (what := problem(pair)):
             yield document.mistake((*path, "cert"), what)
 
 
 def _unbelievable_hosts(gateway: Gateway, document: Document) -> Iterable[Mistake]:
     """Hosts that the forward proxy would answer for with a certificate of others."""
-    pair = _pair(document, gateway.tls)
+    pair = pair_of(document, gateway.tls)
     for i, host in enumerate(gateway.forward_proxy.here if gateway.forward_proxy else ()):
         if pair and not {"*", "?"} & set(host) and not stands_for(pair, host):
             yield document.mistake(

@@ -104,8 +104,21 @@ def hops_in(headers: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(_MARK.findall(value[: MOST_HOPS * 18])) if value else ()
 
 
-def without_credentials(url: str) -> str:
-    """A proxy's URL, fit to be shown."""
+def shown(outgoing: Outgoing) -> list[str]:
+    """What people are told of it, without credentials; nothing where it is as usual."""
+    proxies, lines = outgoing.proxies, []
+    if proxies.https or proxies.http:
+        ways = {"https": proxies.https, "http": proxies.http}
+        through = ", ".join(f"{s} {_without_credentials(p)}" for s, p in ways.items() if p)
+        lines.append(f"through the proxy for {through}")
+        if proxies.exempt:
+            lines.append(f"without it to {', '.join(proxies.exempt)}")
+    if outgoing.ca_bundle:
+        lines.append(f"trusts {outgoing.ca_bundle}")
+    return lines
+
+
+def _without_credentials(url: str) -> str:
     parts = urlsplit(url)
     if "@" not in parts.netloc:
         return url

@@ -34,6 +34,7 @@ class Board:
         self.fails: OSError | None = None
         self.mistake: str | None = None
         self.restarts = 0
+        self.tried: list[str] = []
 
     @property
     def catalogue(self) -> Catalogue:
@@ -61,6 +62,10 @@ class Board:
 
     async def status(self) -> Status:
         raise NotImplementedError
+
+    def try_now(self, destination: str) -> bool:
+        self.tried.append(destination)
+        return destination == "vendor"
 
     async def replay(self, letters: Sequence[int]) -> None:
         raise NotImplementedError
