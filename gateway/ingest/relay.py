@@ -8,8 +8,10 @@ as the requests of every destination do: by the configured proxy, and with this 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterable
 
+import structlog
 from aiohttp import (
     ClientError,
     ClientSession,
@@ -22,7 +24,9 @@ from aiohttp import (
 from multidict import CIMultiDict
 from yarl import URL
 
-from gateway.config.outgoing import Outgoing, hops_in
+from gateway.config.outgoing import Outgoing, hops_in, tls_context
+
+log = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 10.0
 _FIELD_BYTES = 64 * 1024
@@ -111,7 +115,7 @@ class Relay:
         self._session = ClientSession(
             auto_decompress=False,
             cookie_jar=DummyCookieJar(),
-            connector=TCPConnector(ssl=self._outgoing.context()),
+            connector=TCPConnector(ssl=self._trust()),
             skip_auto_headers=(
                 hdrs.ACCEPT,
                 hdrs.ACCEPT_ENCODING,
@@ -124,6 +128,14 @@ class Relay:
         )
         yield
         await self._session.close()
+
+    def _trust(self) -> ssl.SSLContext:
+        """Nobody where the authorities cannot be read: the upstream is then unreachable."""
+        try:
+            return self._outgoing.context()
+        except (OSError, ValueError):
+            log.error("the file of trusted authorities cannot be read: see outbound.ca_bundle")  # noqa: TRY400
+            return tls_context()
 
     async def pass_on(
         self,
