@@ -5,6 +5,7 @@ No engine builds images where the tests run; what the file promises can be check
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import cli
 from tests.wire.running import ROOT
 
 INSTRUCTIONS = re.sub(r"\\\n\s*", " ", (ROOT / "Dockerfile").read_text()).splitlines()
@@ -45,6 +47,14 @@ def test_it_runs_as_a_user_without_rights_and_says_how_it_is() -> None:
     assert INSTRUCTIONS.index("USER gateway") < next(
         place for place, line in enumerate(INSTRUCTIONS) if line.startswith("ENTRYPOINT")
     )
+
+
+def test_its_health_is_asked_where_its_own_configuration_says() -> None:
+    (asked,), (started,) = of("HEALTHCHECK"), of("CMD")
+    command = json.loads(asked.partition("CMD ")[2])
+    assert command[:2] == [*json.loads(of("ENTRYPOINT")[0]), "health"]
+    assert command[2:] == json.loads(started)[1:]
+    cli.parser().parse_args(command[1:])
 
 
 def test_all_it_writes_is_in_the_volume() -> None:

@@ -101,7 +101,10 @@ def tls_context() -> ssl.SSLContext:
 def hops_in(headers: Mapping[str, str]) -> tuple[str, ...]:
     """The marks that a request or an answer carries; whatever else it says there is nothing."""
     value = headers.get(HOPS)
-    return tuple(_MARK.findall(value[: MOST_HOPS * 18])) if value else ()
+    if not value:
+        return ()
+    marks = [mark.strip() for mark in value[: MOST_HOPS * 18].split(",")]
+    return tuple([mark for mark in marks if _MARK.fullmatch(mark)])
 
 
 def shown(outgoing: Outgoing) -> list[str]:

@@ -66,7 +66,8 @@ def seconds(value: Any) -> Any:
 
 def _http_url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    is_whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    if not is_whole or parts.query or parts.fragment:
         raise ValueError("write an address such as https://api.example.com")
     return value.rstrip("/")
 
@@ -75,7 +76,8 @@ def _proxy_url(value: str) -> str | None:
     if value in ("", "none"):
         return value or None
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+    is_whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    if not is_whole or parts.path.strip("/"):
         raise ValueError("write http://HOST:PORT, or `none`")
     return value.rstrip("/")
 

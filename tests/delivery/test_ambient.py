@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gateway.config.model import Outbound
-from gateway.config.outgoing import Outgoing, Proxies, shown
+from gateway.config.outgoing import HOPS, Outgoing, Proxies, hops_in, shown
 from tests.appsmith.instances import settings
 from tests.fakes import vendor
 from tests.fakes.certificate import self_signed
@@ -206,3 +206,20 @@ def test_what_is_shown_of_a_proxy_lets_nobody_in() -> None:
         "through the proxy for https http://s:1, http http://h:1",
         "without it to a.test",
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "marks"),
+    [
+        ("0123456789abcdef", ("0123456789abcdef",)),
+        (" 0123456789abcdef ,fedcba9876543210", ("0123456789abcdef", "fedcba9876543210")),
+        ("maria@kunde.example, 0123456789abcdef0123456789abcdef, 0123456789ABCDEF", ()),
+        (", ".join(["0123456789abcdef"] * 1000), ("0123456789abcdef",) * 64),
+        ("", ()),
+    ],
+)
+def test_a_client_cannot_say_anything_by_marks(said: str, marks: tuple[str, ...]) -> None:
+    assert hops_in({HOPS: said}) == marks
+    sent = Outgoing(mark="ffffffffffffffff").hops(map("{:016x}".format, range(1000)))
+    assert len(sent[HOPS].split(", ")) == 64
+    assert sent[HOPS].startswith("ffffffffffffffff")

@@ -63,7 +63,7 @@ async def waiting(gateway: Gateway, cause: str) -> Any:
 
 @pytest.mark.parametrize("kind", ["segment", "mixpanel"])
 async def test_a_direct_loop(tmp_path: Path, kind: str) -> None:
-    """The host is a name for this machine that the files alone do not give away."""
+    """It starts all the same: who sends must not suffer from a destination."""
     async with running(tmp_path) as gateway:
         to = segment(f"http://127.0.0.2:{gateway.port}")
         if kind == "mixpanel":
@@ -90,13 +90,21 @@ async def test_check_sees_what_the_files_tell(tmp_path: Path) -> None:
     async with running(tmp_path) as gateway:
         back = routing(tmp_path, back=segment(f"http://localhost:{gateway.port}"))
         file = tmp_path / "gateway.yaml"
-        file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"routing": back}))
+        relay = {"cloud_services": {"upstream": gateway.url}}
+        given = {"routing": back, "appsmith": relay}
+        file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | given))
         answer = await gateway_command(tmp_path, "check", "--config", "gateway.yaml")
         assert answer.code == 78
+        assert "it leads back to this gateway" in answer.error
         assert "routing.yaml:3: `back` leads back to this gateway" in answer.error
         await gateway.stop()
         await gateway.start()  # who sends must not suffer from it
         assert "`back` leads back to this gateway" in gateway.log
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{gateway.url}/api/v1/ip") as relayed,
+        ):
+            assert relayed.status == 508
 
 
 async def test_a_loop_through_its_own_forward_proxy(
