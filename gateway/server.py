@@ -29,8 +29,8 @@ from gateway.admin.guard import Guard
 from gateway.admin.sessions import Sessions
 from gateway.app import Gateway
 from gateway.config import Configuration, load
-from gateway.config.routing import FileDestination as FileSettings
 from gateway.config.loops import loops
+from gateway.config.routing import FileDestination as FileSettings
 from gateway.config.values import Listen
 from gateway.errors import ConfigurationError, GatewayError, fault, file_problem
 from gateway.forward_proxy import ForwardProxy
