@@ -32,6 +32,7 @@ from gateway.config.values import Network
 from gateway.consent import Order
 from gateway.consumers import consumers_of
 from gateway.contract import Catalogue
+from gateway.dedup import Dedup
 from gateway.delivery import (
     Care,
     Delivery,
@@ -99,6 +100,8 @@ class Gateway:
         self._watching: asyncio.Task[None] | None = None
         self._pinging: asyncio.Task[None] | None = None
         self._first_times = FirstTimes(pseudonymizer.pseudonym, journal.marked)
+        self._dedup = Dedup(journal.has_seen, pseudonymizer.secret("ids of events"))
+        self.seal = pseudonymizer.secret("ids of Mixpanel events")
         self._changes: Counter[tuple[str, str]] = Counter()
         self._refusals: Counter[tuple[str, str]] = Counter()
         self.forwarded: Counter[str] = Counter()
@@ -114,7 +117,7 @@ class Gateway:
             )
             snapshot = compile_snapshot(configuration, environment, pseudonymizer)
             journal = await asyncio.to_thread(
-                Journal.open, gateway.data_dir / "journal", gateway.journal
+                Journal.open, gateway.data_dir / "journal", gateway.journal, gateway.dedup.window
             )
             try:
                 snapshot = entered(snapshot, gateway.data_dir, environment, time.time())
@@ -253,6 +256,9 @@ class Gateway:
     async def take(self, intake: Intake) -> None:
         """Decide the events and make the accepted ones durable. Raises JournalError."""
         rules = self.snapshot.rules
+        await self._dedup.take(intake, partial(self._take_first_copies, rules))
+
+    async def _take_first_copies(self, rules: Rules, intake: Intake) -> None:
         if is_setup(intake):
             await self._first_times.take(intake, partial(self._take, rules))
         else:
@@ -284,6 +290,7 @@ class Gateway:
                     events=[decision.event for decision in decisions if decision.event],
                     audit=[line for line in map(audit.line, decisions) if line],
                     counts=counts,
+                    seen=_seen(intake.digests, decisions),
                 )
             )
         self._changes.update(changes)
@@ -402,6 +409,17 @@ async def _decided(events: Sequence[RawEvent], rules: Rules) -> list[Decision]:
         await asyncio.sleep(0)
         decisions += [decide(raw, rules) for raw in events[start : start + _AT_A_TIME]]
     return decisions
+
+
+def _seen(digests: Sequence[bytes | None], decisions: Sequence[Decision]) -> bytes:
+    """The digests of what is accepted: only that is kept, so only that is remembered."""
+    return b"".join(
+        [
+            digest
+            for digest, decision in zip(digests, decisions, strict=False)
+            if digest and decision.event
+        ]
+    )
 
 
 def _under(word: str, counters: Mapping[str, int]) -> dict[str, int]:

@@ -169,6 +169,11 @@ def parser() -> argparse.ArgumentParser:
         "gateway doctor --json",
     )
     doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.add_argument(
+        "--repair",
+        action="store_true",
+        help="copy a damaged journal, then save what can be read of it; while no gateway runs",
+    )
 
     telemetry = _command(
         commands,
@@ -340,8 +345,10 @@ def _usage(given: argparse.Namespace) -> int:
 
 
 def _doctor(given: argparse.Namespace) -> int:
-    from gateway.commands import doctor  # noqa: PLC0415
+    from gateway.commands import doctor, repair  # noqa: PLC0415
 
+    if given.repair:
+        return repair.run(given.config, os.environ, as_json=given.json, out=sys.stdout)
     return doctor.run(given.config, os.environ, as_json=given.json, out=sys.stdout)
 
 

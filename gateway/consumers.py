@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from gateway.appsmith.consumer import LedgerSink, ledger_feed
+from gateway.clock import Clock
 from gateway.config import Configuration
 from gateway.config.model import Files
 from gateway.config.outgoing import Outgoing
@@ -27,19 +28,26 @@ from gateway.destinations.file import (
     FileDestination,
     audit_line,
     file_destination,
+    same_event,
     segment_line,
 )
 from gateway.journal import Journal
 from gateway.lines import LineFiles
 from gateway.privacy import Pseudonymizer
+from gateway.surplus import Same
 
 
-def destinations_of(configuration: Configuration, mark: str) -> list[Destination]:
-    """Every destination of routing.yaml, not yet open; `mark` is on what they send."""
+def destinations_of(
+    configuration: Configuration, mark: str, clock: Clock | None = None
+) -> list[Destination]:
+    """Every destination of routing.yaml, not yet open.
+
+    `mark` is on what they send, and `clock` dates what they write to files.
+    """
     gateway, outgoing = configuration.gateway, configuration.outgoing.marked(mark)
     keys = {instance.id: instance.license_key for instance in gateway.appsmith.instances}
     return [
-        _destination(name, settings, gateway.data_dir, keys, outgoing)
+        _destination(name, settings, gateway.data_dir, keys, outgoing, clock=clock)
         for name, settings in configuration.routing.destinations.items()
     ]
 
@@ -50,6 +58,8 @@ def _destination(
     data_dir: FilePath,
     keys: Mapping[str, str],
     outgoing: Outgoing,
+    *,
+    clock: Clock | None,
 ) -> Destination:
     """The vendors' packages are loaded where they are used: they take 8 to 15 MiB."""
     match settings:
@@ -65,7 +75,7 @@ def _destination(
             from gateway.destinations.cloud import CloudDestination  # noqa: PLC0415
 
             return CloudDestination(name, settings, data_dir, keys, outgoing)
-    return file_destination(name, settings, data_dir)
+    return file_destination(name, settings, data_dir, clock)
 
 
 def consumers_of(
@@ -74,17 +84,26 @@ def consumers_of(
     """What reads the journal: every destination, and the house's own."""
     data_dir, files = configuration.gateway.data_dir, configuration.gateway.files
     consumers: list[tuple[Feed[Any], Sink[Any]]] = []
-    for destination in destinations_of(configuration, pseudonymizer.mark):
+    for destination in destinations_of(configuration, pseudonymizer.mark, journal.clock):
         localise = pseudonymizer.domain(destination.name).localise
         consumers.append((destination_feed(journal, destination.name, localise), destination))
-    audit_files = FileDestination("audit", _lines(data_dir / "audit", files), audit_line)
+    audit_files = FileDestination(
+        "audit", _lines(data_dir / "audit", files, journal.clock), audit_line
+    )
     consumers.append((audit_feed(journal), audit_files))
-    aside = FileDestination("quarantine", _lines(data_dir / "quarantine", files), segment_line)
+    quarantined = _lines(data_dir / "quarantine", files, journal.clock, same_event)
+    aside = FileDestination("quarantine", quarantined, segment_line)
     localise = pseudonymizer.domain(QUARANTINE).localise
     consumers.append((quarantine_feed(journal, localise), aside))
     consumers.append((ledger_feed(journal), LedgerSink(data_dir)))
     return consumers
 
 
-def _lines(folder: FilePath, files: Files) -> LineFiles:
-    return LineFiles(folder, rotate_bytes=files.rotate_bytes, keep_days=files.keep_days)
+def _lines(folder: FilePath, files: Files, clock: Clock, same: Same = bytes.__eq__) -> LineFiles:
+    return LineFiles(
+        folder,
+        rotate_bytes=files.rotate_bytes,
+        keep_days=files.keep_days,
+        clock=clock,
+        same=same,
+    )

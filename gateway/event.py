@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
 import orjson
@@ -69,7 +70,7 @@ class Reason(StrEnum):
     REPEATED = (
         "repeated",
         Stage.REJECTED,
-        "A setup event that its instance has sent before.",
+        "Its id came from its source within `dedup.window`; or a setup event, from its instance.",
     )
     UNKNOWN_INSTANCE = (
         "unknown_instance",
@@ -151,6 +152,11 @@ class Reason(StrEnum):
         Stage.DEAD,
         "Its request held what the policy removes, and the destination's `egress` is `block`.",
     )
+    UNREADABLE = (
+        "unreadable",
+        Stage.DEAD,
+        "What the journal holds of it is not what was written: the disk or a program changed it.",
+    )
     GIVEN_UP = (
         "given_up",
         Stage.DEAD,
@@ -180,6 +186,8 @@ class RawEvent:
     client_address: str | None = field(default=None, repr=False)  # of a browser's or phone's user
     opted_out: bool = False  # the request said Sec-GPC: 1 or DNT: 1
     hops: tuple[str, ...] = ()  # the marks of the gateways it has passed
+    given_id: str | None = field(default=None, repr=False)
+    """What a copy of it has, too, and no other event of its source. None: it cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +241,23 @@ class Header:
     hops: tuple[str, ...] = ()  # the marks of the gateways it passed before this one
 
 
+UNREADABLE = Header(
+    message_id="",
+    source="unknown",
+    protocol="segment",
+    type="unreadable",
+    name=None,
+    schema="none",
+    telemetry_class="optional",
+    received_at=0.0,
+    user="",
+    pseudonyms=(),
+    to=(),
+    filtered=MappingProxyType({}),
+)
+"""Stands for the header of an event whose bytes are damaged: nothing of it may be believed."""
+
+
 @dataclass(frozen=True, slots=True)
 class CleanEvent:
     """What may travel."""
@@ -247,7 +272,12 @@ class StoredEvent:
 
     sequence: int
     header: Header
-    body: bytes  # the message, serialised
+    body: bytes  # the message, serialised; where it is not readable, the damaged bytes
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it is what was written."""
+        return self.header is not UNREADABLE
 
     @property
     def message(self) -> Message:

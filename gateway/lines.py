@@ -1,46 +1,30 @@
-"""A file of JSON lines holds whole lines only, and each of them once.
+"""A file of JSON lines holds whole lines only, each of them once, and no line is ever cut off.
 
 `append` writes a batch with one call, fsyncs it and returns a state: the file's name and length.
-`open` with the last state that was kept cuts off what a crash left behind it. Files are called
-`2026-11-23-0001.jsonl`, so that sorted by name is sorted by time. The owner's group may read them,
-as log shippers do; nobody else may.
+`open` with the last state that was kept goes on there. Lines behind it are of a batch that was
+written and not yet settled: the journal gives it again, and what stands there already is not
+written twice. Lines that the journal does not give again (it is an older copy, or another one) are
+kept, in a file whose name says `set-aside`.
+
+Files are called `2026-11-23-000001.jsonl`: the day, and a number that only grows, so a clock that
+goes back mixes nothing up. The owner's group may read them, as log shippers do; nobody else may.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import re
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple, Self
 
 import structlog
 
-UNSETTLED_BYTES = 64 * 1024**2
-"""A crash leaves less than this behind the state; where there is more, the state is an old one."""
-
-_NAME = re.compile(r"(\d{4}-\d\d-\d\d)-(\d{4,})\.jsonl")
+from gateway.clock import Clock
+from gateway.line_names import Name
+from gateway.surplus import Same, Surplus, fsync
 
 log = structlog.get_logger(__name__)
-
-
-class Name(NamedTuple):
-    """The name of a file; names compare as their files follow each other."""
-
-    day: str
-    number: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self | None:
-        match = _NAME.fullmatch(text)
-        return cls(match[1], int(match[2])) if match else None
-
-    def __str__(self) -> str:
-        return f"{self.day}-{self.number:04}.jsonl"
 
 
 def cause(error: OSError) -> str:
@@ -61,19 +45,22 @@ class LineFiles:
         *,
         rotate_bytes: int,
         keep_days: int = 0,
-        clock: Callable[[], float] = time.time,
+        clock: Clock | None = None,
+        same: Same = bytes.__eq__,
     ) -> None:
-        """`keep_days` 0 keeps every file; `clock` gives epoch seconds."""
+        """`keep_days` 0 keeps every file. `same`: whether two lines are of the same item."""
         self.folder = folder
         self._rotate_bytes = rotate_bytes
         self._keep_days = keep_days
-        self._clock = clock
-        self._name = Name("", 0)
+        self._clock = clock or Clock()
+        self._same = same
+        self._name = Name.of("", 0)
         self._length = 0
         self._handle: int | None = None
+        self._surplus: Surplus | None = None
 
     def open(self, state: str | None) -> str:
-        """Take up at `state`, or behind all files where that cannot be, and return the state.
+        """Go on at `state`, or behind all files where that cannot be, and return the state.
 
         Raises OSError.
         """
@@ -89,8 +76,12 @@ class LineFiles:
 
         Raises OSError; what was written of them is cut off again.
         """
+        if self._surplus:
+            lines = self._behind_what_is_there(self._surplus, lines)
+            if not lines:
+                return self._state
         full = self._length > 0 and self._length + len(lines) > self._rotate_bytes
-        if full or self._name.day < self._today() or self._is_lost():
+        if full or self._name.day != self._today() or self._is_lost():
             self._begin()
         handle = self._handle if self._handle is not None else self._create()
         try:
@@ -109,6 +100,9 @@ class LineFiles:
         handle, self._handle = self._handle, None
         if handle is not None:
             os.close(handle)
+        if self._surplus:
+            self._surplus.close()
+            self._surplus = None
 
     @property
     def _state(self) -> str:
@@ -119,7 +113,7 @@ class LineFiles:
         return self.folder / str(self._name)
 
     def _today(self) -> str:
-        return datetime.fromtimestamp(self._clock(), UTC).date().isoformat()
+        return datetime.fromtimestamp(self._clock.now(), UTC).date().isoformat()
 
     def _names(self) -> list[Name]:
         return sorted(
@@ -127,43 +121,53 @@ class LineFiles:
         )
 
     def _resume(self, name: Name, length: int) -> bool:
-        """Cut the files back to `length` bytes of `name`; False where a new one must begin."""
-        later = [self.folder / str(other) for other in self._names() if other > name]
+        """Go on at `length` bytes of `name`; False where a new file must begin."""
         path = self.folder / str(name)
         size = path.stat().st_size if path.exists() else 0
         self._name, self._length = name, length
-        behind = max(0, size - length) + sum(file.stat().st_size for file in later)
-        if behind > UNSETTLED_BYTES:
-            log.warning("these files are newer than the journal; a new one begins", bytes=behind)
-            return False
-        for file in later:
-            file.unlink()
+        later = [other for other in self._names() if other > name]
         if size < length:  # somebody moved or emptied it
-            return False
-        if path.exists():
+            if not later:
+                return False
+            self._surplus = Surplus(self.folder, later, 0)
+            self._name, self._length = later[0], 0
+        elif later or size > length:
+            self._surplus = Surplus(self.folder, [name, *later], length)
+        elif path.exists():
             self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-            os.ftruncate(self._handle, length)
-            os.fsync(self._handle)
         return True
+
+    def _behind_what_is_there(self, surplus: Surplus, lines: bytes) -> bytes:
+        """The lines that are still to be written, with the files ready for them."""
+        while lines:
+            end = lines.index(b"\n") + 1
+            if not surplus.takes(lines[:end], self._same):
+                break
+            self._name, self._length = surplus.name, surplus.offset
+            lines = lines[end:]
+        if not lines:
+            return lines
+        if kept := surplus.set_aside():
+            log.error("lines that the journal does not know were set aside", files=kept)
+        self._surplus = None
+        self._name, self._length = surplus.name, surplus.offset
+        if self._path.exists():
+            self._handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        return lines
 
     def _begin(self) -> None:
         """Go on in a file that is not there yet; `append` makes it."""
         self.close()
         self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        last = max([self._name, *self._names()])
-        day = max(self._today(), last.day)  # a clock that was set back does not reorder the files
-        self._name = Name(day, last.number + 1 if day == last.day else 1)
+        number = max([self._name.number, *(name.number for name in self._names())]) + 1
+        self._name = Name.of(self._today(), number)
         self._length = 0
         self._expire()
 
     def _create(self) -> int:
         flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
         self._handle = os.open(self._path, flags, 0o640)
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        fsync(self.folder)
         return self._handle
 
     def _is_lost(self) -> bool:
@@ -177,10 +181,15 @@ class LineFiles:
         return not os.path.samestat(there, ours) or ours.st_size != self._length
 
     def _expire(self) -> None:
+        """Delete what is old by its name, by its last change, and by a clock that is certain."""
         if not self._keep_days:
             return
-        now = datetime.fromtimestamp(self._clock(), UTC)
-        oldest = (now - timedelta(days=self._keep_days)).date().isoformat()
+        oldest = datetime.fromtimestamp(self._clock.certain(), UTC) - timedelta(
+            days=self._keep_days
+        )
+        day, moment = oldest.date().isoformat(), oldest.timestamp()
         for name in self._names():
-            if name.day < oldest:
-                (self.folder / str(name)).unlink(missing_ok=True)
+            path = self.folder / str(name)
+            with suppress(FileNotFoundError):
+                if name.day < day and path.stat().st_mtime < moment:
+                    path.unlink()

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from gateway.appsmith.ledger import EVENTS, Ledger, Told
-from gateway.delivery import Feed
+from gateway.delivery import Feed, passed_over
 from gateway.destinations import Delivered, Rendered, Request, RetryLater
 from gateway.errors import DestinationError
 from gateway.event import Reason, StoredEvent
@@ -36,7 +36,7 @@ def ledger_feed(journal: Journal) -> Feed[StoredEvent]:
         is_ours = header.protocol == "appsmith" or header.name in EVENTS
         return None if is_ours else Reason.NO_ROUTE
 
-    return Feed(LEDGER, "events", journal.events, filtered, lambda event: event, _user)
+    return Feed(LEDGER, "events", journal.events, filtered, lambda event: event, _user, passed_over)
 
 
 class LedgerSink:

@@ -65,9 +65,11 @@ def _first(intake: Intake, marks: Sequence[str | None], known: set[str]) -> tupl
     """The intake without what is known, and a mark for each setup event in it."""
     events: list[RawEvent] = []
     refusals = list(intake.refusals)
+    digests: list[bytes | None] = []
     first: dict[int, tuple[str, int]] = {}
     seen = set(known)
-    for raw, mark in zip(intake.events, marks, strict=True):
+    of_each = intake.digests or [None] * len(marks)
+    for raw, mark, digest in zip(intake.events, marks, of_each, strict=True):
         if mark in seen:
             refusals.append(Refusal(raw.source, raw.type, Reason.REPEATED))
             continue
@@ -75,7 +77,8 @@ def _first(intake: Intake, marks: Sequence[str | None], known: set[str]) -> tupl
             seen.add(mark)
             first[len(events)] = (mark, 1)
         events.append(raw)
-    return Intake(intake.protocol, events, refusals), first
+        digests.append(digest)
+    return Intake(intake.protocol, events, refusals, digests), first
 
 
 def _instance(raw: RawEvent) -> str | None:

@@ -138,9 +138,13 @@ def as_object(letter: Buried, *, whole: bool) -> dict[str, Any]:
         "protocol": header.protocol,
         "type": header.type,
         "event": header.name,
-        "received_at": timestamp(header.received_at),
+        "received_at": timestamp(header.received_at) if event.is_readable else None,
     }
-    return found | {"message": event.message} if whole else found
+    if not whole:
+        return found
+    if not event.is_readable:
+        return found | {"message": None, "bytes": event.body.decode("utf-8", "replace")}
+    return found | {"message": event.message}
 
 
 def _letters(folder: FilePath, which: Filter) -> Iterator[Buried]:
@@ -160,7 +164,8 @@ def _lines(letter: Buried, *, whole: bool) -> Iterator[str]:
         f"{name}: {found['detail']}"
     )
     if whole:
-        text = json.dumps(found["message"], ensure_ascii=False, indent=2)
+        shown = found["message"] or found.get("bytes")
+        text = json.dumps(shown, ensure_ascii=False, indent=2)
         yield from (f"        {line}" for line in text.splitlines())
 
 

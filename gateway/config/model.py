@@ -176,6 +176,14 @@ class Journal(Settings):
     """Free disk space below which the gateway answers 503."""
 
 
+class Dedup(Settings):
+    """What an SDK sends again, because it heard no answer, is dropped. Changes at a restart."""
+
+    window: Seconds = Field(default=24 * 3600, ge=0, le=30 * 24 * 3600)
+    """How long the `messageId` or `$insert_id` of an event is remembered, for each source. 0: not
+    at all."""
+
+
 class Files(Settings):
     """How the gateway rotates the JSON lines it writes: audit and quarantine."""
 
@@ -226,6 +234,7 @@ class Gateway(Settings):
     """Destinations and routes."""
     limits: Limits = Limits()
     journal: Journal = Journal()
+    dedup: Dedup = Dedup()
     files: Files = Files()
     analytics_js: AnalyticsJs = AnalyticsJs()
     appsmith: Appsmith = Appsmith()

@@ -9,6 +9,7 @@ from gateway.delivery.feed import (
     Feed,
     audit_feed,
     destination_feed,
+    passed_over,
     quarantine_feed,
 )
 from gateway.delivery.replay import Replay
@@ -30,5 +31,6 @@ __all__ = [
     "Wait",
     "audit_feed",
     "destination_feed",
+    "passed_over",
     "quarantine_feed",
 ]

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from gateway.delivery.window import Outcome
 from gateway.event import Header, Reason, StoredEvent
-from gateway.journal import AuditLine, Journal, Stream
+from gateway.journal import AuditLine, DeadLetter, Journal, Stream
 
 AUDIT = "audit/"
 """The consumer that writes the audit to `data_dir/audit/`."""
@@ -41,6 +42,8 @@ class Feed(Generic[T]):
     """Makes the pseudonyms in an item the consumer's own."""
     user: Callable[[T], str]
     """Whose order is kept."""
+    unreadable: Callable[[T], Outcome]
+    """What becomes of an item that is not what was written."""
 
 
 def destination_feed(
@@ -53,7 +56,7 @@ def destination_feed(
             return None
         return event.header.filtered.get(name, Reason.DESTINATION_AWAY)
 
-    return Feed(name, "events", journal.events, filtered, localise, _user)
+    return Feed(name, "events", journal.events, filtered, localise, _user, _buried)
 
 
 def quarantine_feed(
@@ -64,12 +67,23 @@ def quarantine_feed(
     def filtered(event: StoredEvent) -> Reason | None:
         return None if is_quarantined(event.header) else Reason.NO_ROUTE
 
-    return Feed(QUARANTINE, "events", journal.events, filtered, localise, _user)
+    return Feed(QUARANTINE, "events", journal.events, filtered, localise, _user, passed_over)
 
 
 def audit_feed(journal: Journal) -> Feed[AuditLine]:
     """Every line of the audit."""
-    return Feed(AUDIT, "audit", journal.audit, lambda _: None, lambda line: line, lambda _: "")
+    return Feed(
+        AUDIT, "audit", journal.audit, lambda _: None, lambda line: line, lambda _: "", passed_over
+    )
+
+
+def passed_over(_: object) -> Reason:
+    """The gateway's own consumers keep no dead letters."""
+    return Reason.UNREADABLE
+
+
+def _buried(event: StoredEvent) -> DeadLetter:
+    return DeadLetter(event, Reason.UNREADABLE, None, "its checksum is wrong")
 
 
 def is_quarantined(header: Header) -> bool:

@@ -45,6 +45,8 @@ class Replay:
         return outcomes
 
     def _revised(self, letter: DeadLetter) -> StoredEvent | Reason | DeadLetter:
+        if not letter.event.is_readable:
+            return replace(letter, reason=Reason.UNREADABLE, detail="its checksum is wrong")
         try:
             return self.revise(letter.event)
         except Exception as error:  # noqa: BLE001 (whatever it is, the event must not travel)

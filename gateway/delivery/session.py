@@ -14,12 +14,16 @@ from dataclasses import dataclass, field
 from typing import Any, Generic
 from zlib import crc32
 
+import structlog
+
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.batch import ItemT, Send, carry
 from gateway.delivery.feed import Feed
 from gateway.delivery.window import Window
 from gateway.destinations import Rendered
 from gateway.journal import Journal, Step
+
+log = structlog.get_logger(__name__)
 
 
 class Stop(Exception):  # noqa: N818 (not an error)
@@ -162,13 +166,20 @@ class Session(Generic[ItemT]):
 
     def _hand_out(self, items: Sequence[ItemT]) -> None:
         feed, lanes = self._feed, self._lanes
+        unreadable = 0
         for item in items:
+            if not item.is_readable:
+                unreadable += 1
+                self._window.settle(item.sequence, feed.unreadable(item))
+                continue
             reason = feed.filtered(item)
             if reason is not None:
                 self._window.settle(item.sequence, reason)
                 continue
             lane = crc32(feed.user(item).encode()) % len(lanes) if len(lanes) > 1 else 0
             lanes[lane].append(item)
+        if unreadable:
+            log.error("the journal holds what cannot be read", consumer=feed.name, items=unreadable)
         for filled in self._filled:
             filled.set()
         self._settled.set()

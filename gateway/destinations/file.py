@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 
 import orjson
 
+from gateway.clock import Clock
 from gateway.config.routing import FileDestination as Settings
 from gateway.destinations import Delivered, Rendered, Request, RetryLater
 from gateway.errors import DestinationError
@@ -32,6 +33,8 @@ class Item(Protocol):
     def sequence(self) -> int: ...
     @property
     def body(self) -> bytes: ...
+    @property
+    def is_readable(self) -> bool: ...
 
 
 ItemT = TypeVar("ItemT", bound=Item)
@@ -57,12 +60,27 @@ def audit_line(item: Item) -> bytes:
     return item.body
 
 
-def file_destination(name: str, settings: Settings, data_dir: Path) -> FileDestination[StoredEvent]:
+def same_event(line: bytes, other: bytes) -> bool:
+    """Whether two lines are of one event: its `messageId` tells, whatever became of the rest."""
+    if line == other:
+        return True
+    try:
+        found, given = (orjson.loads(each).get("messageId") for each in (line, other))
+    except (orjson.JSONDecodeError, AttributeError):
+        return False
+    return bool(found) and found == given
+
+
+def file_destination(
+    name: str, settings: Settings, data_dir: Path, clock: Clock | None = None
+) -> FileDestination[StoredEvent]:
     """The destination that routing.yaml describes."""
     files = LineFiles(
         data_dir / settings.path,
         rotate_bytes=settings.rotate_bytes,
         keep_days=settings.keep_days,
+        clock=clock,
+        same=same_event,
     )
     return FileDestination(name, files, segment_line)
 
@@ -96,7 +114,7 @@ class FileDestination(Generic[ItemT]):
             return RetryLater(cause(error))
 
     async def open(self, state: str | None) -> str:
-        """Cut off what lies behind `state`. Raises DestinationError."""
+        """Go on behind `state`. Raises DestinationError."""
         try:
             return await self._in_thread(self._files.open, state)
         except OSError as error:

@@ -39,6 +39,8 @@ class Intake:
     protocol: Protocol
     events: list[RawEvent]
     refusals: list[Refusal]
+    digests: Sequence[bytes | None] = ()
+    """Of each event's id, where repeats are looked for; see `gateway.dedup`."""
 
 
 class Door(typing.Protocol):
@@ -78,6 +80,11 @@ class Door(typing.Protocol):
 
     @property
     def appsmith(self) -> Appsmith: ...
+
+    @property
+    def seal(self) -> bytes:
+        """The secret that ids are made with for Mixpanel events that have none."""
+        ...
 
     @property
     def closing(self) -> bool:

@@ -171,8 +171,9 @@ def _event(item: Any, request: _Request) -> RawEvent | Refusal:
     if request.may_be_large and len(orjson.dumps(item)) > limits.event_bytes:
         return Refusal(source.name, kind, Reason.EVENT_TOO_LARGE)
     is_the_users = request.may_be_the_users and _is_on_a_device(item, properties, source, facts)
+    given_id = None
     if kind == "event":
-        identify(item, properties, facts.received_at, facts.seal, request.twins)
+        given_id = identify(item, properties, facts.received_at, facts.seal, request.twins)
     name = item.get("event")
     return RawEvent(
         source=source.name,
@@ -184,6 +185,7 @@ def _event(item: Any, request: _Request) -> RawEvent | Refusal:
         client_address=facts.sender.address if is_the_users else None,
         opted_out=facts.sender.opted_out,
         hops=facts.sender.hops,
+        given_id=given_id,
     )
 
 

@@ -37,15 +37,21 @@ _MILLISECONDS_FROM = 100_000_000_000
 
 def identify(
     item: Message, properties: Message, received_at: float, seal: bytes, twins: Counter[bytes]
-) -> None:
+) -> str | None:
     """Give an event the id and the time it lacks, in place. A time stays in the client's unit.
+
+    Returns what a copy of the event has, too: Mixpanel counts two events with one `$insert_id` as
+    one where they are of the same name and user. None: its id is random.
 
     `properties`: the item's. `received_at`: epoch seconds. `twins`: of the request, counted here.
     """
-    if not _is_id(properties.get("$insert_id")):
-        properties["$insert_id"] = _own_id(item) or _made_id(item, properties, seal, twins)
+    found = properties.get("$insert_id")
+    if not _is_id(found):
+        found = _own_id(item) or _made_id(item, properties, seal, twins)
+        properties["$insert_id"] = found or str(uuid.uuid4())
     if read_time(properties.get("time")) is None:
         properties["time"] = round(received_at, 3)
+    return f"{found}\0{item.get('event')}\0{properties.get('distinct_id')}" if found else None
 
 
 def _is_id(value: Any) -> bool:
@@ -58,9 +64,9 @@ def _own_id(item: Message) -> str | None:
     return found if type(found) is str and LEGAL_ID.fullmatch(found) else None
 
 
-def _made_id(item: Message, properties: Message, seal: bytes, twins: Counter[bytes]) -> str:
+def _made_id(item: Message, properties: Message, seal: bytes, twins: Counter[bytes]) -> str | None:
     if not _is_fine(properties.get("time")):
-        return str(uuid.uuid4())
+        return None
     content = orjson.dumps([item.get("event"), properties])
     digest = _digest(content, seal)
     place = twins[digest]

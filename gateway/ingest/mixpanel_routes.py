@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from functools import partial
 
@@ -25,10 +24,9 @@ _KINDS: dict[str, mixpanel.Kind] = {
 
 def add_routes(app: web.Application, door: Door) -> None:
     """Mixpanel's ingestion API, and what its SDKs ask of the same host beside it."""
-    seal = secrets.token_bytes(32)
     for name, kind in _KINDS.items():
         is_import = name == "import"
-        take = partial(_take, door, kind, seal, is_import=is_import)
+        take = partial(_take, door, kind, is_import=is_import)
         for path in (f"/{name}", f"/{name}/"):
             for method in (hdrs.METH_POST, hdrs.METH_GET):
                 handle = answered(door, take, is_import=is_import)
@@ -46,7 +44,7 @@ def _add_rest(app: web.Application, door: Door, path: str) -> None:
 
 
 async def _take(
-    door: Door, kind: mixpanel.Kind, seal: bytes, request: web.Request, *, is_import: bool
+    door: Door, kind: mixpanel.Kind, request: web.Request, *, is_import: bool
 ) -> web.Response:
     has_body = request.method == hdrs.METH_POST and request.body_exists
     body = await read_body(request, door.limits) if has_body else b""
@@ -56,7 +54,7 @@ async def _take(
         is_import=is_import,
         sender=sender_of(request, door.trusted_proxies),
         received_at=door.now(),
-        seal=seal,
+        seal=door.seal,
         authorization=request.headers.get(hdrs.AUTHORIZATION),
     )
     reading = mixpanel.read(call, facts, door.sources, door.limits)

@@ -195,7 +195,7 @@ def _event(item: Any, envelope: _Envelope) -> RawEvent | Refusal:
         len(orjson.dumps(item)) + envelope.shared_bytes > limits.event_bytes
     ):
         return Refusal(source.name, of, Reason.EVENT_TOO_LARGE)
-    normalise(item, of, envelope.sent, envelope.received)
+    given_id = normalise(item, of, envelope.sent, envelope.received)
     _share(item, envelope)
     name = item.get(_NAMED_BY.get(of, ""))
     facts = envelope.facts
@@ -211,6 +211,7 @@ def _event(item: Any, envelope: _Envelope) -> RawEvent | Refusal:
         else None,
         opted_out=facts.sender.opted_out,
         hops=facts.sender.hops,
+        given_id=given_id,
     )
 
 

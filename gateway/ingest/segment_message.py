@@ -18,8 +18,8 @@ _NOT_OF_THE_EVENT = ("writeKey", "sequence", "batch")
 _MESSAGE_ID_LENGTH = 100
 
 
-def normalise(message: Message, of: str, sent: int | None, received: int) -> None:
-    """Bring a message to its stored shape, in place.
+def normalise(message: Message, of: str, sent: int | None, received: int) -> str | None:
+    """Bring a message to its stored shape, in place; returns its id, if the client gave it one.
 
     `of`: its type. `sent`: the envelope's `sentAt`, for a message without one. `received`: the
     gateway's clock. Both in epoch milliseconds.
@@ -34,10 +34,11 @@ def normalise(message: Message, of: str, sent: int | None, received: int) -> Non
         value = message.get(key)
         if type(value) is int or type(value) is float:
             message[key] = str(value)
-    message_id = message.get("messageId")
+    given = message_id = message.get("messageId")
     if type(message_id) is not str or not 0 < len(message_id) <= _MESSAGE_ID_LENGTH:
-        message["messageId"] = _message_id(message_id)
+        message_id = message["messageId"] = _message_id(given)
     _correct_times(message, sent, received)
+    return message_id if type(given) in (str, int, float) and given != "" else None
 
 
 def merged(shared: Message, own: Message) -> Message:

@@ -3,10 +3,12 @@
 from gateway.journal.block import AuditLine, Stream
 from gateway.journal.cursor import Buried, Cursor, DeadLetter, Settlement, Step
 from gateway.journal.journal import Entry, Journal
-from gateway.journal.store import MARK
+from gateway.journal.rows import MARK
+from gateway.journal.seen_ids import DIGEST_BYTES
 from gateway.journal.transaction import View
 
 __all__ = [
+    "DIGEST_BYTES",
     "MARK",
     "AuditLine",
     "Buried",

@@ -1,22 +1,31 @@
-"""A block is plain text: two JSON lines an event, its header and its message.
+"""A block is plain text, two JSON lines an event (its header, its message), with a checksum each.
 
-`sqlite3 journal.db 'SELECT lines FROM events'` shows what waits, and `jq` reads it.
+`sqlite3 journal.db 'SELECT lines FROM events'` shows what waits, and `jq` reads it. Beside them
+stand the length and the CRC-32 of each item, made with its sequence: an item that is given back is
+the one that was written, at the place where it was written, or it is marked as not readable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+from zlib import crc32
 
 import orjson
 
-from gateway.event import CleanEvent, Header, Reason, StoredEvent
+from gateway.event import UNREADABLE, CleanEvent, Header, Reason, StoredEvent
 
 Stream = Literal["events", "audit"]
 """The two logs of the journal; each counts its own sequence from 1."""
 REASONS = {str(reason): reason for reason in Reason}
 STREAMS: tuple[Stream, ...] = ("events", "audit")
+
+_FRAME = struct.Struct("<II")
+_LINES: dict[Stream, int] = {"events": 2, "audit": 1}
+"""Lines of one item."""
+_MOST = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +33,23 @@ class AuditLine:
     """One line of the audit at its place in the log."""
 
     sequence: int
-    body: bytes
+    body: bytes  # where it is not readable, the damaged bytes
+    is_readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Items that were appended together."""
+
+    first: int  # the sequence of the first
+    count: int
+    lines: bytes
+    frames: bytes | None  # length and CRC-32 of each item; None where version 0.1.0 wrote it
+
+    @property
+    def end(self) -> int:
+        """The sequence behind the last item."""
+        return self.first + self.count
 
 
 class Encoded(NamedTuple):
@@ -35,7 +60,7 @@ class Encoded(NamedTuple):
     lines: bytes
 
     def stored(self, sequence: int) -> StoredEvent:
-        """What `decode` will make of the lines."""
+        """What `events_of` will make of the lines."""
         return StoredEvent(sequence, self.header, self.body)
 
 
@@ -45,20 +70,52 @@ def encode(event: CleanEvent) -> Encoded:
 
 
 def encode_stored(event: StoredEvent) -> bytes:
+    """Both lines; of an event that is not readable, the damaged bytes."""
+    if not event.is_readable:
+        return event.body
     return b"%b\n%b\n" % (orjson.dumps(event.header), event.body)
 
 
-def decode(first: int, lines: bytes) -> list[StoredEvent]:
-    """The events of a block whose first one has the sequence `first`. Raises ValueError."""
-    rows = lines.split(b"\n")
+def block_of(first: int, items: Sequence[bytes]) -> Block:
+    """The block that begins at the sequence `first`. `items` are whole lines."""
+    frames = b"".join(
+        [
+            _FRAME.pack(len(item), checksum(sequence, item))
+            for sequence, item in enumerate(items, first)
+        ]
+    )
+    return Block(first, len(items), b"".join(items), frames)
+
+
+def missing(first: int, count: int) -> Block:
+    """Stands for items of which nothing is left."""
+    return Block(first, count, b"", b"")
+
+
+def checksum(sequence: int, item: bytes | memoryview) -> int:
+    return crc32(item, sequence & _MOST)
+
+
+def events_of(block: Block) -> list[StoredEvent]:
+    """The events of a block; those that are damaged are not readable."""
     return [
-        StoredEvent(first + place, _header(header), body)
-        for place, (header, body) in enumerate(zip(rows[:-1:2], rows[1::2], strict=True))
+        event_of(sequence, item) if is_whole else StoredEvent(sequence, UNREADABLE, item)
+        for sequence, (item, is_whole) in enumerate(_items(block, "events"), block.first)
     ]
 
 
-def decode_audit(first: int, lines: bytes) -> list[AuditLine]:
-    return [AuditLine(first + place, row) for place, row in enumerate(lines.split(b"\n")[:-1])]
+def audit_of(block: Block) -> list[AuditLine]:
+    """The audit lines of a block; those that are damaged are not readable."""
+    return [
+        AuditLine(sequence, item.removesuffix(b"\n"), is_whole)
+        for sequence, (item, is_whole) in enumerate(_items(block, "audit"), block.first)
+    ]
+
+
+def damaged(block: Block, stream: Stream) -> int:
+    """How many items of a block are not readable."""
+    items = events_of(block) if stream == "events" else audit_of(block)
+    return sum(not item.is_readable for item in items)
 
 
 def split(lines: Sequence[bytes], size: int) -> list[Sequence[bytes]]:
@@ -73,6 +130,49 @@ def split(lines: Sequence[bytes], size: int) -> list[Sequence[bytes]]:
     if start < len(lines):
         runs.append(lines[start:])
     return runs
+
+
+def _items(block: Block, stream: Stream) -> Iterable[tuple[bytes, bool]]:
+    """Each item, and whether it is what was written."""
+    lines, frames = block.lines, block.frames
+    if frames is not None and len(frames) == _FRAME.size * block.count:
+        sizes = [size for size, _ in _FRAME.iter_unpack(frames)]
+        items = _cut(lines, sizes) if sum(sizes) == len(lines) else _by_lines(lines, stream)
+        if len(items) == block.count:
+            sums = [crc for _, crc in _FRAME.iter_unpack(frames)]
+            return [
+                (item, checksum(sequence, item) == crc)
+                for sequence, (item, crc) in enumerate(zip(items, sums, strict=True), block.first)
+            ]
+    items = _by_lines(lines, stream)
+    if len(items) != block.count:
+        items = [b""] * block.count
+    return [(item, frames is None and item != b"") for item in items]
+
+
+def _cut(lines: bytes, sizes: Iterable[int]) -> list[bytes]:
+    items: list[bytes] = []
+    start = 0
+    for size in sizes:
+        items.append(lines[start : start + size])
+        start += size
+    return items
+
+
+def _by_lines(lines: bytes, stream: Stream) -> list[bytes]:
+    """The items as their newlines say."""
+    rows = [row + b"\n" for row in lines.split(b"\n")[:-1]]
+    of_one = _LINES[stream]
+    return [b"".join(rows[start : start + of_one]) for start in range(0, len(rows), of_one)]
+
+
+def event_of(sequence: int, item: bytes) -> StoredEvent:
+    """An event out of its two lines; where they are not its lines, it is not readable."""
+    header, _, body = item.partition(b"\n")
+    try:
+        return StoredEvent(sequence, _header(header), body[:-1])
+    except (ValueError, KeyError, TypeError):
+        return StoredEvent(sequence, UNREADABLE, item)
 
 
 def _header(line: bytes) -> Header:

@@ -7,19 +7,22 @@ memory any more.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from gateway.clock import Clock
 from gateway.config.model import Journal as Settings
 from gateway.errors import JournalError
 from gateway.event import CleanEvent, StoredEvent
-from gateway.journal import store
-from gateway.journal.block import AuditLine, Stream, decode, decode_audit, encode
+from gateway.journal.block import AuditLine, Stream, audit_of, encode, events_of
 from gateway.journal.cursor import Buried, Settlement, Step
+from gateway.journal.opening import open_file, opened_ids
 from gateway.journal.reader import Reader
+from gateway.journal.seen_ids import SeenIds
+from gateway.journal.store import explained
 from gateway.journal.transaction import (
     Advance,
     Append,
@@ -32,9 +35,6 @@ from gateway.journal.transaction import (
 )
 from gateway.journal.writer import Job, Writer
 
-CHECKED_BYTES = 256 * 1024**2
-"""Up to this size the whole file is checked at the start, which takes about a second at most."""
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -46,37 +46,44 @@ class Entry:
     counts: Mapping[str, int] = field(default_factory=dict)
     """What to add to the durable counters. A counter's name is words joined by `/`, such as
     `received/demo` or `rejected/telemetry_off`. Those that begin with MARK are not in the view."""
+    seen: bytes = b""
+    """Digests of the events' ids, 16 bytes each: `Journal.has_seen` knows them from then on."""
 
 
 class Journal:
     """The durable log. After `open`, everything is called from one event loop."""
 
-    def __init__(self, writer: Writer, reader: Reader) -> None:
+    def __init__(self, writer: Writer, reader: Reader, clock: Clock, seen: SeenIds | None) -> None:
         """Use `open`."""
+        self.has_seen: Callable[[bytes], bool] = seen.has if seen else _nothing
+        """Whether the id with this digest was appended within the window."""
+        self.clock = clock
+        """The time to date files by, held against what earlier runs knew."""
         self._writer = writer
         self._reader = reader
         self._gathered: list[Job] = []
         self._closing = False
 
     @classmethod
-    def open(cls, folder: Path, settings: Settings) -> Self:
+    def open(cls, folder: Path, settings: Settings, window: float = 0) -> Self:
         """Open the journal in `folder`, or make it. Blocks. One process at a time delivers from it.
 
-        Raises JournalError when it is damaged or of a newer version, OSError when the folder cannot
-        be made.
+        `window`: seconds for which ids are remembered; 0: none is.
+
+        Raises JournalError when it is damaged, empty, foreign or of a newer version, OSError when
+        the folder cannot be made.
         """
-        file = store.create(folder)
+        opened = open_file(folder)
         with ExitStack() as undo:
-            connection = store.connect(file)
-            undo.callback(connection.close)
-            if file.stat().st_size <= CHECKED_BYTES:
-                store.check(connection, file)
-            reader = Reader(file)
-            undo.callback(reader.close)
-            with store.explained(file):
-                writer = Writer(connection, folder, settings)
+            undo.callback(opened.connection.close)
+            with explained(opened.file):
+                seen = opened_ids(opened, folder, window)
+                writer = Writer(opened, folder, settings, seen)
             undo.pop_all()
-        return cls(writer, reader)
+            undo.callback(writer.stop)
+            reader = Reader(opened.file, writer.damaged)
+            undo.pop_all()
+        return cls(writer, reader, opened.clock, seen)
 
     async def append(self, entry: Entry) -> None:
         """Store the entry; it is fsynced on return.
@@ -85,7 +92,7 @@ class Journal:
         """
         events = [encode(event) for event in entry.events]
         size = sum(len(event.lines) for event in events) + sum(map(len, entry.audit))
-        await self._do(Append(events, entry.audit, entry.counts, size))
+        await self._do(Append(events, entry.audit, entry.counts, entry.seen, size))
 
     def refusal(self) -> str | None:
         """Why nothing can be accepted just now, or None. Heals by itself, without traffic."""
@@ -111,12 +118,18 @@ class Journal:
         Raises JournalError when they cannot be read or are not there any more.
         """
         recent = self._writer.events.behind(after, most, size)
-        return recent or await self._reader.read("events", decode, after, most, size)
+        head = self.view.heads["events"]
+        return recent or await self._reader.read(
+            "events", events_of, after, head, most=most, size=size
+        )
 
     async def audit(self, after: int, *, most: int, size: int) -> list[AuditLine]:
         """As `events`, for the audit."""
         recent = self._writer.audit.behind(after, most, size)
-        return recent or await self._reader.read("audit", decode_audit, after, most, size)
+        head = self.view.heads["audit"]
+        return recent or await self._reader.read(
+            "audit", audit_of, after, head, most=most, size=size
+        )
 
     async def marked(self, names: Sequence[str]) -> set[str]:
         """Those of the counters whose names begin with MARK that have ever been counted.
@@ -205,3 +218,7 @@ class Journal:
         if self._gathered:
             self._writer.put(self._gathered)
             self._gathered = []
+
+
+def _nothing(_: bytes) -> bool:
+    return False

@@ -8,9 +8,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from gateway.errors import JournalError
-from gateway.event import StoredEvent
-from gateway.journal import store
-from gateway.journal.block import decode
+from gateway.journal import letters, rows, store
+from gateway.journal.block import events_of
 from gateway.journal.cursor import Buried
 from gateway.journal.transaction import View, look
 
@@ -38,37 +37,28 @@ class Look:
         Raises JournalError.
         """
         with store.explained(self._file):
-            try:
-                yield from store.dead_letters(self._connection, None, 0, -1, replaying=replaying)
-            except (ValueError, KeyError, TypeError):
-                raise store.damaged(self._file) from None
+            yield from letters.dead_letters(self._connection, None, 0, -1, replaying=replaying)
 
     def oldest_pending(self, view: View, name: str) -> float | None:
         """When the oldest event that waits for a consumer was received; None if none waits."""
         position = view.cursors[name].position
         with (
             store.explained(self._file),
-            closing(store.blocks(self._connection, "events", position)) as blocks,
+            closing(rows.blocks(self._connection, "events", position)) as blocks,
         ):
-            for first, lines in blocks:
-                for event in self._decoded(first, lines):
-                    if event.sequence > position:
+            for block in blocks:
+                for event in events_of(block):
+                    if event.sequence > position and event.is_readable:
                         return event.header.received_at
         return None
 
     def newest(self) -> float | None:
         """When the last event that the journal holds was received."""
         with store.explained(self._file):
-            head = store.head(self._connection, "events")
-            for first, lines in store.blocks(self._connection, "events", max(0, head - 1)):
-                return max(event.header.received_at for event in self._decoded(first, lines))
+            head = rows.head(self._connection, "events")
+            for block in rows.blocks(self._connection, "events", max(0, head - 1)):
+                return max(event.header.received_at for event in events_of(block))
         return None
-
-    def _decoded(self, first: int, lines: bytes) -> list[StoredEvent]:
-        try:
-            return decode(first, lines)
-        except (ValueError, KeyError, TypeError):
-            raise store.damaged(self._file) from None
 
 
 @contextmanager
@@ -77,13 +67,11 @@ def looking(folder: Path) -> Iterator[Look]:
 
     Raises FileNotFoundError where there is none, JournalError where it cannot be read.
     """
-    file = folder / "journal.db"
+    file = folder / store.FILE
     if not file.exists():
         raise FileNotFoundError(file)
     with store.explained(file):
-        connection = sqlite3.connect(
-            f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None
-        )
+        connection = store.read_only(file)
     with closing(connection), store.explained(file):
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version != store.VERSION:

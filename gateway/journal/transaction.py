@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.errors import JournalError
 from gateway.event import Reason
-from gateway.journal import store
+from gateway.journal import letters, rows, store
 from gateway.journal.block import STREAMS, Encoded, Stream
 from gateway.journal.cursor import Cursor, Settlement, Step
 
@@ -27,6 +27,7 @@ class Append:
     events: Sequence[Encoded]
     audit: Sequence[bytes]
     counts: Mapping[str, int]
+    seen: bytes  # digests of the events' ids
     size: int  # bytes
 
 
@@ -93,15 +94,23 @@ class View:
 def look(connection: sqlite3.Connection) -> View:
     """The view of a journal that nobody follows yet."""
     return View(
-        {stream: store.head(connection, stream) for stream in STREAMS},
-        store.counters(connection),
-        store.cursors(connection),
+        {stream: rows.head(connection, stream) for stream in STREAMS},
+        rows.counters(connection),
+        rows.cursors(connection),
         {},
     )
 
 
-def apply(connection: sqlite3.Connection, view: View, works: Sequence[Work]) -> View:
-    """Commit `works`. Raises JournalError or sqlite3.Error, and then nothing of them is written."""
+def apply(
+    connection: sqlite3.Connection,
+    view: View,
+    works: Sequence[Work],
+    damaged: Callable[[], None],
+) -> View:
+    """Commit `works`. Raises JournalError or sqlite3.Error, and then nothing of them is written.
+
+    `damaged` is called when something could not be pruned because the file is.
+    """
     with store.transaction(connection):
         view = _append(connection, view, [work for work in works if isinstance(work, Append)])
         for work in works:
@@ -115,9 +124,14 @@ def apply(connection: sqlite3.Connection, view: View, works: Sequence[Work]) -> 
                 view = _discard(connection, view, work)
             elif isinstance(work, Settle):
                 view = _settle(connection, view, work)
-        if any(isinstance(work, Advance) for work in works):
-            _prune(connection, view)
+        if any(isinstance(work, Advance) for work in works) and not _prune(connection, view):
+            damaged()
     return view
+
+
+def seen_in(works: Sequence[Work]) -> bytes:
+    """The digests of all ids that these works make known."""
+    return b"".join([work.seen for work in works if isinstance(work, Append)])
 
 
 def _append(connection: sqlite3.Connection, view: View, appends: Sequence[Append]) -> View:
@@ -125,15 +139,17 @@ def _append(connection: sqlite3.Connection, view: View, appends: Sequence[Append
     audit = [line + b"\n" for append in appends for line in append.audit]
     heads = dict(view.heads)
     if events:
-        heads["events"] = store.add(connection, "events", events)
+        heads["events"] = rows.add(connection, "events", events)
     if audit:
-        heads["audit"] = store.add(connection, "audit", audit)
+        heads["audit"] = rows.add(connection, "audit", audit)
+    if seen := seen_in(appends):
+        rows.remember(connection, seen)
     counts: Counter[str] = Counter()
     for append in appends:
         counts.update(append.counts)
     if counts:
-        store.count(connection, counts)
-    shown = Counter({k: n for k, n in counts.items() if not k.startswith(store.MARK)})
+        rows.count(connection, counts)
+    shown = Counter({k: n for k, n in counts.items() if not k.startswith(rows.MARK)})
     shown.update(view.counters)
     return replace(view, heads=heads, counters=dict(shown))
 
@@ -145,8 +161,8 @@ def _advance(connection: sqlite3.Connection, view: View, work: Advance) -> View:
     moved = cursor.after(work.step)
     if moved.position > view.heads[cursor.stream]:
         raise JournalError(f"`{work.name}` settled more events than there are")
-    store.put(connection, moved, moved_from=cursor.position)
-    store.bury(connection, work.name, work.step.dead)
+    rows.put(connection, moved, moved_from=cursor.position)
+    letters.bury(connection, work.name, work.step.dead)
     return replace(view, cursors={**view.cursors, work.name: moved})
 
 
@@ -156,40 +172,52 @@ def _follow(connection: sqlite3.Connection, view: View, work: Follow) -> View:
         known = cursors.get(name)
         if known is None:
             cursors[name] = Cursor(name, stream, started=view.heads[stream])
-            store.put(connection, cursors[name], moved_from=None)
+            rows.put(connection, cursors[name], moved_from=None)
         elif known.stream != stream:
             raise JournalError(f"the cursor of `{name}` counts {known.stream}, not {stream}")
-        elif gone := max(0, store.oldest(connection, stream) - 1 - known.position):
+        elif gone := max(0, rows.oldest(connection, stream) - 1 - known.position):
             cursors[name] = known.after(Step(filtered={Reason.DESTINATION_AWAY: gone}))
-            store.put(connection, cursors[name], moved_from=known.position)
+            rows.put(connection, cursors[name], moved_from=known.position)
     return replace(view, cursors=cursors, followed=dict(work.consumers))
 
 
 def _revive(connection: sqlite3.Connection, view: View, work: Revive) -> View:
     cursors = dict(view.cursors)
-    for name, letters in store.revive(connection, work.letters).items():
-        cursors[name] = cursors[name].reviving(letters)
-        store.put(connection, cursors[name], moved_from=cursors[name].position)
+    for name, revived in letters.revive(connection, work.letters).items():
+        cursors[name] = cursors[name].reviving(revived)
+        rows.put(connection, cursors[name], moved_from=cursors[name].position)
     return replace(view, cursors=cursors)
 
 
 def _discard(connection: sqlite3.Connection, view: View, work: Discard) -> View:
-    discarded = store.discard(connection, work.letters)
+    discarded = letters.discard(connection, work.letters)
     counts = Counter({f"{DISCARDED}/{name}": count for name, count in discarded.items()})
     if counts:
-        store.count(connection, counts)
+        rows.count(connection, counts)
     counts.update(view.counters)
     return replace(view, counters=dict(counts))
 
 
 def _settle(connection: sqlite3.Connection, view: View, work: Settle) -> View:
     cursor = view.cursors[work.name].settling(work.settlement)
-    store.settle(connection, work.settlement)
-    store.put(connection, cursor, moved_from=cursor.position)
+    letters.settle(connection, work.settlement)
+    rows.put(connection, cursor, moved_from=cursor.position)
     return replace(view, cursors={**view.cursors, work.name: cursor})
 
 
-def _prune(connection: sqlite3.Connection, view: View) -> None:
-    for stream in STREAMS:
-        if passed := view.passed(stream):
-            store.prune(connection, stream, passed)
+def _prune(connection: sqlite3.Connection, view: View) -> bool:
+    """Delete what every consumer has passed. False: it stays, because the file is damaged."""
+    connection.execute("SAVEPOINT prune")
+    try:
+        for stream in STREAMS:
+            if passed := view.passed(stream):
+                rows.prune(connection, stream, passed)
+    except sqlite3.DatabaseError as error:
+        if not store.is_damage(error):
+            raise
+        connection.execute("ROLLBACK TO prune")
+        return False
+    finally:
+        if connection.in_transaction:
+            connection.execute("RELEASE prune")
+    return True

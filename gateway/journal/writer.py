@@ -15,20 +15,33 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from gateway.config.model import Journal as Settings
 from gateway.errors import JournalError
 from gateway.event import StoredEvent
-from gateway.journal import room, store
+from gateway.journal import high_water, room, rows, store
 from gateway.journal.block import AuditLine, Stream
+from gateway.journal.high_water import Mark
+from gateway.journal.opening import Opened
+from gateway.journal.seen_ids import DIGEST_BYTES, SYNC_IDS, SeenIds
 from gateway.journal.tail import Tail
-from gateway.journal.transaction import Append, Work, apply, look
+from gateway.journal.transaction import Append, Work, apply, look, seen_in
 
 GROUP_BYTES = 8 * 1024**2
 """What one transaction takes; the rest waits for the next."""
+MARK_SECONDS = 1.0
+"""How often the mark beside the journal is written at most."""
 TRY_SECONDS = 0.25
 """How often a journal that refuses tries to make room, and whether it still must refuse."""
+_DAMAGED = (
+    "the journal is damaged: nothing more is taken into it; stop the gateway and run "
+    "`gateway doctor --repair`"
+)
 _WEIGH_BYTES = 1024**2
 _WEIGH_SECONDS = 0.5
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +53,11 @@ class Job:
 class Writer:
     """Owns the writing connection, and with it `view`, `used_bytes`, `events` and `audit`."""
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path, settings: Settings) -> None:
-        self._connection = connection
+    def __init__(
+        self, opened: Opened, folder: Path, settings: Settings, seen: SeenIds | None
+    ) -> None:
+        self._opened = opened
+        self._connection = connection = opened.connection
         self._disk = room.Disk(folder)
         self._settings = settings
         self.committed = asyncio.Event()
@@ -51,9 +67,16 @@ class Writer:
         self._stopping = False
         self._wake = threading.Condition()
         self._fault: str | None = None
+        self._is_damaged = False
+        self._seen = seen
+        self._unsynced = 0
+        self._syncing: tuple[int, threading.Event] | None = None
         self._unweighed = 0
+        self._marked_at = -MARK_SECONDS
+        self._marked: Mapping[Stream, int] = {}
         self._weigh()
         self.view = look(connection)
+        self._mark()
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
         self._disk.watch()
@@ -75,7 +98,15 @@ class Writer:
         free = self._disk.free_bytes
         if free is None:
             return "the folder of the journal cannot be reached"
+        if self._is_damaged:
+            return _DAMAGED
         return self._fault or room.refusal(self._settings, self.used_bytes, free)
+
+    def damaged(self) -> None:
+        """Take no more into a file that is damaged. From any thread."""
+        if not self._is_damaged:
+            self._is_damaged = True
+            log.error(_DAMAGED)
 
     @property
     def free_bytes(self) -> int:
@@ -88,14 +119,15 @@ class Writer:
                 self._settle(group)
             self._tidy()
         self._disk.stop()
+        self._mark()
+        if self._seen:
+            self._seen.close()
         self._connection.close()
 
     def _take(self) -> list[Job] | None:
         """The jobs that wait, in order; none when it is time to tidy; None to stop."""
         with self._wake:
-            self._wake.wait_for(
-                lambda: self._jobs or self._stopping, TRY_SECONDS if self.refusal() else None
-            )
+            self._wake.wait_for(lambda: self._jobs or self._stopping, self._longest_wait())
             if self._stopping and not self._jobs:
                 return None
             size = taken = 0
@@ -107,6 +139,11 @@ class Writer:
             group, self._jobs = self._jobs[:taken], self._jobs[taken:]
             return group
 
+    def _longest_wait(self) -> float | None:
+        if self.refusal():
+            return TRY_SECONDS
+        return MARK_SECONDS if self._marked != self.view.heads else None
+
     def _settle(self, group: Sequence[Job]) -> None:
         error: JournalError | None = None
         heads = self.view.heads
@@ -115,6 +152,8 @@ class Writer:
         except JournalError as refused:
             error = refused
         except sqlite3.Error as failed:
+            if store.is_damage(failed):
+                self.damaged()
             self._fault = store.cause(failed)
             error = JournalError(self._fault)
         except Exception as failed:  # noqa: BLE001 (the thread outlives whatever a job brings)
@@ -129,7 +168,10 @@ class Writer:
         appending = any(isinstance(work, Append) for work in works)
         if appending and (refusal := self.refusal()):
             raise JournalError(refusal)
-        self.view = apply(self._connection, self.view, works)
+        self.view = apply(self._connection, self.view, works, self.damaged)
+        if self._seen and (digests := seen_in(works)):
+            self._seen.add(digests)
+            self._unsynced += len(digests) // DIGEST_BYTES
 
     def _resolve(
         self, group: Sequence[Job], heads: Mapping[Stream, int], error: JournalError | None
@@ -159,7 +201,34 @@ class Writer:
             self.events.forget(self.view.passed("events"))
             self.audit.forget(self.view.passed("audit"))
 
+    def _mark(self) -> None:
+        """Write down how far the journal has come; a mark that lags is still true."""
+        self._marked_at = time.monotonic()
+        if self._marked == self.view.heads:
+            return
+        heads = self.view.heads
+        mark = Mark(
+            self._opened.generation, heads["events"], heads["audit"], self._opened.clock.certain()
+        )
+        with suppress(OSError):  # the disk is full; the next one is as good
+            high_water.write(self._opened.mark, mark)
+            self._marked = heads
+
+    def _let_go_of_seen(self) -> None:
+        """What the tables of seen ids hold durably, the journal need not keep as well."""
+        if self._seen and self._syncing is None and self._unsynced >= SYNC_IDS:
+            self._unsynced = 0
+            self._syncing = rows.newest_remembered(self._connection), self._seen.sync()
+        elif self._syncing and self._syncing[1].is_set():
+            (batch, _), self._syncing = self._syncing, None
+            with store.transaction(self._connection):
+                rows.forget(self._connection, batch)
+
     def _tidy(self) -> None:
+        with suppress(sqlite3.Error):  # the next group tells what is wrong
+            self._let_go_of_seen()
+        if time.monotonic() - self._marked_at > MARK_SECONDS:
+            self._mark()
         is_stale = time.monotonic() - self._weighed_at > _WEIGH_SECONDS
         refusal = self.refusal()
         if not (is_stale or refusal or self._unweighed > _WEIGH_BYTES):

@@ -126,6 +126,10 @@ class Pseudonymizer:
         """What names this installation to itself and tells nobody else anything."""
         return self._subkey("mark").hex()[:16]
 
+    def secret(self, purpose: str) -> bytes:
+        """32 bytes that only this installation has, the same for the life of the key."""
+        return self._subkey(f"secret:{purpose}")
+
     def _subkey(self, label: str) -> bytes:
         return hmac.digest(self._master, f"pseudonyms v1 {label}".encode(), "sha256")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import sqlite3
 from collections import Counter
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -257,17 +256,3 @@ async def test_a_page_of_another_site_cannot_decide(tmp_path: Path) -> None:
         async with session.options(url) as answer:
             assert "Access-Control-Allow-Origin" not in answer.headers
         assert len(await listed(gateway)) == 3
-
-
-async def test_a_journal_of_the_version_before_is_brought_up_to_date(tmp_path: Path) -> None:
-    async with refusing(tmp_path) as (gateway, segment):
-        await gateway.stop()
-        with closing(sqlite3.connect(gateway.data / "journal" / "journal.db")) as database:
-            database.executescript(
-                "DROP INDEX replays_of; ALTER TABLE cursors DROP COLUMN replaying;"
-                "ALTER TABLE dead_letters DROP COLUMN replaying; PRAGMA user_version = 1;"
-            )
-        segment.is_strict = False
-        await gateway.start()
-        await command(gateway, "replay", "--all")
-        assert (await settled(gateway))["delivered"] == 6

@@ -39,6 +39,7 @@ class RecordingDoor:
         self.analytics_js_path: Path | None = None
         self.appsmith = Appsmith()
         self.browser_stop: str | None = None
+        self.seal = b"a secret"
         self.closing = False
         self.fails: Exception | None = None
         self.held: asyncio.Event | None = None

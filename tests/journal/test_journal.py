@@ -268,24 +268,9 @@ async def test_a_damaged_file_stops_the_start_and_is_left_as_it_is(
     content[offset : offset + 3000] = b"\xa5" * 3000
     file.write_bytes(content)
 
-    with pytest.raises(JournalError, match=r"is damaged; nothing was changed\. Move .* away"):
+    with pytest.raises(JournalError, match=r"is damaged; nothing was changed\. .*doctor --repair"):
         Journal.open(tmp_path, NO_LIMIT)
     assert file.read_bytes() == content
-
-
-async def test_a_damaged_block_is_told_when_it_is_read(tmp_path: Path) -> None:
-    journal = Journal.open(tmp_path, NO_LIMIT)
-    await journal.append(Entry([event("m1")]))
-    await journal.close()
-    database = sqlite3.connect(tmp_path / "journal.db")
-    database.execute("UPDATE events SET lines = replace(lines, 'source', 'sauce')")
-    database.commit()
-    database.close()
-
-    journal = Journal.open(tmp_path, NO_LIMIT)
-    with pytest.raises(JournalError, match="is damaged"):
-        await journal.events(0, **ALL)
-    await journal.close()
 
 
 async def test_a_newer_version_stops_the_start(tmp_path: Path) -> None:
@@ -294,5 +279,5 @@ async def test_a_newer_version_stops_the_start(tmp_path: Path) -> None:
     database.execute("PRAGMA user_version = 99")
     database.close()
 
-    with pytest.raises(JournalError, match=r"newer gateway .version 99, this one reads 2."):
+    with pytest.raises(JournalError, match=r"newer gateway .version 99, this one reads 3."):
         Journal.open(tmp_path, NO_LIMIT)

@@ -1,0 +1,125 @@
+"""Dead letters as they stand in the file: kept until somebody replays or discards them.
+
+Everything here runs inside a transaction of the caller's, or reads.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import orjson
+
+from gateway.errors import JournalError
+from gateway.event import UNREADABLE, Reason, StoredEvent
+from gateway.journal import rows
+from gateway.journal.block import REASONS, checksum, encode_stored, event_of
+from gateway.journal.cursor import Buried, DeadLetter, Settlement
+
+_LETTERS = """
+SELECT id, destination, died_at, sequence, reason, status, detail, lines, checksum
+FROM dead_letters
+WHERE replaying = {replaying} AND {of} AND id > :after ORDER BY id LIMIT :most
+"""
+
+
+def bury(connection: sqlite3.Connection, name: str, letters: Iterable[DeadLetter]) -> None:
+    now = time.time()
+    connection.executemany(
+        "INSERT INTO dead_letters "
+        "(destination, sequence, reason, status, detail, died_at, lines, checksum) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                name,
+                letter.event.sequence,
+                str(letter.reason),
+                letter.status,
+                letter.detail,
+                now,
+                lines := encode_stored(letter.event),
+                checksum(letter.event.sequence, lines),
+            )
+            for letter in letters
+        ],
+    )
+
+
+def dead_letters(
+    connection: sqlite3.Connection, name: str | None, after: int, most: int, *, replaying: bool
+) -> Iterator[Buried]:
+    """The dead letters behind the id `after`, of one destination or of all."""
+    of = "destination = :name" if name else "true"
+    found = connection.execute(
+        _LETTERS.format(replaying=int(replaying), of=of),
+        {"name": name, "after": after, "most": most},
+    )
+    for place, destination, died_at, sequence, reason, status, detail, lines, crc in found:
+        event = _event(sequence, rows.as_bytes(lines) or b"", crc)
+        letter = DeadLetter(event, REASONS.get(reason, Reason.UNREADABLE), status, detail)
+        yield Buried(place, destination, died_at, letter)
+
+
+def _event(sequence: int, lines: bytes, crc: int | None) -> StoredEvent:
+    """`crc` is None where version 0.1.0 wrote the letter."""
+    if crc is not None and checksum(sequence, lines) != crc:
+        return StoredEvent(sequence, UNREADABLE, lines)
+    return event_of(sequence, lines)
+
+
+def revive(
+    connection: sqlite3.Connection, letters: Sequence[int]
+) -> Mapping[str, Mapping[Reason, int]]:
+    """Mark these dead letters as to be tried again; how many they are, by destination and reason.
+
+    Those that are replayed already, or are gone, do not count.
+    """
+    found: dict[str, dict[Reason, int]] = {}
+    revived = connection.execute(
+        "UPDATE dead_letters SET replaying = 1 "
+        "WHERE replaying = 0 AND id IN (SELECT value FROM json_each(?)) "
+        "RETURNING destination, reason",
+        (orjson.dumps(letters).decode(),),
+    ).fetchall()
+    for destination, reason in revived:
+        of = found.setdefault(destination, {})
+        of[REASONS[reason]] = of.get(REASONS[reason], 0) + 1
+    return found
+
+
+def discard(connection: sqlite3.Connection, letters: Sequence[int]) -> Mapping[str, int]:
+    """Delete these dead letters for good; how many they were, by destination."""
+    found: dict[str, int] = {}
+    deleted = connection.execute(
+        "DELETE FROM dead_letters "
+        "WHERE replaying = 0 AND id IN (SELECT value FROM json_each(?)) RETURNING destination",
+        (orjson.dumps(letters).decode(),),
+    ).fetchall()
+    for (destination,) in deleted:
+        found[destination] = found.get(destination, 0) + 1
+    return found
+
+
+def settle(connection: sqlite3.Connection, settlement: Settlement) -> None:
+    """Delete the replayed letters that are done with; the others are dead again, as they were."""
+    now = time.time()
+    died_again = []
+    done = []
+    for place, outcome in settlement.outcomes.items():
+        if isinstance(outcome, DeadLetter):
+            died_again.append((str(outcome.reason), outcome.status, outcome.detail, now, place))
+        else:
+            done.append(place)
+    changed = connection.executemany(
+        "UPDATE dead_letters SET replaying = 0, reason = ?, status = ?, detail = ?, died_at = ? "
+        "WHERE id = ? AND replaying = 1",
+        died_again,
+    ).rowcount
+    changed = max(changed, 0)
+    changed += connection.execute(
+        "DELETE FROM dead_letters WHERE replaying = 1 AND id IN (SELECT value FROM json_each(?))",
+        (orjson.dumps(done).decode(),),
+    ).rowcount
+    if changed != len(settlement.outcomes):
+        raise JournalError("a letter was settled that is not replayed")
