@@ -3,7 +3,7 @@
 GatewayError
 ├── ConfigurationError    the gateway refuses to start, or keeps the old configuration; exit 78
 ├── RequestError          a client's request cannot be read; the protocol picks the HTTP answer
-├── Overloaded            more than the limits allow just now; clients hear 429
+├── Overloaded            more than the limits allow just now; clients hear 429 or 503
 ├── JournalError          nothing can be accepted durably just now; clients hear 503
 └── DestinationError      a destination cannot be written just now; its events wait
 """
@@ -52,11 +52,16 @@ class RequestError(GatewayError):
 
 
 class Overloaded(GatewayError):  # noqa: N818 (a state of the gateway, no fault)
-    """A limit is reached. `retry_after`: whole seconds until the same request may be taken."""
+    """A limit is reached. `retry_after`: whole seconds until the same request may be taken.
 
-    def __init__(self, retry_after: int) -> None:
+    `is_own`: the source's own requests are the cause, so that others are taken; else it is what
+    all of them send together.
+    """
+
+    def __init__(self, retry_after: int, *, is_own: bool = True) -> None:
         super().__init__(f"over a limit; try again in {retry_after} s")
         self.retry_after = retry_after
+        self.is_own = is_own
 
 
 class JournalError(GatewayError):

@@ -159,10 +159,21 @@ class Limits(Settings):
     """Events in one request; those behind are rejected."""
     nesting: int = Field(default=64, ge=8, le=200)
     """Levels of objects and arrays in one event."""
+    header_seconds: Seconds = Field(default=10, gt=0)
+    """How long the head of a request may take to arrive, and before it the TLS handshake."""
     body_seconds: Seconds = Field(default=8, gt=0)
     """How long a body may take to arrive. SDKs give up on an answer after 8 to 20 seconds."""
+    body_bytes_per_second: int = Field(default=1024, ge=0)
+    """How fast a body must arrive once 3 seconds have passed. 0: at any pace."""
+    bodies_bytes: Bytes = Bytes(64 * 1024**2)
+    """Bodies in memory that are being read or wait. Sources may have half of it and one of them a
+    quarter; where a request names no source before its body, they have the other half and one
+    address an eighth. Changes at a restart."""
+    queue_seconds: Seconds = Field(default=2.5, gt=0)
+    """How long a request waits for its turn: before its body is read, and before it is decoded.
+    Then it is answered 429 where its own source sends too much, and 503 where all together do."""
     requests_in_flight: int = Field(default=1024, ge=1)
-    """Requests worked on at once; more are answered 429."""
+    """Requests worked on at once. More are answered 503, and 429 where half are of one source."""
     events_per_second: int = Field(default=0, ge=0)
     """Events taken from one source in a second; more are answered 429. 0: no limit."""
 

@@ -16,10 +16,11 @@ from gateway.config.model import AnalyticsJs, Limits
 from gateway.config.outgoing import Outgoing
 from gateway.config.values import Network
 from gateway.event import Protocol, RawEvent, Reason
+from gateway.ingest.admission import Admission
+from gateway.ingest.rate_limit import RateLimit
 from gateway.ingest.sources import Sources
-from gateway.ingest.throttle import Throttle
 
-__all__ = ["Door", "Intake", "Refusal", "Sources", "Throttle"]
+__all__ = ["Admission", "Door", "Intake", "RateLimit", "Refusal", "Sources"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,12 @@ class Door(typing.Protocol):
     def limits(self) -> Limits: ...
 
     @property
-    def throttle(self) -> Throttle:
+    def admission(self) -> Admission:
+        """One for all protocols."""
+        ...
+
+    @property
+    def rate_limit(self) -> RateLimit:
         """One for all protocols."""
         ...
 
@@ -96,7 +102,7 @@ class Door(typing.Protocol):
         ...
 
     async def take(self, intake: Intake) -> None:
-        """Durable when it returns. Raises JournalError (503) or Overloaded (429)."""
+        """Durable when it returns. Raises JournalError (503)."""
         ...
 
     def refused(self, protocol: Protocol, code: str) -> None:

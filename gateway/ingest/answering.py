@@ -20,6 +20,11 @@ from gateway.ingest import Door, cors, loop
 
 RETRY_SECONDS = 5
 
+_OVERLOADED = {
+    True: (429, "overloaded", "too many requests or events from here; send again later"),
+    False: (503, "busy", "the gateway has too much to do; send again later"),
+}
+
 log = structlog.get_logger(__name__)
 
 AnswerT = TypeVar("AnswerT", bound=web.StreamResponse)
@@ -40,7 +45,7 @@ class Words(Generic[AnswerT]):
 async def answered(
     door: Door, words: Words[AnswerT], handle: Handler[AnswerT], request: web.Request
 ) -> AnswerT:
-    """The handler's answer, or that of its error. Counts the work as in flight."""
+    """The handler's answer, or that of its error. The request has its `Place` meanwhile."""
 
     def again(code: str, sentence: str, *, hang_up: bool = False) -> AnswerT:
         door.refused(words.protocol, code)
@@ -58,7 +63,7 @@ async def answered(
     if door.closing:
         return again("closing", "the gateway is stopping; send again", hang_up=True)
     try:
-        with door.throttle.working(door.limits):
+        with door.admission.place(door, request):
             return await handle(request)
     except RequestError as error:
         if error.code == "body_timeout":
@@ -66,8 +71,9 @@ async def answered(
         door.refused(words.protocol, error.code)
         return words.refused(error, request)
     except Overloaded as error:
-        door.refused(words.protocol, "overloaded")
-        return words.again(429, "overloaded", "too many requests or events", error.retry_after)
+        status, code, sentence = _OVERLOADED[error.is_own]
+        door.refused(words.protocol, code)
+        return words.again(status, code, sentence, error.retry_after)
     except JournalError:
         return again("unavailable", "nothing can be kept just now; send again")
     except Exception as error:  # noqa: BLE001 (the client must send again, whatever this is)

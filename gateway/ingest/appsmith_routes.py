@@ -23,7 +23,7 @@ from gateway.ingest import Door, Intake, cors
 from gateway.ingest.answering import readable
 from gateway.ingest.appsmith import Facts, read_ping, read_pulse, read_registration
 from gateway.ingest.appsmith_answers import answered, done, failed
-from gateway.ingest.body import inflate, read_body
+from gateway.ingest.body import arriving, inflate, read_body
 from gateway.ingest.decoding import decode
 from gateway.ingest.relay import Relay, RelayError, Tap, as_upstream
 from gateway.ingest.sender import is_from, sender_of
@@ -68,7 +68,7 @@ async def _take_pulse(door: Door, request: web.Request) -> web.Response:
         session=request.cookies.get(_SESSION_COOKIE),
     )
     intake = read_pulse(body, facts, door.appsmith)
-    door.throttle.charge(intake.events, door.limits, time.monotonic())
+    door.rate_limit.charge(intake.events, door.limits, time.monotonic())
     await door.take(intake)
     return done(data=True, status=201)
 
@@ -169,7 +169,7 @@ class _CloudServices:
     async def _answer(self, request: web.Request, asked: Tap | None) -> web.StreamResponse:
         """What makes sense without an upstream."""
         if asked and request.body_exists:
-            async for chunk in request.content.iter_any():
+            async for chunk in arriving(request, self._door.limits):
                 asked.take(chunk)
         match request.method, request.match_info["rest"].strip("/"):
             case "GET", "releases":
@@ -199,7 +199,7 @@ class _CloudServices:
 
     async def _take(self, read: Callable[[], Intake]) -> None:
         door, intake = self._door, read()
-        door.throttle.charge(intake.events, door.limits, time.monotonic())
+        door.rate_limit.charge(intake.events, door.limits, time.monotonic())
         await door.take(intake)
 
     def _record(self, read: Callable[[], Intake]) -> None:

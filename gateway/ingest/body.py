@@ -8,42 +8,72 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from aiohttp import hdrs, web
 
 from gateway.config.model import Limits
 from gateway.errors import RequestError
+from gateway.ingest.admission import PLACE
+
+GRACE_SECONDS = 3.0
+"""How long a body may be slow before its pace counts."""
 
 _WINDOW = {"gzip": 31, "x-gzip": 31, "deflate": zlib.MAX_WBITS}
 
 
-async def read_body(request: web.BaseRequest, limits: Limits) -> bytes:
-    """The decoded body, never empty.
+async def read_body(request: web.Request, limits: Limits) -> bytes:
+    """The decoded body, never empty, and a turn to read what it holds.
 
-    Raises RequestError: `payload_too_large`, `body_timeout`, `incomplete_body`,
+    Raises Overloaded or RequestError: `payload_too_large`, `body_timeout`, `incomplete_body`,
     `unsupported_encoding`, `invalid_encoding` or `empty_body`.
     """
     limit = limits.body_bytes
     encoding = _encoding(request.headers.get(hdrs.CONTENT_ENCODING, ""))
     if (request.content_length or 0) > limit:
         raise too_large(limit)
-    try:
-        if request.content.is_eof():
-            body = request.content.read_nowait()
-        else:
-            async with asyncio.timeout(limits.body_seconds):
-                body = await _arriving(request, limit)
-    except TimeoutError:
-        raise RequestError("body_timeout", "the body took too long to arrive") from None
-    except (web.RequestPayloadError, ConnectionError):
-        raise RequestError("incomplete_body", "the body broke off or is badly framed") from None
+    place = request[PLACE]
+    if request.content.is_eof():
+        body = request.content.read_nowait()
+    else:
+        length = request.content_length
+        await place.read(limit if length is None else length)
+        body = await _whole(request, limits)
     if len(body) > limit:
         raise too_large(limit)
+    await place.work(len(body), is_packed=encoding is not None)
     if encoding:
         body = inflate(body, encoding, limit)
     if not body:
         raise RequestError("empty_body", "the body is empty")
+    await place.turn(len(body))
     return body
+
+
+async def arriving(request: web.BaseRequest, limits: Limits) -> AsyncGenerator[bytes]:
+    """The pieces of a body as it arrives, which it must do at some pace.
+
+    Raises RequestError `body_timeout` or `incomplete_body`.
+    """
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    pace = limits.body_bytes_per_second
+    received = 0
+    content = request.content
+    try:
+        while not content.at_eof():
+            seconds = limits.body_seconds
+            if pace:
+                seconds = min(seconds, GRACE_SECONDS + received / pace)
+            async with asyncio.timeout_at(started + seconds):
+                piece = await content.readany()
+            received += len(piece)
+            yield piece
+    except TimeoutError:
+        raise RequestError("body_timeout", "the body took too long to arrive") from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise RequestError("incomplete_body", "the body broke off or is badly framed") from None
 
 
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:
@@ -73,12 +103,13 @@ def too_large(limit: int) -> RequestError:
     return RequestError("payload_too_large", f"the body is larger than {limit} bytes")
 
 
-async def _arriving(request: web.BaseRequest, limit: int) -> bytes:
+async def _whole(request: web.BaseRequest, limits: Limits) -> bytes:
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            break
+    async with aclosing(arriving(request, limits)) as pieces:
+        async for piece in pieces:
+            body += piece
+            if len(body) > limits.body_bytes:
+                break
     return bytes(body)
 
 

@@ -8,7 +8,6 @@ Pure: no I/O, no clock. The forms are those that the SDKs were recorded with.
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from gateway.ingest import Intake, Refusal
 from gateway.ingest.decoding import is_deeper
 from gateway.ingest.mixpanel_body import Call, items, json_text
 from gateway.ingest.mixpanel_identity import LEGAL_ID, identify
-from gateway.ingest.sender import Sender, is_on_a_device
+from gateway.ingest.sender import Sender, basic_user, is_on_a_device
 from gateway.ingest.sources import Sources
 
 Kind = Literal["event", "people", "groups"]
@@ -134,17 +133,6 @@ def read(call: Call, facts: Facts, sources: Sources, limits: Limits) -> Reading:
         if type(event) is Refusal and event.reason is not Reason.IGNORED
     ]
     return Reading(Intake("mixpanel", events, refusals), failures)
-
-
-def basic_user(authorization: str | None) -> str:
-    """The user of `Basic`: a token, a service account or a secret. Empty where there is none."""
-    scheme, _, credentials = (authorization or "").strip().partition(" ")
-    if scheme.lower() != "basic":
-        return ""
-    try:
-        return base64.b64decode(credentials + "==").decode().partition(":")[0]
-    except ValueError:
-        return ""
 
 
 def _event(item: Any, request: _Request) -> RawEvent | Refusal:

@@ -8,7 +8,6 @@ Python 5.4, their sources).
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -16,12 +15,14 @@ from functools import partial
 import orjson
 from aiohttp import hdrs, web
 
-from gateway.errors import JournalError, Overloaded
+from gateway.config.model import Limits
+from gateway.errors import JournalError, Overloaded, RequestError
 from gateway.event import Reason
 from gateway.ingest import Door, Intake, Refusal, cors
 from gateway.ingest.answering import readable
-from gateway.ingest.mixpanel import basic_user
+from gateway.ingest.body import arriving
 from gateway.ingest.mixpanel_answers import Handler, failed
+from gateway.ingest.sender import basic_user
 
 _NO_FLAGS = {"code": 200, "flags": {}}
 _NO_DEFINITIONS = {"code": 200, "flags": []}
@@ -74,22 +75,21 @@ async def _drop(door: Door, what: str, body: object, request: web.Request) -> we
     key = basic_user(request.headers.get(hdrs.AUTHORIZATION)) or request.query.get("token", "")
     source = door.sources.find(key) or door.sources.unknown
     refusal = Refusal(source.name if source else "unknown", what, Reason.NOT_FORWARDED)
-    with suppress(JournalError, Overloaded), door.throttle.working(door.limits):
-        await _drain(request, door.limits.body_seconds)
+    with suppress(JournalError, Overloaded), door.admission.place(door, request):
+        await _drain(request, door.limits)
         await door.take(Intake("mixpanel", [], [refusal]))
     return _json(body)
 
 
-async def _drain(request: web.Request, seconds: float) -> None:
-    with suppress(TimeoutError, web.RequestPayloadError, ConnectionError):
-        async with asyncio.timeout(seconds):
-            async for _ in request.content.iter_any():
-                pass
+async def _drain(request: web.Request, limits: Limits) -> None:
+    with suppress(RequestError):
+        async for _ in arriving(request, limits):
+            pass
 
 
 async def _take_no_table(door: Door, request: web.Request) -> web.Response:
     """Whoever sends a table should not believe that it has arrived."""
-    await _drain(request, door.limits.body_seconds)
+    await _drain(request, door.limits)
     return failed(403, "lookup tables do not pass this gateway; send them to api.mixpanel.com")
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from aiohttp import hdrs, web
 
 from gateway.ingest import Door, cors, mixpanel, mixpanel_aside
+from gateway.ingest.admission import PLACE
 from gateway.ingest.body import read_body
 from gateway.ingest.mixpanel_answers import answered, failed, imported, taken
 from gateway.ingest.mixpanel_body import open_call
@@ -46,9 +47,13 @@ def _add_rest(app: web.Application, door: Door, path: str) -> None:
 async def _take(
     door: Door, kind: mixpanel.Kind, request: web.Request, *, is_import: bool
 ) -> web.Response:
-    has_body = request.method == hdrs.METH_POST and request.body_exists
-    body = await read_body(request, door.limits) if has_body else b""
-    call = open_call(request.rel_url.raw_query_string, body)
+    query = request.rel_url.raw_query_string
+    if request.method == hdrs.METH_POST and request.body_exists:
+        body = await read_body(request, door.limits)
+    else:
+        body = b""
+        await request[PLACE].work(len(query))
+    call = open_call(query, body)
     facts = mixpanel.Facts(
         kind=kind,
         is_import=is_import,
@@ -58,7 +63,7 @@ async def _take(
         authorization=request.headers.get(hdrs.AUTHORIZATION),
     )
     reading = mixpanel.read(call, facts, door.sources, door.limits)
-    door.throttle.charge(reading.intake.events, door.limits, time.monotonic())
+    door.rate_limit.charge(reading.intake.events, door.limits, time.monotonic())
     await door.take(reading.intake)
     return imported(call, reading) if is_import else taken(call)
 

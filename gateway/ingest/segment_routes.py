@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 
 from gateway.errors import RequestError
 from gateway.ingest import Door, analytics_js, cors, segment
+from gateway.ingest.admission import PLACE
 from gateway.ingest.body import read_body
 from gateway.ingest.query import body_of
 from gateway.ingest.segment_answers import Handler, answered, taken
@@ -74,7 +75,9 @@ async def _take_pixel(door: Door, of: str, request: web.Request) -> web.Response
 
 async def _take_query(door: Door, of: str, request: web.Request) -> None:
     sender = sender_of(request, door.trusted_proxies)
-    await _take(door, of, request, body_of(request.query), replace(sender, is_page=True))
+    body = body_of(request.query)
+    await request[PLACE].work(len(body))
+    await _take(door, of, request, body, replace(sender, is_page=True))
 
 
 async def _take(
@@ -82,7 +85,7 @@ async def _take(
 ) -> None:
     facts = segment.Facts(of, sender, door.now(), request.headers.get(hdrs.AUTHORIZATION))
     intake = segment.read(body, facts, door.sources, door.limits)
-    door.throttle.charge(intake.events, door.limits, time.monotonic())
+    door.rate_limit.charge(intake.events, door.limits, time.monotonic())
     await door.take(intake)
 
 

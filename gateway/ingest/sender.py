@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,30 @@ def sender_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Sender:
         opted_out=headers.get("Sec-GPC") == "1" or headers.get("DNT") == "1",
         hops=hops_in(headers),
     )
+
+
+def basic_user(authorization: str | None) -> str:
+    """The user of `Basic`: a token, a service account or a secret. Empty where there is none."""
+    scheme, _, credentials = (authorization or "").strip().partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(credentials + "==").decode().partition(":")[0]
+    except ValueError:
+        return ""
+
+
+def neighbourhood(address: str) -> str:
+    """An IPv4 address, or the /64 of an IPv6 address: one customer's, who may take any of it."""
+    if ":" not in address:
+        return address
+    try:
+        whole = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if whole.ipv4_mapped:
+        return str(whole.ipv4_mapped)
+    return f"{ipaddress.IPv6Address(int(whole) >> 64 << 64)}/64"
 
 
 def is_from(peer: str | None, networks: Sequence[Network]) -> bool:

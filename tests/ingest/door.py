@@ -14,7 +14,7 @@ from gateway.config.model import AnalyticsJs, Limits, Source
 from gateway.config.outgoing import Outgoing
 from gateway.config.values import Network
 from gateway.event import Message, Protocol, RawEvent
-from gateway.ingest import Intake, Refusal, Sources, Throttle, mixpanel_routes, segment_routes
+from gateway.ingest import Admission, Intake, RateLimit, Refusal, Sources, mixpanel_routes, segment_routes
 from gateway.ingest.server import runner
 
 KEY = "demo-write-key"
@@ -32,7 +32,8 @@ class RecordingDoor:
         given = sources or (Source(name="demo", write_keys=(KEY,)),)
         self.sources = Sources(given, accept_unknown=accept_unknown)
         self.limits = Limits()
-        self.throttle = Throttle()
+        self.admission = Admission(2**26)
+        self.rate_limit = RateLimit()
         self.trusted_proxies: Sequence[Network] = ()
         self.outgoing = Outgoing()
         self.analytics_js = AnalyticsJs()

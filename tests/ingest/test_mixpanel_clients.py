@@ -114,7 +114,7 @@ async def test_what_goes_wrong_is_raised_as_mixpanel_raises_it(
             door.fails = JournalError("full")
         case "overloaded":
             door.limits = Limits(requests_in_flight=1)
-            door.throttle.in_flight = 1
+            door.admission.begin("127.0.0.1", door.limits)
         case _:
             door.limits = Limits(body_bytes=Bytes(100))
     client = Mixpanel(TOKEN, Consumer(**urls))

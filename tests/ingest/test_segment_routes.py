@@ -203,7 +203,7 @@ class TestHostileBodies:
             async with ClientSession(url) as http, http.post("/v1/track", data=BODY) as response:
                 await taken(response)
             assert len(door.events) == 1
-            assert door.throttle.in_flight == 0
+            assert door.admission.in_flight == 0
 
     @pytest.mark.parametrize(
         "value",

@@ -1,15 +1,14 @@
-"""The gateway works on a bounded number of requests, and takes a bounded number of events a second.
+"""A source gets a bounded number of events a second.
 
-A source may spend more than it has once, so that a batch larger than a second's worth passes; it
-then waits until the debt is paid.
+It may spend more than it has once, so that a batch larger than a second's worth passes; it then
+waits until the debt is paid.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from gateway.config.model import Limits
 from gateway.errors import Overloaded
@@ -19,23 +18,11 @@ LONGEST_WAIT = 300
 """Seconds. SDKs cap `Retry-After` there."""
 
 
-class Throttle:
-    """Counts what is in flight and what each source has spent."""
+class RateLimit:
+    """Counts what each source has spent."""
 
     def __init__(self) -> None:
-        self.in_flight = 0
         self._spent: dict[str, tuple[float, float]] = {}  # source → events owed, at this time
-
-    @contextmanager
-    def working(self, limits: Limits) -> Iterator[None]:
-        """Around the work on one request. Raises Overloaded when too many are in flight."""
-        if self.in_flight >= limits.requests_in_flight:
-            raise Overloaded(1)
-        self.in_flight += 1
-        try:
-            yield
-        finally:
-            self.in_flight -= 1
 
     def charge(self, events: Iterable[RawEvent], limits: Limits, now: float) -> None:
         """Spend the events' share of their sources' rates, or nothing and raise Overloaded.
