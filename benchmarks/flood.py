@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import resource
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import uvloop
 import yaml
 
-from benchmarks.server import ROOT, _free_port, _resident, _wait_for, event
 from benchmarks import load
+from benchmarks.server import ROOT, _free_port, _resident, _wait_for, event
 
 SECONDS = 8.0
 FILES = 1024
@@ -49,21 +47,20 @@ async def _compare(port: int, admin: int, process: int) -> None:
         (f"{CLIENTS} clients, batches of {BATCH_BYTES:,} bytes", lambda: _flood(port, batch)),
         (f"{SILENT} silent connections", lambda: _stalled(port, b"")),
         (f"{SILENT} stalled heads", lambda: _stalled(port, b"POST /v1/t HTTP/1.1\r\nHost: ")),
-        (f"{SILENT} stalled bodies", lambda: _stalled(port, batch[:-1], _NOISY)),
+        (f"{SILENT} stalled bodies", lambda: _stalled(port, batch[:-1])),
         (f"{SILENT} stalled bodies without a key", lambda: _stalled(port, _unnamed(batch))),
     ):
         async with harm() as answers:
             peak = asyncio.create_task(_peak(process))
             quiet, health = await asyncio.gather(
-                _measured(port, _single()), _measured(admin, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                _measured(port, _single()),
+                _measured(admin, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"),
             )
             peak.cancel()
-        try:
-            await peak
-        except asyncio.CancelledError:
-            pass
-        print(f"{name}: quiet source {quiet}; /healthz {health}; "
-              f"memory {_peaks[-1]:.0f} MiB; the others heard {dict(answers) or 'nothing'}")
+        print(
+            f"{name}: quiet source {quiet}; /healthz {health}; "
+            f"memory {_peaks[-1]:.0f} MiB; the others heard {dict(answers) or 'nothing'}"
+        )
 
 
 _peaks: list[float] = []
@@ -95,9 +92,7 @@ async def _measured(port: int, request: bytes) -> str:
 async def _asked(port: int, request: bytes, local: str = "127.0.0.1") -> str:
     try:
         async with asyncio.timeout(15):
-            reader, writer = await asyncio.open_connection(
-                "127.0.0.1", port, local_addr=(local, 0)
-            )
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(local, 0))
             try:
                 writer.write(request)
                 return (await reader.readuntil(b"\r\n")).split()[1].decode()
@@ -132,7 +127,7 @@ async def _flood(port: int, request: bytes) -> AsyncIterator[Counter[str]]:
 
 
 @asynccontextmanager
-async def _stalled(port: int, begun: bytes, key: str = "") -> AsyncIterator[Counter[str]]:
+async def _stalled(port: int, begun: bytes) -> AsyncIterator[Counter[str]]:
     """Connections that say so much and no more; a new one for each that ends."""
     answers: Counter[str] = Counter()
 
@@ -202,7 +197,7 @@ def _gateway(folder: Path) -> Iterator[tuple[int, int, int]]:
     command = [sys.executable, "-m", "gateway.cli", "run", "--config", str(folder / "gateway.yaml")]
     own = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(own[1], 8192), own[1]))
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=_few_files)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=_few_files)  # noqa: PLW1509 (there are no threads yet)
     try:
         _wait_for(admin, process)
         yield port, admin, process.pid

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path as FilePath
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import structlog
 
@@ -29,6 +29,7 @@ from gateway.config.model import AnalyticsJs, Limits
 from gateway.config.routing import CloudDestination as CloudSettings
 from gateway.config.routing import Guarded, Vendor
 from gateway.config.values import Network
+from gateway.connections import Connections
 from gateway.consent import Order
 from gateway.consumers import consumers_of
 from gateway.contract import Catalogue
@@ -106,6 +107,8 @@ class Gateway:
         self.seal = pseudonymizer.secret("ids of Mixpanel events")
         self._changes: Counter[tuple[str, str]] = Counter()
         self._refusals: Counter[tuple[str, str]] = Counter()
+        self.connections: dict[str, Connections] = {}
+        """Of each kind of listener."""
         self.forwarded: Counter[str] = Counter()
         """Connections to the forward proxy since the start, by what became of them."""
 
@@ -297,7 +300,7 @@ class Gateway:
             )
         self._changes.update(changes)
 
-    def refused(self, protocol: Protocol, code: str) -> None:
+    def refused(self, protocol: Protocol | Literal["http"], code: str) -> None:
         """Count a request that was answered with an error."""
         self._refusals[protocol, code] += 1
 
@@ -351,6 +354,12 @@ class Gateway:
             forwarded=dict(self.forwarded),
             event_loop=self.watchdog.stalls,
             log_lines_dropped=logs.dropped(),
+            connections={name: len(each) for name, each in self.connections.items()},
+            ended_connections={
+                (name, cause): count
+                for name, each in self.connections.items()
+                for cause, count in each.ended.items()
+            },
             **await self._appsmith_counts(),
         )
 

@@ -10,7 +10,7 @@ Pure: no I/O but the connections' own `evict`. Each step takes bounded time, how
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Literal, Protocol
 
@@ -60,11 +60,15 @@ class Connections:
         self.ended: Counter[Cause] = Counter()
         self._addresses: dict[Connection, str] = {}
         self._of: dict[str, OrderedDict[Connection, None]] = {}
+        self._counts: dict[str, int] = {}  # but for those of trusted proxies
         self._by_count: dict[int, OrderedDict[str, None]] = {}
-        self._top = 0
+        self._top = 0  # the largest of the counts
 
     def __len__(self) -> int:
         return len(self._addresses)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self._addresses)
 
     def admit(self, connection: Connection, peer: str) -> bool:
         """Take it in, perhaps for another; False: it must close."""
@@ -80,7 +84,7 @@ class Connections:
         self._addresses[connection] = address
         self._of.setdefault(address, OrderedDict())[connection] = None
         if not is_exempt:
-            self._move(address)
+            self._count(address, 1)
         return True
 
     def leave(self, connection: Connection) -> None:
@@ -92,11 +96,13 @@ class Connections:
         del of[connection]
         if not of:
             del self._of[address]
-        self._move(address)
+        if address in self._counts:
+            self._count(address, -1)
 
     def _make_room(self, address: str, own: int) -> bool:
         if self._top > own:
             greediest = next(iter(self._by_count[self._top]))
+            self._by_count[self._top].move_to_end(greediest)
             return self._give_up(greediest, State.READING if self._top > own + 1 else State.SILENT)
         return self._give_up(address, State.SILENT)
 
@@ -122,16 +128,16 @@ class Connections:
         found.evict()
         return True
 
-    def _move(self, address: str) -> None:
-        """Note how many the address has now: one more or one fewer than before."""
-        now = len(self._of.get(address, ()))
-        for before in (now - 1, now + 1):
-            addresses = self._by_count.get(before)
-            if addresses and address in addresses:
-                del addresses[address]
-                if not addresses:
-                    del self._by_count[before]
+    def _count(self, address: str, change: int) -> None:
+        before = self._counts.pop(address, 0)
+        now = before + change
+        if before:
+            addresses = self._by_count[before]
+            del addresses[address]
+            if not addresses:
+                del self._by_count[before]
         if now:
+            self._counts[address] = now
             self._by_count.setdefault(now, OrderedDict())[address] = None
         if now > self._top or self._top not in self._by_count:
             self._top = now

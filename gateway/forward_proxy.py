@@ -18,8 +18,10 @@ from typing import Literal, NamedTuple, cast
 import structlog
 
 from gateway.config.model import ForwardProxy as Settings
+from gateway.connections import Connections, State
 from gateway.globs import compile_globs
 from gateway.ingest.sender import is_from
+from gateway.web_server import secured
 
 Fate = Literal["here", "through", "refused", "unreachable"]
 
@@ -29,7 +31,6 @@ HEAD_SECONDS = 10.0
 CONNECT_SECONDS = 10.0
 IDLE_SECONDS = 600.0
 """How long a tunnel may be silent."""
-MOST_CONNECTIONS = 1024
 _MOST_TOLD = 100
 
 _CONNECT = re.compile(rb"CONNECT ([A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]+\]):(\d{1,5}) HTTP/1\.[01]")
@@ -62,12 +63,14 @@ class ForwardProxy:
         settings: Settings,
         context: ssl.SSLContext,
         answering: Callable[[], asyncio.Protocol],
+        admitted: Connections,
         fates: Counter[str],
     ) -> None:
         """`answering` makes what speaks HTTP with a client of `here`; `fates` is counted in."""
         self.settings = settings
         self.context = context
         self.answering = answering
+        self.admitted = admitted
         self.connections: set[asyncio.Transport] = set()
         self._fates = fates
         self._here = compile_globs(settings.here, ignore_case=True)
@@ -115,17 +118,32 @@ class _Client(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._timer: asyncio.TimerHandle
         self._task: asyncio.Task[None] | None = None
+        self._is_tunnel = False
+        self._far_end = _FarEnd()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own is not derived from it
         self._timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._transport.abort)
         self._proxy.connections.add(self._transport)
+        if not self._proxy.admitted.admit(self, transport.get_extra_info("peername")[0]):
+            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._timer.cancel()
-        self._proxy.connections.discard(self._transport)
+        self._leave()
         if self._task:
             self._task.cancel()
+
+    def state(self) -> State:
+        return State.BUSY if self._is_tunnel else State.SILENT
+
+    def evict(self) -> None:
+        self._transport.abort()
+
+    def _leave(self) -> None:
+        self._proxy.connections.discard(self._transport)
+        self._proxy.admitted.leave(self)
+        self._proxy.admitted.leave(self._far_end)
 
     def data_received(self, data: bytes) -> None:
         if self._task or self._transport.is_closing():
@@ -152,7 +170,8 @@ class _Client(asyncio.Protocol):
             proxy.tell(f"{host}:{port}")
             self._refuse(_ELSEWHERE)
             return
-        if len(proxy.connections) > MOST_CONNECTIONS:
+        peer = self._transport.get_extra_info("peername")[0]
+        if fate == "through" and not proxy.admitted.admit(self._far_end, peer):
             self._refuse(_TOO_MANY)
             return
         opening = self._answer() if fate == "here" else self._tunnel(host)
@@ -160,29 +179,20 @@ class _Client(asyncio.Protocol):
 
     async def _answer(self) -> None:
         """The client's next words are a TLS handshake with the gateway."""
-        proxy, gate = self._proxy, _Gate()
+        proxy = self._proxy
         self._transport.write(_ESTABLISHED)
         self._timer.cancel()
-        try:
-            secure = await asyncio.get_running_loop().start_tls(
-                self._transport,
-                gate,
-                proxy.context,
-                server_side=True,
-                ssl_handshake_timeout=HEAD_SECONDS,
-            )
-        except (OSError, ssl.SSLError):
-            self._transport.abort()
-            return
-        finally:
-            proxy.connections.discard(self._transport)
-        if secure is None:  # the client is gone
-            return
-        proxy.count("here")
-        gate.open(secure, proxy.answering())
+
+        def answering() -> asyncio.Protocol:
+            self._leave()
+            proxy.count("here")
+            return proxy.answering()
+
+        await secured(self._transport, proxy.context, answering, HEAD_SECONDS)
 
     async def _tunnel(self, host: str) -> None:
         proxy = self._proxy
+        self._is_tunnel = True
         self._transport.pause_reading()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -198,7 +208,7 @@ class _Client(asyncio.Protocol):
         try:
             await _joined(near, far)
         finally:
-            proxy.connections.discard(self._transport)
+            self._leave()
 
     def _refuse(self, refusal: _Refusal, fate: Fate = "refused") -> None:
         self._proxy.count(fate)
@@ -211,20 +221,14 @@ class _Client(asyncio.Protocol):
         self._transport.close()
 
 
-class _Gate(asyncio.Protocol):
-    """Holds what a client says right behind its handshake until somebody can answer it."""
+class _FarEnd:
+    """The other connection of a tunnel, which needs an open file too."""
 
-    def __init__(self) -> None:
-        self._said = bytearray()
+    def state(self) -> State:
+        return State.BUSY
 
-    def data_received(self, data: bytes) -> None:
-        self._said += data
-
-    def open(self, transport: asyncio.Transport, answering: asyncio.Protocol) -> None:
-        transport.set_protocol(answering)
-        answering.connection_made(transport)
-        if self._said:
-            answering.data_received(bytes(self._said))
+    def evict(self) -> None:
+        """Never: it is busy."""
 
 
 def _streams(transport: asyncio.Transport) -> Streams:

@@ -19,6 +19,7 @@ from aiohttp.typedefs import Handler
 
 from gateway import listeners
 from gateway.errors import GatewayError
+from gateway.web_server import Runner
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
 """What the process listens to; while it changes programs they wait."""
@@ -73,7 +74,7 @@ async def tried(file: FilePath, environment: Mapping[str, str]) -> None:
         raise RestartError(complaint.decode(errors="replace").strip())
 
 
-async def quiet(runner: web.AppRunner) -> None:
+async def quiet(runner: Runner) -> None:
     """Answer until those who are connected have had their last answer; then take no connection.
 
     What stays silent for a second is let go.
@@ -86,15 +87,15 @@ async def quiet(runner: web.AppRunner) -> None:
     await _gone(runner, _connections(runner) - earlier)
 
 
-async def _gone(runner: web.AppRunner, connections: set[object]) -> None:
+async def _gone(runner: Runner, connections: set[object]) -> None:
     clock = asyncio.get_running_loop().time
     deadline = clock() + _LINGER_SECONDS
     while connections & _connections(runner) and clock() < deadline:  # noqa: ASYNC110 (no event tells)
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _connections(runner: web.AppRunner) -> set[object]:
-    return set(runner.server.connections) if runner.server else set()
+def _connections(runner: Runner) -> set[object]:
+    return set(runner.listening.connections)
 
 
 def hold_signals() -> None:

@@ -23,7 +23,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from gateway import claim, listeners, logs, restart, tls
+from gateway import claim, descriptors, listeners, logs, restart, tls
 from gateway.admin import routes as admin
 from gateway.admin.guard import Guard
 from gateway.admin.sessions import Sessions
@@ -32,11 +32,14 @@ from gateway.config import Configuration, load
 from gateway.config.loops import loops
 from gateway.config.routing import FileDestination as FileSettings
 from gateway.config.values import Listen
+from gateway.connections import Connections
+from gateway.descriptors import ADMIN_CONNECTIONS
 from gateway.errors import ConfigurationError, GatewayError, fault, file_problem
 from gateway.forward_proxy import ForwardProxy
 from gateway.ingest import appsmith_routes, mixpanel_routes, segment_routes
 from gateway.ingest.server import runner as ingest_runner
 from gateway.listeners import Sockets
+from gateway.web_server import Listening, Runner, Site
 
 log = structlog.get_logger(__name__)
 
@@ -116,8 +119,15 @@ class _Service:
         self._gateway = await Gateway.open(configuration, self._environment)
         self._contexts = self._serving(self._gateway.snapshot.certificates)
         _spare_the_collector()
-        self._public = ingest_runner(self._application())
-        self._private = web.AppRunner(self._admin(configuration), access_log=None)
+        self._public = ingest_runner(
+            self._application(), self._listening(_traffic_connections(configuration))
+        )
+        self._private = Runner(
+            self._admin(configuration),
+            self._listening(Connections(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS // 2)),
+        )
+        self._gateway.connections["traffic"] = self._public.listening.connections
+        self._gateway.connections["admin"] = self._private.listening.connections
         try:
             at = await self._listen(self._public, "listen", configuration.gateway.listen)
             if configuration.gateway.tls:
@@ -148,6 +158,14 @@ class _Service:
             await self._gateway.close(_HANDOVER_SECONDS if self.is_restarting else _DRAIN_SECONDS)
             await self._private.cleanup()
         log.info("stopped")
+
+    def _listening(self, connections: Connections) -> Listening:
+        gateway = self._gateway
+        return Listening(
+            connections,
+            lambda: gateway.limits.header_seconds,
+            lambda: gateway.refused("http", "not_http"),
+        )
 
     async def restart(self) -> None:
         """Start anew, once the new program has looked at its files. Raises RestartError.
@@ -211,7 +229,7 @@ class _Service:
         context = self._contexts.get(setting)
         sockets = self.sockets[listeners.key(setting, listen)]
         for one in sockets:
-            await web.SockSite(runner, one.dup(), ssl_context=context, backlog=1024).start()
+            await Site(runner, one.dup(), ssl_context=context, backlog=1024).start()
         scheme = "https" if context else "http"
         return f"{scheme}://{Listen(listen.host, sockets[0].getsockname()[1])}"
 
@@ -220,7 +238,11 @@ class _Service:
         if settings is None or web_server is None:
             return
         self._forward_proxy = ForwardProxy(
-            settings, self._contexts["tls.listen"], web_server, self._gateway.forwarded
+            settings,
+            self._contexts["tls.listen"],
+            web_server,
+            self._public.listening.connections,
+            self._gateway.forwarded,
         )
         await self._forward_proxy.listen(
             self.sockets[listeners.key("forward_proxy.listen", settings.listen)]
@@ -287,6 +309,23 @@ class _Service:
             listener: tls.serving(partial(in_force, listener, first))
             for listener, first in certificates.items()
         }
+
+
+def _traffic_connections(configuration: Configuration) -> Connections:
+    """As many as are asked for, or as open files allow."""
+    gateway = configuration.gateway
+    files = descriptors.raised()
+    most = descriptors.for_clients(files, len(configuration.routing.destinations))
+    if most < gateway.limits.connections:
+        log.warning(
+            "the limit of open files allows fewer connections than limits.connections;"
+            " raise it (LimitNOFILE of systemd, ulimit -Hn)",
+            open_files=files,
+            connections=most,
+        )
+    most = min(most, gateway.limits.connections)
+    each = gateway.limits.connections_per_address or most // 2
+    return Connections(most, each, gateway.trusted_proxies)
 
 
 def _unusable(setting: str, listen: Listen, error: OSError) -> str:

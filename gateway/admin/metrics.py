@@ -131,6 +131,19 @@ METRICS = (
         "Requests answered with an error since the start.",
     ),
     Metric(
+        "gateway_connections",
+        "gauge",
+        ("listener",),
+        "Open connections of SDK traffic, plain, TLS and by the forward proxy, and of admin.",
+    ),
+    Metric(
+        "gateway_connections_ended_total",
+        "counter",
+        ("listener", "cause"),
+        "Connections that the gateway refused (`address`: too many of it, `all`: too many) or ended"
+        " (`evicted` for another, `head_timeout`, `write_timeout`, `handshake`) since the start.",
+    ),
+    Metric(
         "gateway_forward_proxy_connections_total",
         "counter",
         ("fate",),

@@ -61,6 +61,9 @@ class Status:
     forwarded: Mapping[str, int]  # connections to the forward proxy, by fate, since the start
     event_loop: Distribution  # how late it was, since the start
     log_lines_dropped: int  # since the start
+    connections: Mapping[str, int] = field(default_factory=dict)  # open ones, by listener
+    ended_connections: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Connections that the gateway ended or refused since the start, by listener and cause."""
     instances: Mapping[str, int] = field(default_factory=dict)  # Appsmith's: known, overdue
     reports: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     """Usage reports kept, by who reported, signature and standing."""
@@ -76,6 +79,10 @@ class Status:
             "refused_requests": [
                 {"protocol": protocol, "code": code, "count": count}
                 for (protocol, code), count in self.refused_requests.items()
+            ],
+            "ended_connections": [
+                {"listener": listener, "cause": cause, "count": count}
+                for (listener, cause), count in self.ended_connections.items()
             ],
             "reports": [
                 {"origin": origin, "signature": signature, "standing": standing, "count": count}
@@ -119,6 +126,10 @@ class Status:
             },
             "gateway_forward_proxy_connections_total": {
                 (fate,): n for fate, n in self.forwarded.items()
+            },
+            "gateway_connections": {(name,): n for name, n in self.connections.items()},
+            "gateway_connections_ended_total": {
+                (name, cause): n for (name, cause), n in self.ended_connections.items()
             },
             "gateway_instances": {(state,): n for state, n in self.instances.items()},
             "gateway_usage_reports": {

@@ -172,6 +172,12 @@ class Limits(Settings):
     queue_seconds: Seconds = Field(default=2.5, gt=0)
     """How long a request waits for its turn: before its body is read, and before it is decoded.
     Then it is answered 429 where its own source sends too much, and 503 where all together do."""
+    connections: int = Field(default=12_000, ge=16)
+    """Connections of SDK traffic at once, fewer where the limit of open files is low. When all are
+    taken, the address with the most gives up a silent one for a newcomer. Changes at a restart."""
+    connections_per_address: int = Field(default=0, ge=0)
+    """Of one address, or of one IPv6 /64; `trusted_proxies` may have more. 0: half of all. Changes
+    at a restart."""
     requests_in_flight: int = Field(default=1024, ge=1)
     """Requests worked on at once. More are answered 503, and 429 where half are of one source."""
     events_per_second: int = Field(default=0, ge=0)

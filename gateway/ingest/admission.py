@@ -1,5 +1,4 @@
-"""A request costs nothing that its key has not been given: memory for its body, then a place among
-those worked on, then turns of the event loop.
+"""A request costs nothing but what its key may have: memory, a place in work, the loop's time.
 
 Its key is the source whose write key the Authorization header or the query names, else the address
 that it comes from. What waits too long is refused before its body is read, or at least before it
@@ -59,9 +58,7 @@ class Admission:
         half = bodies_bytes // 2
         self.bodies = Pool(half, half // 2, waiting=_WAITING_BODIES)
         self.bodies_of_strangers = Pool(half, half // 4, waiting=_WAITING_BODIES)
-        self.work = Pool(
-            _WORK_BYTES, _WORK_BYTES_EACH, small=_SMALL_BYTES, waiting=_WAITING_WORK
-        )
+        self.work = Pool(_WORK_BYTES, _WORK_BYTES_EACH, small=_SMALL_BYTES, waiting=_WAITING_WORK)
 
     @contextmanager
     def place(self, door: _Door, request: web.BaseRequest) -> Iterator[Place]:

@@ -34,12 +34,10 @@ async def read_body(request: web.Request, limits: Limits) -> bytes:
     if (request.content_length or 0) > limit:
         raise too_large(limit)
     place = request[PLACE]
-    if request.content.is_eof():
-        body = request.content.read_nowait()
-    else:
+    if not request.content.is_eof():
         length = request.content_length
         await place.read(limit if length is None else length)
-        body = await _whole(request, limits)
+    body = await _whole(request, limits)
     if len(body) > limit:
         raise too_large(limit)
     await place.work(len(body), is_packed=encoding is not None)
@@ -62,18 +60,20 @@ async def arriving(request: web.BaseRequest, limits: Limits) -> AsyncGenerator[b
     received = 0
     content = request.content
     try:
-        while not content.at_eof():
+        while True:
             seconds = limits.body_seconds
             if pace:
                 seconds = min(seconds, GRACE_SECONDS + received / pace)
             async with asyncio.timeout_at(started + seconds):
                 piece = await content.readany()
+            if not piece:
+                return
             received += len(piece)
             yield piece
     except TimeoutError:
         raise RequestError("body_timeout", "the body took too long to arrive") from None
     except (web.RequestPayloadError, ConnectionError):
-        raise RequestError("incomplete_body", "the body broke off or is badly framed") from None
+        raise _broken() from None
 
 
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:
@@ -104,6 +104,11 @@ def too_large(limit: int) -> RequestError:
 
 
 async def _whole(request: web.BaseRequest, limits: Limits) -> bytes:
+    if request.content.is_eof():
+        try:
+            return request.content.read_nowait()
+        except (web.RequestPayloadError, ConnectionError):
+            raise _broken() from None
     body = bytearray()
     async with aclosing(arriving(request, limits)) as pieces:
         async for piece in pieces:
@@ -126,6 +131,10 @@ def _encoding(header: str) -> str | None:
 
 def _has_zlib_header(body: bytes) -> bool:
     return body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
+
+
+def _broken() -> RequestError:
+    return RequestError("incomplete_body", "the body broke off or is badly framed")
 
 
 def _corrupt() -> RequestError:

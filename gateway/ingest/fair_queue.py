@@ -33,10 +33,10 @@ class Pool:
     """A bounded amount of something, of which one key has a bounded part."""
 
     def __init__(self, total: int, each: int, *, small: int = 0, waiting: int) -> None:
-        """`small`: amounts up to it may exceed the total once over, so that no large one is before
-        them. `waiting`: how many may wait in all; one key may have a quarter of these places.
+        """One key may have `each` of the total, and a quarter of the places to wait.
 
-        An amount larger than its bounds is given to a key that has nothing else.
+        Amounts up to `small` may use as much again, so that no large one is before them. An amount
+        larger than its bounds is given to a key that has nothing else.
         """
         self.total = total
         self.each = each
@@ -48,8 +48,9 @@ class Pool:
         self._queues: OrderedDict[str, deque[_Asking]] = OrderedDict()
 
     def take(self, key: str, amount: float) -> bool:
-        """Take it now, or nothing. Nobody is overtaken by a request of the same key, and who waits
-        for much of the total is not overtaken for ever.
+        """Take it now, or nothing.
+
+        No request of the same key is overtaken, and none that needs much is overtaken for ever.
         """
         if key in self._queues or (self._queues and amount > self._small):
             return False
@@ -109,7 +110,9 @@ class Pool:
         is_giving = True
         while is_giving:
             is_giving = False
-            is_reserved = False  # what is left of the total, for the first that it is too little for
+            is_reserved = (
+                False  # what is left of the total, for the first that it is too little for
+            )
             for key in list(self._queues):
                 asking = self._queues[key][0]
                 if asking.given.done():  # it waits no more, and is about to leave

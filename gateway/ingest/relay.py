@@ -25,6 +25,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from gateway.config.outgoing import Outgoing, hops_in, tls_context
+from gateway.descriptors import RELAYED_AT_ONCE
 
 log = structlog.get_logger(__name__)
 
@@ -115,7 +116,7 @@ class Relay:
         self._session = ClientSession(
             auto_decompress=False,
             cookie_jar=DummyCookieJar(),
-            connector=TCPConnector(ssl=self._trust()),
+            connector=TCPConnector(limit=RELAYED_AT_ONCE, ssl=self._trust()),
             skip_auto_headers=(
                 hdrs.ACCEPT,
                 hdrs.ACCEPT_ENCODING,

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from aiohttp import HttpVersion11, hdrs, web
 
+from gateway.web_server import Listening, Runner
+
 LINE_BYTES = 128 * 1024
 """Of a request line: events come in the query of a GET too."""
 FIELD_BYTES = 16 * 1024
 """Of one header."""
+READ_BYTES = 32 * 1024
+"""Of a body that nobody reads yet, about; the rest waits in the kernel."""
 
 
-def runner(app: web.Application) -> web.AppRunner:
+def runner(app: web.Application, listening: Listening) -> Runner:
     """What serves SDK traffic. Bodies arrive as they were sent, compressed where they were."""
-    return web.AppRunner(
+    return Runner(
         app,
-        access_log=None,
+        listening,
         auto_decompress=False,
         max_line_size=LINE_BYTES,
         max_field_size=FIELD_BYTES,
         keepalive_timeout=75,
         lingering_time=5,
+        read_bufsize=READ_BYTES,
     )
 
 

@@ -13,9 +13,19 @@ from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits, Source
 from gateway.config.outgoing import Outgoing
 from gateway.config.values import Network
+from gateway.connections import Connections
 from gateway.event import Message, Protocol, RawEvent
-from gateway.ingest import Admission, Intake, RateLimit, Refusal, Sources, mixpanel_routes, segment_routes
+from gateway.ingest import (
+    Admission,
+    Intake,
+    RateLimit,
+    Refusal,
+    Sources,
+    mixpanel_routes,
+    segment_routes,
+)
 from gateway.ingest.server import runner
+from gateway.web_server import Listening
 
 KEY = "demo-write-key"
 NOW = 1_795_420_264.317
@@ -82,7 +92,8 @@ async def serving(door: RecordingDoor) -> AsyncIterator[str]:
     app = web.Application()
     segment_routes.add_routes(app, door)
     mixpanel_routes.add_routes(app, door)
-    served = runner(app)
+    connections = Connections(1000, 1000)
+    served = runner(app, Listening(connections, lambda: door.limits.header_seconds, lambda: None))
     await served.setup()
     try:
         await web.TCPSite(served, "127.0.0.1", 0).start()
