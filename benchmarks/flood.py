@@ -15,8 +15,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvloop
@@ -27,10 +27,12 @@ from benchmarks.server import ROOT, _free_port, _resident, _wait_for, event
 
 SECONDS = 8.0
 FILES = 1024
-SILENT = 1100
+STALLED = 1100
 CLIENTS = 60
 BATCH_BYTES = 650_000
+STALLED_BYTES = 64_000
 STRANGER = "127.0.0.2"
+_HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 _QUIET, _NOISY = "quiet-write-key", "noisy-write-key"
 
 
@@ -42,42 +44,42 @@ def main() -> None:
 
 async def _compare(port: int, admin: int, process: int) -> None:
     batch = _batch()
-    for name, harm in (
-        ("nothing", _nothing),
-        (f"{CLIENTS} clients, batches of {BATCH_BYTES:,} bytes", lambda: _flood(port, batch)),
-        (f"{SILENT} silent connections", lambda: _stalled(port, b"")),
-        (f"{SILENT} stalled heads", lambda: _stalled(port, b"POST /v1/t HTTP/1.1\r\nHost: ")),
-        (f"{SILENT} stalled bodies", lambda: _stalled(port, batch[:-1])),
-        (f"{SILENT} stalled bodies without a key", lambda: _stalled(port, _unnamed(batch))),
+    head, _, body = batch.partition(b"\r\n\r\n")
+    unnamed = b"\r\n".join(x for x in head.split(b"\r\n") if not x.startswith(b"Authorization"))
+    begun = b"\r\n\r\n" + body[:STALLED_BYTES]
+    await _measured(port, _single(), 1)
+    for name, clients, said in (
+        ("nothing", 0, b""),
+        (f"{CLIENTS} clients, batches of {BATCH_BYTES:,} bytes", CLIENTS, batch),
+        (f"{STALLED} silent connections", STALLED, b""),
+        (f"{STALLED} stalled heads", STALLED, b"POST /v1/t HTTP/1.1\r\nHost: "),
+        (f"{STALLED} stalled bodies", STALLED, head + begun),
+        (f"{STALLED} stalled bodies without a key", STALLED, unnamed + begun),
     ):
-        async with harm() as answers:
-            peak = asyncio.create_task(_peak(process))
+        with _others(port, clients, said) as heard:
+            memory: list[float] = []
+            watching = asyncio.create_task(_watch(process, memory))
             quiet, health = await asyncio.gather(
-                _measured(port, _single()),
-                _measured(admin, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+                _measured(port, _single()), _measured(admin, _HEALTH)
             )
-            peak.cancel()
+            watching.cancel()
         print(
-            f"{name}: quiet source {quiet}; /healthz {health}; "
-            f"memory {_peaks[-1]:.0f} MiB; the others heard {dict(answers) or 'nothing'}"
+            f"{name}:\n  quiet source {quiet}\n  /healthz {health}\n"
+            f"  memory {max(memory):.0f} MiB; the others heard {heard or 'nothing'}"
         )
 
 
-_peaks: list[float] = []
-
-
-async def _peak(process: int) -> None:
-    _peaks.append(0.0)
+async def _watch(process: int, memory: list[float]) -> None:
     while True:
-        _peaks[-1] = max(_peaks[-1], _resident(process))
+        memory.append(_resident(process))
         await asyncio.sleep(0.05)
 
 
-async def _measured(port: int, request: bytes) -> str:
+async def _measured(port: int, request: bytes, seconds: float = SECONDS) -> str:
     """One request after the other for some seconds, each on a connection of its own."""
     times: list[float] = []
     answers: Counter[str] = Counter()
-    until = time.perf_counter() + SECONDS
+    until = time.perf_counter() + seconds
     while (started := time.perf_counter()) < until:
         answers[await _asked(port, request)] += 1
         times.append(time.perf_counter() - started)
@@ -104,57 +106,41 @@ async def _asked(port: int, request: bytes, local: str = "127.0.0.1") -> str:
         return "no answer"
 
 
-@asynccontextmanager
-async def _nothing() -> AsyncIterator[Counter[str]]:
-    yield Counter()
+@contextmanager
+def _others(port: int, clients: int, said: bytes) -> Iterator[dict[str, int]]:
+    """Clients in a process of their own, each sending so much and then the same again."""
+    heard: dict[str, int] = {}
+    command = [sys.executable, "-m", "benchmarks.flood", str(port), str(clients)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
+    assert process.stdin
+    process.stdin.write(said)
+    process.stdin.close()
+    time.sleep(3)
+    try:
+        yield heard
+    finally:
+        process.terminate()
+        assert process.stdout
+        heard |= json.loads(process.stdout.read() or "{}")
+        process.wait()
+    time.sleep(2)
 
 
-@asynccontextmanager
-async def _flood(port: int, request: bytes) -> AsyncIterator[Counter[str]]:
-    answers: Counter[str] = Counter()
-
-    async def client() -> None:
-        while True:
-            answers[await _asked(port, request, STRANGER)] += 1
-
-    clients = [asyncio.create_task(client()) for _ in range(CLIENTS)]
-    await asyncio.sleep(3)
-    yield answers
-    for one in clients:
-        one.cancel()
-    await asyncio.wait(clients)
-    await asyncio.sleep(3)
-
-
-@asynccontextmanager
-async def _stalled(port: int, begun: bytes) -> AsyncIterator[Counter[str]]:
-    """Connections that say so much and no more; a new one for each that ends."""
-    answers: Counter[str] = Counter()
+async def _clients(port: int, clients: int, said: bytes) -> Counter[str]:
+    heard: Counter[str] = Counter()
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
 
     async def client() -> None:
         while True:
-            writer = None
-            try:
-                reader, writer = await asyncio.open_connection(
-                    "127.0.0.1", port, local_addr=(STRANGER, 0)
-                )
-                writer.write(begun)
-                line = await reader.readline()
-                answers[line.split()[1].decode() if line else "closed"] += 1
-            except OSError:
-                answers["closed"] += 1
-            finally:
-                if writer:
-                    writer.transport.abort()
-            await asyncio.sleep(0.5)
+            heard[await _asked(port, said, STRANGER)] += 1
+            await asyncio.sleep(0.1)
 
-    clients = [asyncio.create_task(client()) for _ in range(SILENT)]
-    await asyncio.sleep(2)
-    yield answers
-    for one in clients:
-        one.cancel()
-    await asyncio.wait(clients)
-    await asyncio.sleep(1)
+    tasks = [asyncio.create_task(client()) for _ in range(clients)]
+    await stopped.wait()
+    for task in tasks:
+        task.cancel()
+    return heard
 
 
 def _single() -> bytes:
@@ -169,12 +155,6 @@ def _batch() -> bytes:
     body = json.dumps({"batch": events, "writeKey": _NOISY}).encode()
     basic = "Authorization: Basic bm9pc3ktd3JpdGUta2V5Og==\r\n"
     return load.post("/v1/batch", body, basic)
-
-
-def _unnamed(batch: bytes) -> bytes:
-    head, _, body = batch[:-1].partition(b"\r\n\r\n")
-    lines = [line for line in head.split(b"\r\n") if not line.startswith(b"Authorization")]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
 @contextmanager
@@ -211,4 +191,8 @@ def _few_files() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        port, clients = map(int, sys.argv[1:])
+        print(json.dumps(uvloop.run(_clients(port, clients, sys.stdin.buffer.read()))))
+    else:
+        main()

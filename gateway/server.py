@@ -36,7 +36,7 @@ from gateway.connections import Connections
 from gateway.descriptors import ADMIN_CONNECTIONS
 from gateway.errors import ConfigurationError, GatewayError, fault, file_problem
 from gateway.forward_proxy import ForwardProxy
-from gateway.ingest import appsmith_routes, mixpanel_routes, segment_routes
+from gateway.ingest import appsmith_routes, health, mixpanel_routes, segment_routes
 from gateway.ingest.server import runner as ingest_runner
 from gateway.listeners import Sockets
 from gateway.web_server import Listening, Runner, Site
@@ -207,6 +207,7 @@ class _Service:
 
     def _application(self) -> web.Application:
         app = web.Application()
+        health.add_routes(app, self._gateway)
         segment_routes.add_routes(app, self._gateway)
         mixpanel_routes.add_routes(app, self._gateway)
         appsmith_routes.add_routes(app, self._gateway)

@@ -10,9 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import time
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +17,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from gateway.admin.sessions import Sessions
+from gateway.admin.wrong_tokens import WAIT_SECONDS, WrongTokens
 from gateway.config.values import Listen
 
 COOKIE = "gateway_session"
@@ -36,10 +34,6 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
-WRONG_TRIES = 10
-"""Wrong tokens from one address before it must wait."""
-WAIT_SECONDS = 60
-_MOST_ADDRESSES = 1024
 _HEALTH = frozenset({"/healthz", "/readyz"})
 
 
@@ -56,34 +50,13 @@ class Visitor:
 VISITOR = web.RequestKey("visitor", Visitor)
 
 
-class Tries:
-    """Counts wrong tokens by address, in memory only."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` gives seconds that never step back."""
-        self._clock = clock
-        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
-
-    def must_wait(self, address: str | None) -> bool:
-        count, since = self._wrong.get(address or "", (0, 0.0))
-        return count >= WRONG_TRIES and self._clock() - since < WAIT_SECONDS
-
-    def wrong(self, address: str | None) -> None:
-        count, since = self._wrong.pop(address or "", (0, 0.0))
-        now = self._clock()
-        count = count + 1 if now - since < WAIT_SECONDS else 1
-        self._wrong[address or ""] = (count, now)
-        if len(self._wrong) > _MOST_ADDRESSES:
-            self._wrong.popitem(last=False)
-
-
 class Guard:
     """Lets requests in."""
 
     def __init__(self, token: str, sessions: Sessions) -> None:
         self.token = token
         self.sessions = sessions
-        self.tries = Tries()
+        self.wrong_tokens = WrongTokens()
 
     def is_token(self, given: str) -> bool:
         """In constant time."""
@@ -93,13 +66,13 @@ class Guard:
     def middleware(self) -> Middleware:
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-            response = self._refusal(request) or await _answer(handler, request)
+            response = await self._refusal(request) or await _answer(handler, request)
             response.headers.update(HEADERS)
             return response
 
         return guard
 
-    def _refusal(self, request: web.Request) -> web.Response | None:
+    async def _refusal(self, request: web.Request) -> web.Response | None:
         """The answer to who may not, or None; then the request knows its visitor."""
         if request.path in _HEALTH:
             return None
@@ -111,7 +84,7 @@ class Guard:
         if visitor is not None:
             request[VISITOR] = visitor
         elif request.path not in OPEN:
-            return self._unknown(request)
+            return await self._unknown(request)
         return None
 
     def _visitor(self, request: web.Request) -> Visitor | None:
@@ -126,27 +99,23 @@ class Guard:
 
     def _has_token(self, request: web.Request) -> bool:
         given = _credentials(request)
-        if given is None or self.tries.must_wait(request.remote):
-            return False
-        if self.is_token(given):
-            return True
-        self.tries.wrong(request.remote)
-        return False
+        return given is not None and self.is_token(given)
 
-    def _unknown(self, request: web.Request) -> web.Response:
+    async def _unknown(self, request: web.Request) -> web.Response:
+        if _credentials(request) is not None and await self.wrong_tokens.slow(request.remote):
+            return too_many(_said(429, "too many wrong tokens; send the right one, or wait"))
         if "text/html" in request.headers.get("Accept", "") and request.method == "GET":
             where = f"/sign-in?next={quote(request.path)}"
             return web.Response(status=303, headers={"Location": where})
-        if self.tries.must_wait(request.remote):
-            return too_many()
         response = _said(401, "the admin token is missing or wrong")
         response.headers["WWW-Authenticate"] = 'Basic realm="telemetry gateway"'
         return response
 
 
-def too_many() -> web.Response:
-    response = _said(429, "too many wrong tokens; wait a minute")
+def too_many(response: web.Response) -> web.Response:
+    """The next try costs a new connection."""
     response.headers["Retry-After"] = str(WAIT_SECONDS)
+    response.force_close()
     return response
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from gateway.admin import look, pages
-from gateway.admin.guard import COOKIE, VISITOR, WAIT_SECONDS, Guard
+from gateway.admin.guard import COOKIE, VISITOR, Guard, too_many
 from gateway.admin.sessions import SECONDS
 from gateway.lines import cause
 
@@ -27,13 +27,10 @@ def routes(guard: Guard) -> list[web.RouteDef]:
     async def sign_in(request: web.Request) -> web.Response:
         form = await request.post()
         where, token = _known(form.get("next")), form.get("token")
-        if guard.tries.must_wait(request.remote):
-            told = look.notice("bad", "Too many wrong tokens. Wait a minute, and try again.")
-            response = _page(pages.sign_in(where, told), 429)
-            response.headers["Retry-After"] = str(WAIT_SECONDS)
-            return response
         if not guard.token or not isinstance(token, str) or not guard.is_token(token):
-            guard.tries.wrong(request.remote)
+            if await guard.wrong_tokens.slow(request.remote):
+                told = look.notice("bad", "Too many wrong tokens. Only the right one is taken now.")
+                return too_many(_page(pages.sign_in(where, told), 429))
             return _page(pages.sign_in(where, look.notice("bad", "This is not the token.")), 403)
         try:
             session = await asyncio.to_thread(guard.sessions.begin)

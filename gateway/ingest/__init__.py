@@ -105,6 +105,10 @@ class Door(typing.Protocol):
         """Durable when it returns. Raises JournalError (503)."""
         ...
 
+    def refusal(self) -> str | None:
+        """Why nothing can be accepted just now, or None."""
+        ...
+
     def refused(self, protocol: Protocol, code: str) -> None:
         """Count a whole request that was answered with an error. `code` is one of a bounded set."""
         ...

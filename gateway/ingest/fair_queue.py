@@ -140,6 +140,7 @@ class Pool:
         """Whose fault it is: that of the key, or that of everybody."""
         is_own = (
             not self._fits_key(key, amount)
+            or self._fits_total(amount)
             or 4 * len(self._queues.get(key, ())) >= self._most_waiting
         )
         return Overloaded(1, is_own=is_own)

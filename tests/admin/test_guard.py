@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 
-from gateway.admin.guard import WAIT_SECONDS, WRONG_TRIES, Tries
+from gateway.admin import wrong_tokens
 from gateway.admin.sessions import SECONDS, Sessions
+from gateway.admin.wrong_tokens import (
+    MOST_DELAYED,
+    WAIT_SECONDS,
+    WRONG_TRIES,
+    WRONG_TRIES_IN_ALL,
+    WrongTokens,
+)
 from tests.admin.conftest import TOKEN, Board, serving
 
 PAGE = {"Accept": "text/html"}
@@ -123,23 +132,59 @@ def test_neither_token_nor_key_is_on_disk(tmp_path: Path) -> None:
     assert [file.stat().st_mode & 0o077 for file in tmp_path.iterdir()] == [0]
 
 
-async def test_wrong_tokens_make_wait_even_the_right_one(locked: ClientSession) -> None:
-    for _ in range(WRONG_TRIES):
-        assert (await sign_in(locked, "wrong-horse-battery"))[0] == 403
-    status, headers = await sign_in(locked)
-    assert (status, headers["Retry-After"]) == (429, str(WAIT_SECONDS))
-    assert (await get(locked, API, **bearer(TOKEN)))[0] == 429
+async def test_the_right_token_never_waits_for_wrong_ones(
+    locked: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wrong_tokens, "LONGEST_DELAY", 0.0)
+    for status in [403] * WRONG_TRIES + [429] * 3:
+        assert (await sign_in(locked, "wrong-horse-battery"))[0] == status
+    status, _, headers = await get(locked, API, **bearer("wrong-horse-battery"))
+    assert (status, headers["Retry-After"], headers["Connection"]) == (
+        429,
+        str(WAIT_SECONDS),
+        "close",
+    )
+    assert (await get(locked, API, **basic("wrong-horse-battery")))[0] == 429
+    assert (await get(locked, API, **bearer(TOKEN)))[0] == 200
+    assert (await get(locked, API, **basic(TOKEN)))[0] == 200
+    assert (await get(locked, API))[0] == 401
+    assert (await get(locked, SETTINGS, **PAGE))[0] == 303
+    assert (await sign_in(locked))[0] == 303
+    assert (await get(locked, SETTINGS, **PAGE))[0] == 200
 
 
-def test_the_wait_is_for_one_address_and_ends() -> None:
+async def test_wrong_tokens_hold_few_answers_back(locked: ClientSession) -> None:
+    """What is answered late is bounded, and the right token overtakes it."""
+    wrong = [
+        asyncio.create_task(get(locked, API, **bearer(f"wrong-horse-{number}")))
+        for number in range(WRONG_TRIES + MOST_DELAYED + 4)
+    ]
+    await asyncio.wait(wrong, return_when=asyncio.FIRST_COMPLETED)
+    assert (await get(locked, API, **bearer(TOKEN)))[0] == 200
+    assert not all(one.done() for one in wrong)
+    statuses = Counter([(await one)[0] for one in wrong])
+    assert statuses == {401: WRONG_TRIES, 429: MOST_DELAYED + 4}
+
+
+def test_wrong_tokens_are_slowed_by_address_and_in_total_and_forgotten() -> None:
     now = 0.0
-    tries = Tries(lambda: now)
-    for _ in range(WRONG_TRIES):
-        tries.wrong("192.0.2.1")
-    assert tries.must_wait("192.0.2.1")
-    assert not tries.must_wait("192.0.2.2")
+    wrong = WrongTokens(lambda: now)
+    assert [wrong.count("192.0.2.1") for _ in range(WRONG_TRIES)] == [None] * WRONG_TRIES
+    delays = [wrong.count("192.0.2.1") for _ in range(50)]
+    assert delays[:3] == [0.25, 0.5, 1.0]
+    assert max(delay or 0 for delay in delays) == wrong_tokens.LONGEST_DELAY
+    assert wrong.count("192.0.2.2") is None
+    others = [wrong.count(f"2001:db8:0:{number:x}::1") for number in range(5000)]
+    assert others[WRONG_TRIES_IN_ALL:].count(None) == 0
+    assert len(wrong._of) <= 1024
     now = WAIT_SECONDS
-    assert not tries.must_wait("192.0.2.1")
+    assert wrong.count("192.0.2.1") is None
+
+
+def test_neighbours_in_one_network_of_ipv6_are_one_address() -> None:
+    wrong = WrongTokens(lambda: 0.0)
+    counted = [wrong.count(f"2001:db8::{number:x}") for number in range(WRONG_TRIES + 1)]
+    assert [delay is None for delay in counted] == [True] * WRONG_TRIES + [False]
 
 
 def test_a_session_ends_with_its_time(tmp_path: Path) -> None:

@@ -69,6 +69,9 @@ class RecordingDoor:
             raise self.fails
         self.intakes.append(intake)
 
+    def refusal(self) -> str | None:
+        return str(self.fails) if self.fails else None
+
     def refused(self, protocol: Protocol, code: str) -> None:
         assert protocol == self.protocol
         self.codes.append(code)
@@ -90,6 +93,7 @@ class RecordingDoor:
 async def serving(door: RecordingDoor) -> AsyncIterator[str]:
     """The URL of a server with the routes, on the runner that the gateway uses."""
     app = web.Application()
+    health.add_routes(app, door)
     segment_routes.add_routes(app, door)
     mixpanel_routes.add_routes(app, door)
     connections = Connections(1000, 1000)

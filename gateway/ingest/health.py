@@ -1,0 +1,21 @@
+"""Load balancers ask the traffic port itself whether it is alive, and hear nothing but yes or no."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from gateway.ingest import Door
+
+
+def add_routes(app: web.Application, door: Door) -> None:
+    """`/healthz` and `/readyz`, for GET and HEAD and whatever Host."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"alive": True})
+
+    async def readyz(_: web.Request) -> web.Response:
+        is_ready = door.refusal() is None
+        return web.json_response({"ready": is_ready}, status=200 if is_ready else 503)
+
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
