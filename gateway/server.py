@@ -125,6 +125,7 @@ class _Service:
         self._private = Runner(
             self._admin(configuration),
             self._listening(Connections(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS // 2)),
+            auto_decompress=False,
         )
         self._gateway.connections["traffic"] = self._public.listening.connections
         self._gateway.connections["admin"] = self._private.listening.connections

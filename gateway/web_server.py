@@ -28,6 +28,9 @@ WRITE_SECONDS = 30.0
 _ACCEPTED_AT_ONCE = 32
 """Before the loop looks at what else there is to do."""
 _REST_SECONDS = 0.1
+_LOOK_SECONDS = 0.02
+
+_BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
 
 log = structlog.get_logger(__name__)
 
@@ -45,13 +48,22 @@ class Listening:
 class Handler(web.RequestHandler):
     """One connection that speaks HTTP."""
 
-    __slots__ = ("_deadline", "_is_admitted", "_is_in_head", "_listening", "_raw", "opening")
+    __slots__ = (
+        "_deadline",
+        "_ending",
+        "_is_admitted",
+        "_is_in_head",
+        "_listening",
+        "_raw",
+        "opening",
+    )
 
     def __init__(self, listening: Listening, server: web.Server, **settings: Any) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **settings)
         self._listening = listening
         self._is_in_head = True
         self._deadline: asyncio.TimerHandle | None = None  # for the answer to be taken
+        self._ending: asyncio.TimerHandle | None = None  # of a half-closed connection
         self._raw: asyncio.BaseTransport | None = None
         self._is_admitted = False
         self.opening: asyncio.Task[None] | None = None
@@ -73,17 +85,24 @@ class Handler(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._listening.connections.leave(self)
-        if self._deadline:
-            self._deadline.cancel()
+        for timer in (self._deadline, self._ending):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
 
     def state(self) -> State:
-        if not self._request_in_progress and not self._messages:
+        if self._is_idle():
             return State.SILENT
         request = self._current_request
-        if request is not None and not request.content.is_eof():
-            return State.READING
-        return State.BUSY
+        if self._request_in_progress and (request is None or request.content.is_eof()):
+            return State.BUSY
+        return State.READING  # or what is left of a body is thrown away
+
+    def _is_idle(self) -> bool:
+        """Whether all that was asked for is answered."""
+        waiter = self._waiter
+        is_waiting = waiter is not None and not waiter.done()
+        return not self._messages and (is_waiting or self._request_count == 0)
 
     def evict(self) -> None:
         if self._raw is not None:
@@ -117,7 +136,7 @@ class Handler(web.RequestHandler):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """Keep the other direction open for the answers to what has come."""
-        if not self._request_in_progress and not self._messages:
+        if self._is_idle():
             return None
         last = self._messages[-1][1] if self._messages else None
         if last is None and self._current_request is not None:
@@ -125,11 +144,15 @@ class Handler(web.RequestHandler):
         if last is not None and not last.is_eof():
             last.set_exception(web.RequestPayloadError("the connection was closed"))
             last.feed_eof()
-        self._keepalive_timeout = 0.0  # after the last answer it closes
-        if self._keepalive_handle is not None:
-            self._keepalive_handle.cancel()
-            self._keepalive_handle = None
+        if self._ending is None:
+            self._close_when_idle()
         return True
+
+    def _close_when_idle(self) -> None:
+        if self._is_idle():
+            self.force_close()
+        else:
+            self._ending = self._loop.call_later(_LOOK_SECONDS, self._close_when_idle)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -144,6 +167,12 @@ class Handler(web.RequestHandler):
     def _give_up_writing(self) -> None:
         self._listening.connections.ended["write_timeout"] += 1
         self.evict()
+
+    def log_exception(self, *_: Any, **keywords: Any) -> None:
+        """Aiohttp's own words would be one line for each broken body."""
+        error = keywords.get("exc_info")
+        if isinstance(error, Exception) and not isinstance(error, _BROKEN):
+            log.error("a connection failed", fault=fault(error))
 
     def handle_error(
         self,

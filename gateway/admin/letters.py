@@ -8,6 +8,7 @@ from typing import Protocol
 import orjson
 from aiohttp import web
 
+from gateway.admin.bodies import bytes_of
 from gateway.errors import JournalError
 
 MOST = 10_000
@@ -35,7 +36,7 @@ def _deciding(decide: Decide) -> Callable[[web.Request], Awaitable[web.Response]
     async def handle(request: web.Request) -> web.Response:
         if request.content_type != "application/json":
             return web.json_response({"error": "send application/json"}, status=415)
-        ids = _ids(await request.read())
+        ids = _ids(await bytes_of(request))
         if ids is None:
             return web.json_response({"error": 'send {"ids": [1, 2, …]}'}, status=400)
         try:

@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 
 from gateway.admin import look, pages
+from gateway.admin.bodies import bytes_of, form_of
 from gateway.admin.guard import VISITOR
 from gateway.audit import timestamp
 from gateway.consent import CLASSES, Door, Order
@@ -51,7 +52,7 @@ def routes(board: Switchboard, restart: Restart) -> list[web.RouteDef]:
         return await _page(board, request, *notices)
 
     async def save(request: web.Request) -> web.Response:
-        form = await request.post()
+        form = await form_of(request)
         visitor = request[VISITOR]
         if form.get("form_key") != visitor.form_key:
             return await _page(board, request, _stale(), status=403)
@@ -76,7 +77,7 @@ def routes(board: Switchboard, restart: Restart) -> list[web.RouteDef]:
         """`{"class": "optional", "enabled": false}` as application/json."""
         if request.content_type != "application/json":
             return web.json_response({"error": "send application/json"}, status=415)
-        asked = _asked(await request.read())
+        asked = _asked(await bytes_of(request))
         if asked is None:
             usage = 'send {"class": "optional", "enabled": true, false or null}'
             return web.json_response({"error": usage}, status=400)

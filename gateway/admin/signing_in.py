@@ -8,6 +8,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from gateway.admin import look, pages
+from gateway.admin.bodies import form_of
 from gateway.admin.guard import COOKIE, VISITOR, Guard, too_many
 from gateway.admin.sessions import SECONDS
 from gateway.lines import cause
@@ -25,7 +26,7 @@ def routes(guard: Guard) -> list[web.RouteDef]:
         return _page(pages.sign_in(where))
 
     async def sign_in(request: web.Request) -> web.Response:
-        form = await request.post()
+        form = await form_of(request)
         where, token = _known(form.get("next")), form.get("token")
         if not guard.token or not isinstance(token, str) or not guard.is_token(token):
             if await guard.wrong_tokens.slow(request.remote):
@@ -49,7 +50,7 @@ def routes(guard: Guard) -> list[web.RouteDef]:
         return response
 
     async def sign_out(request: web.Request) -> web.Response:
-        form, visitor = await request.post(), request[VISITOR]
+        form, visitor = await form_of(request), request[VISITOR]
         if form.get("form_key") != visitor.form_key:
             return _to(look.HOME)
         if visitor.session:

@@ -1,4 +1,4 @@
-"""Load balancers ask the traffic port itself whether it is alive, and hear nothing but yes or no."""
+"""Load balancers ask the traffic port whether it is alive, and hear nothing but yes or no."""
 
 from __future__ import annotations
 

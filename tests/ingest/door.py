@@ -21,6 +21,7 @@ from gateway.ingest import (
     RateLimit,
     Refusal,
     Sources,
+    health,
     mixpanel_routes,
     segment_routes,
 )
