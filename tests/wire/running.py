@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,10 +62,16 @@ class Gateway:
     def log(self) -> str:
         return (self.folder / "gateway.log").read_text()
 
-    async def start(self) -> None:
+    async def start(self, before: Sequence[str] = ()) -> None:
+        """`before`: a command that starts the program."""
         with (self.folder / "gateway.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *COMMAND, str(self.folder / "gateway.yaml"), stdout=log, stderr=log, cwd=self.folder
+                *before,
+                *COMMAND,
+                str(self.folder / "gateway.yaml"),
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
             )
         clock = asyncio.get_running_loop().time
         deadline = clock() + 20
