@@ -51,8 +51,10 @@ class Handler(web.RequestHandler):
     __slots__ = (
         "_deadline",
         "_ending",
+        "_head_since",
+        "_head_timer",
         "_is_admitted",
-        "_is_in_head",
+        "_last_body",
         "_listening",
         "_raw",
         "opening",
@@ -61,7 +63,9 @@ class Handler(web.RequestHandler):
     def __init__(self, listening: Listening, server: web.Server, **settings: Any) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **settings)
         self._listening = listening
-        self._is_in_head = True
+        self._head_since: float | None = None  # when the first byte of the next one came
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._last_body: Any = None
         self._deadline: asyncio.TimerHandle | None = None  # for the answer to be taken
         self._ending: asyncio.TimerHandle | None = None  # of a half-closed connection
         self._raw: asyncio.BaseTransport | None = None
@@ -85,7 +89,7 @@ class Handler(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._listening.connections.leave(self)
-        for timer in (self._deadline, self._ending):
+        for timer in (self._deadline, self._ending, self._head_timer):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
@@ -111,28 +115,36 @@ class Handler(web.RequestHandler):
             self.opening.cancel()
 
     def data_received(self, data: bytes) -> None:
+        before = self._request_count
         super().data_received(data)
-        if self._waiter is None or self._waiter.done():
-            self._is_in_head = False
-        elif data and not self._is_in_head:
-            self._is_in_head = True
+        if self._request_count != before:
+            self._head_since = None
+            self._last_body = self._messages[-1][1]
+        elif data and self._head_since is None and self._has_all_bodies():
             self._expect_a_head()
 
+    def _has_all_bodies(self) -> bool:
+        return self._last_body is None or self._last_body.is_eof()
+
     def _expect_a_head(self) -> None:
-        """Begin the time in which it must come; aiohttp ends what still waits for it then."""
-        self._idle_until(self._loop.time() + self._listening.header_seconds())
+        self._head_since = self._loop.time()
+        if self._head_timer is None:
+            self._look_for_the_head()
 
-    def _idle_until(self, end: float) -> None:
-        if self._keepalive_handle is not None:
-            self._keepalive_handle.cancel()
-        self._next_keepalive_close_time = end
-        self._keepalive_handle = self._loop.call_at(end, self._process_keepalive)
-
-    def _process_keepalive(self) -> None:
-        was_in_head = self._is_in_head and self._raw is not None and not self._force_close
-        super()._process_keepalive()
-        if was_in_head and self._force_close:
-            self._listening.connections.ended["head_timeout"] += 1
+    def _look_for_the_head(self) -> None:
+        """End the connection if it is overdue, and nothing else is to be answered."""
+        self._head_timer = None
+        if self._head_since is None:
+            return
+        now = self._loop.time()
+        due = self._head_since + self._listening.header_seconds()
+        if now < due or not self._is_idle():
+            self._head_timer = self._loop.call_at(
+                max(due, now + _LOOK_SECONDS), self._look_for_the_head
+            )
+            return
+        self._listening.connections.ended["head_timeout"] += 1
+        self.force_close()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """Keep the other direction open for the answers to what has come."""
