@@ -7,8 +7,7 @@ is decoded. A body that stalls holds a part of what its own key may have, and no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Protocol
 
 from aiohttp import hdrs, web
@@ -60,20 +59,15 @@ class Admission:
         self.bodies_of_strangers = Pool(half, half // 4, waiting=_WAITING_BODIES)
         self.work = Pool(_WORK_BYTES, _WORK_BYTES_EACH, small=_SMALL_BYTES, waiting=_WAITING_WORK)
 
-    @contextmanager
-    def place(self, door: _Door, request: web.BaseRequest) -> Iterator[Place]:
-        """Around a request, whose place it becomes. Raises Overloaded."""
+    def place(self, door: _Door, request: web.BaseRequest) -> Place:
+        """What a request has while it lasts, as a context manager. Raises Overloaded."""
         source = source_of(door, request)
-        address = None if source else address_of(door, request)
         pool = self.bodies if source else self.bodies_of_strangers
-        place = Place(self, pool, source or address or "", door.limits)
+        place = Place(self, pool, source or address_of(door, request), door.limits)
         if request.content.is_eof():
             place.begin()
         request[PLACE] = place
-        try:
-            yield place
-        finally:
-            place.leave()
+        return place
 
     def begin(self, key: str, limits: Limits) -> None:
         count = self._counts.get(key, 0)
@@ -106,6 +100,12 @@ class Place:
         self._is_begun = False
         self._body = 0
         self._work = 0
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
 
     def begin(self) -> None:
         """The request is one that is worked on. Raises Overloaded."""
