@@ -84,7 +84,10 @@ HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def batch(size: int) -> bytes:
-    each = orjson.dumps(event(1, properties={"text": "x" * 800}))
+    """Events without ids, which no two requests have in common."""
+    message = event(1, properties={"text": "x" * 800})
+    del message["messageId"]
+    each = orjson.dumps(message)
     events = b",".join([each] * (size // len(each)))
     return b'{"writeKey":"%s","batch":[%s]}' % (KEYS["noisy"].encode(), events)
 
