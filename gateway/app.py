@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 
 import structlog
 
-from gateway import __version__, audit, history, logs
+from gateway import __version__, audit, data_usage, history, logs
 from gateway.admin.status import DestinationStatus, Status
 from gateway.appsmith import pings, views
 from gateway.appsmith.events import instance_of
@@ -45,11 +45,13 @@ from gateway.delivery import (
 )
 from gateway.delivery.revision import permitted, revised
 from gateway.destinations import Rendered
+from gateway.errors import JournalError
 from gateway.event import Decision, Protocol, RawEvent, Reason, StoredEvent
+from gateway.health import Health
+from gateway.health_watch import HealthWatch
 from gateway.ingest import Admission, Intake, RateLimit, Sources
 from gateway.ingest.fair_queue import SLICE_SECONDS, Turns
 from gateway.journal import Entry, Journal
-from gateway.journal.forecast import EVERY_SECONDS, Trend
 from gateway.journal.transaction import DISCARDED
 from gateway.pipeline import Rules, decide
 from gateway.privacy import Pseudonymizer
@@ -58,8 +60,6 @@ from gateway.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
-TELL_SECONDS = 3600.0
-"""How often the log warns of a journal that fills up."""
 VENDOR_BATCH = 400
 """Events in one request to a vendor: so many of 1 KB fit in Segment's batch."""
 INSTANCES_AT_ONCE = 8
@@ -92,6 +92,7 @@ class Gateway:
         self._journal = journal
         self._configuration = configuration
         self._data_dir = configuration.gateway.data_dir
+        self._works_in = str(self._data_dir.resolve())
         self._changing = asyncio.Lock()
         self.outgoing = configuration.outgoing.marked(pseudonymizer.mark)
         self._destinations = configuration.routing.destinations
@@ -99,8 +100,9 @@ class Gateway:
             self._delivery(feed, sink)
             for feed, sink in consumers_of(configuration, pseudonymizer, journal)
         ]
-        self._trend = Trend(configuration.gateway.journal)
-        self._watching: asyncio.Task[None] | None = None
+        self._health = HealthWatch(
+            journal, configuration.gateway.journal, data_usage.folders(configuration)
+        )
         self._pinging: asyncio.Task[None] | None = None
         self._first_times = FirstTimes(pseudonymizer.pseudonym, journal.marked)
         self._dedup = Dedup(journal.has_seen, pseudonymizer.secret("ids of events"))
@@ -137,7 +139,7 @@ class Gateway:
         await self._journal.follow({each.name: each.stream for each in self._deliveries})
         for delivery in self._deliveries:
             delivery.start()
-        self._watching = asyncio.create_task(self._watch(), name="watch the journal")
+        self._health.start()
         self._pinging = asyncio.create_task(
             pings.send_when_due(
                 lambda: self.appsmith,
@@ -171,21 +173,9 @@ class Gateway:
         care = Care(egress, Replay(revise, render))
         return Delivery(self._journal, feed, sink, _pace(settings), care=care)
 
-    async def _watch(self) -> None:
-        """Warn before the journal is full."""
-        told_at = -TELL_SECONDS
-        while True:
-            self._trend.weigh(time.monotonic(), self._journal.used_bytes, self._journal.free_bytes)
-            warning = self._trend.forecast().warning
-            if warning and time.monotonic() - told_at > TELL_SECONDS:
-                told_at = time.monotonic()
-                log.warning("the journal fills up", forecast=warning)
-            await asyncio.sleep(EVERY_SECONDS)
-
     async def close(self, grace: float) -> None:
         """Deliver for at most `grace` seconds what works at once; what remains waits on disk."""
-        if self._watching:
-            self._watching.cancel()
+        self._health.stop()
         if self._pinging:
             self._pinging.cancel()
         await asyncio.gather(*(delivery.stop(grace) for delivery in self._deliveries))
@@ -261,7 +251,11 @@ class Gateway:
     async def take(self, intake: Intake) -> None:
         """Decide the events and make the accepted ones durable. Raises JournalError."""
         rules = self.snapshot.rules
-        await self._dedup.take(intake, partial(self._take_first_copies, rules))
+        try:
+            await self._dedup.take(intake, partial(self._take_first_copies, rules))
+        except JournalError as error:
+            self._health.refused(str(error), len(intake.events))
+            raise
 
     async def _take_first_copies(self, rules: Rules, intake: Intake) -> None:
         if is_setup(intake):
@@ -304,13 +298,9 @@ class Gateway:
         """Count a request that was answered with an error."""
         self._refusals[protocol, code] += 1
 
-    def refusal(self) -> str | None:
-        """Why nothing can be accepted just now, or None."""
-        return "the gateway is stopping" if self.closing else self._journal.refusal()
-
-    def warning(self) -> str | None:
-        """What should be mended before nothing can be accepted any more, or None."""
-        return self._trend.forecast().warning
+    def health(self) -> Health:
+        """Whether events can be accepted just now, and what is to be done."""
+        return self._health.health(is_stopping=self.closing)
 
     def try_now(self, destination: str) -> bool:
         """End all waits of a destination; False where there is none of this name."""
@@ -332,12 +322,14 @@ class Gateway:
     async def status(self) -> Status:
         """One look at everything; its numbers are of one commit."""
         view = self._journal.view
-        refusal = self.refusal()
-        forecast = self._trend.forecast()
+        health, forecast, usage = self.health(), self._health.forecast, self._health.usage
+        home = usage.disks.get(usage.home) if usage.home is not None else None
         return Status(
             version=__version__,
-            ready=refusal is None,
-            refusal=refusal,
+            data_dir=self._works_in,
+            ready=health.ready,
+            refusal=health.reason,
+            remedy=health.remedy,
             received=_under("received", view.counters),
             accepted=view.heads["events"],
             rejected=_under("rejected", view.counters),
@@ -348,7 +340,10 @@ class Gateway:
             ),
             journal_bytes=self._journal.used_bytes,
             journal_full_in=forecast.seconds,
-            warning=forecast.warning,
+            warning=health.warning,
+            disk_free_bytes=home.free if home else None,
+            data_bytes=usage.by_part,
+            data_growth=dict(forecast.growth),
             changes=dict(self._changes),
             refused_requests=dict(self._refusals),
             forwarded=dict(self.forwarded),

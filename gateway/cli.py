@@ -165,7 +165,7 @@ def parser() -> argparse.ArgumentParser:
         commands,
         "doctor",
         _doctor,
-        "look at all a gateway stands on, and say what to mend; beside a running one, too",
+        "look at all a gateway stands on, and say what to fix; beside a running one, too",
         "gateway doctor --json",
     )
     doctor.add_argument("--json", action="store_true", help="print JSON")

@@ -169,6 +169,16 @@ METRICS = (
         (),
         "When the journal or its disk is full at the rate of the last minutes. Absent: never.",
     ),
+    Metric(
+        "gateway_disk_free_bytes", "gauge", (), "What may still be written to the journal's disk."
+    ),
+    Metric(
+        "gateway_data_bytes",
+        "gauge",
+        ("part",),
+        "What the gateway's files take on disk: journal, audit, events, quarantine, ledger, dedup,"
+        " other.",
+    ),
     Metric("gateway_ready", "gauge", (), "1 while events can be accepted durably."),
     Metric(
         "gateway_event_loop_stall_seconds",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
 from gateway.admin import look
@@ -13,8 +13,10 @@ from gateway.audit import timestamp
 from gateway.consent import CLASSES
 from gateway.contract import Catalogue, Plan
 from gateway.event import TelemetryClass
+from gateway.health import size
 from gateway.history import Account, Change, Standing, decider
 from gateway.journal.block import REASONS
+from gateway.journal.forecast import in_words
 
 _TITLES: Mapping[TelemetryClass, str] = {
     "optional": "Share anonymous usage data",
@@ -32,18 +34,22 @@ _ABOUT: Mapping[TelemetryClass, str] = {
 
 
 def status(status: Status, visitor: Visitor) -> str:
-    """The first page: is it well, what came, where it went."""
-    well = look.badge("good", "Ready") if status.ready else look.badge("bad", "Not accepting")
+    """The first page: is it healthy, what came, where it went, what it takes on disk."""
+    ready = look.badge("good", "Ready") if status.ready else look.badge("bad", "Not accepting")
     received, rejected = sum(status.received.values()), sum(status.rejected.values())
     notices = [
-        look.notice("bad", f"Nothing is accepted: {escape(status.refusal)}")
+        look.notice(
+            "bad",
+            f"<strong>Nothing is accepted:</strong> {look.marked(status.refusal)}",
+            look.marked(f"To fix it: {status.remedy}"),
+        )
         if status.refusal
         else "",
         look.notice("note", escape(status.warning)) if status.warning else "",
     ]
     return look.page(
         "Status",
-        f'<p class="soft">{well} version {escape(status.version)}</p>',
+        f'<p class="soft">{ready} version {escape(status.version)}</p>',
         look.HOME,
         visitor,
         *notices,
@@ -54,6 +60,7 @@ def status(status: Status, visitor: Visitor) -> str:
         _tile("MiB of journal", round(status.journal_bytes / 1024**2, 1)),
         "</div>",
         look.card("Destinations", _destinations(status.destinations)),
+        look.card("Space on disk", *_space(status)),
         look.card("Sources", _sources(status.received)),
         look.card("Rejected", _reasons(status.rejected)),
         *(
@@ -99,6 +106,29 @@ def _state(one: DestinationStatus) -> str:
     since, next_try = look.when(timestamp(one.waiting_since)), look.when(timestamp(one.next_try))
     times = f'<span class="soft small">since {since}, next try {next_try}</span>'
     return f"{look.badge('bad', one.waiting)} {times}"
+
+
+def _space(status: Status) -> Iterator[str]:
+    free, ends = status.disk_free_bytes, status.journal_full_in
+    said = f"{size(free)} are free on the disk of the journal. " if free is not None else ""
+    if ends is not None:
+        said += f"At the rate of the last minutes, it or the journal is full in {in_words(ends)}."
+    yield f'<p class="soft">{said}</p>'
+    columns = [Column("part", "title"), Column("size", "number"), Column("per hour", "number")]
+    yield look.table(
+        columns,
+        (
+            (escape(part), size(held), _growth(status.data_growth.get(part)))
+            for part, held in sorted(status.data_bytes.items(), key=lambda one: -one[1])
+            if held
+        ),
+    )
+
+
+def _growth(an_hour: float | None) -> str:
+    if an_hour is None:
+        return '<span class="soft">not known yet</span>'
+    return f"{'−' if an_hour < 0 else '+'}{size(abs(an_hour))}" if round(an_hour) else "0"
 
 
 def _sources(received: Mapping[str, int]) -> str:

@@ -25,6 +25,7 @@ from gateway.admin.guard import VISITOR, Guard
 from gateway.admin.settings import Restart
 from gateway.admin.status import Status
 from gateway.admin.style import STYLE
+from gateway.health import Health
 
 
 class Observed(
@@ -32,8 +33,7 @@ class Observed(
 ):
     """What the admin listener asks of the gateway."""
 
-    def refusal(self) -> str | None: ...
-    def warning(self) -> str | None: ...
+    def health(self) -> Health: ...
     async def status(self) -> Status: ...
 
 
@@ -45,10 +45,15 @@ def application(observed: Observed, guard: Guard, restart: Restart) -> web.Appli
         return web.json_response({"alive": True})
 
     async def readyz(_: web.Request) -> web.Response:
-        refusal = observed.refusal()
+        health = observed.health()
         return web.json_response(
-            {"ready": refusal is None, "reason": refusal, "warning": observed.warning()},
-            status=200 if refusal is None else 503,
+            {
+                "ready": health.ready,
+                "reason": health.reason,
+                "remedy": health.remedy,
+                "warning": health.warning,
+            },
+            status=200 if health.ready else 503,
         )
 
     async def scrape(_: web.Request) -> web.Response:

@@ -47,15 +47,20 @@ class Status:
     """Everything a person asks first. received = accepted + rejected."""
 
     version: str
+    data_dir: str
     ready: bool
     refusal: str | None  # why nothing can be accepted just now
+    remedy: str | None  # what to do about it
     received: Mapping[str, int]  # by source
     accepted: int
     rejected: Mapping[str, int]  # by reason
     destinations: tuple[DestinationStatus, ...]
     journal_bytes: int
     journal_full_in: float | None  # seconds, at the rate of the last minutes
-    warning: str | None  # what should be mended before nothing can be accepted
+    warning: str | None  # what should be done before nothing can be accepted
+    disk_free_bytes: int | None  # on the disk of the journal
+    data_bytes: Mapping[str, int]  # on disk, by part
+    data_growth: Mapping[str, float]  # bytes an hour, by part
     changes: Mapping[tuple[str, str], int]  # by rule and action, since the start
     refused_requests: Mapping[tuple[str, str], int]  # by protocol and code, since the start
     forwarded: Mapping[str, int]  # connections to the forward proxy, by fate, since the start
@@ -140,6 +145,10 @@ class Status:
             "gateway_journal_full_seconds": (
                 {} if self.journal_full_in is None else {(): self.journal_full_in}
             ),
+            "gateway_disk_free_bytes": (
+                {} if self.disk_free_bytes is None else {(): self.disk_free_bytes}
+            ),
+            "gateway_data_bytes": {(part,): n for part, n in self.data_bytes.items()},
             "gateway_ready": {(): self.ready},
             "gateway_event_loop_stall_seconds": {(): self.event_loop},
             "gateway_log_lines_dropped_total": {(): self.log_lines_dropped},

@@ -63,7 +63,7 @@ main > header { margin-bottom: 1.75rem; }
   background: var(--card); border: 1px solid var(--line); border-radius: .75rem;
   padding: 1.5rem; margin: 0 0 1.25rem;
 }
-.card > h2 + *, .card > div + p { margin-top: 1rem; }
+.card > h2 + *, .card > div + p, .card > p + div { margin-top: 1rem; }
 .notice {
   padding: .9rem 1.1rem; border-radius: .6rem; margin: 0 0 1.25rem;
   background: var(--tint); border-inline-start: .25rem solid var(--accent);

@@ -1,97 +1,111 @@
-"""`gateway doctor` looks at everything a gateway stands on and says in words what to mend.
+"""`gateway doctor` looks at everything a gateway stands on and says in words what to fix.
 
 It changes nothing, sends no event, and may run beside the gateway: the journal is only read.
+Whether events can be accepted is the running gateway's own word, or the same judgement without it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import pwd
 import secrets
 import statistics
+import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path as FilePath
-from typing import Literal, TextIO
+from typing import TextIO
 
 import gateway
 from gateway.audit import timestamp
-from gateway.claim import is_claimed
-from gateway.commands.admin_client import AskingError, ask
+from gateway.commands import backlog, running
+from gateway.commands.finding import Finding, lines
+from gateway.commands.progress import Progress
 from gateway.commands.reach import reached
+from gateway.commands.running import Running
 from gateway.config import Configuration, load
 from gateway.config.loops import loops
 from gateway.config.model import Journal as JournalSettings
 from gateway.config.outgoing import shown
 from gateway.errors import ConfigurationError, GatewayError, JournalError
-from gateway.journal import View, room
-from gateway.journal.look import Look, looking
-from gateway.journal.transaction import DISCARDED
+from gateway.health import Disk, Facts, Health, reason, size
+from gateway.journal import high_water, opening, room
+from gateway.journal.look import looking
 from gateway.privacy.pseudonyms import KEY_FILE, Pseudonymizer
 from gateway.rules import compile_rules, pseudonymizer_for_a_look
 
-Verdict = Literal["good", "warning", "bad"]
-
-_MARKS: Mapping[Verdict, str] = {"good": "ok", "warning": "note", "bad": "BAD"}
 _FSYNCS = 9
 _SUSPICIOUS_SECONDS = 20e-6
 """No disk confirms a write so fast: something between here and there only says so."""
 _AHEAD_SECONDS = 60.0
-_LONG_SECONDS = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    area: str
-    verdict: Verdict
-    what: str
-    remedy: str = ""
 
 
 def run(file: FilePath, environment: Mapping[str, str], *, as_json: bool, out: TextIO) -> int:
     """Print the findings; 1 when one of them is bad, else 0."""
-    findings = list(_findings(file, environment))
+    progress = Progress(sys.stderr)
+    findings = list(_findings(file, environment, progress))
+    progress.done()
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2), file=out)
     else:
-        print("\n".join(_lines(findings)), file=out)
+        print("\n".join(lines(findings)), file=out)
     return int(any(finding.verdict == "bad" for finding in findings))
 
 
-def _lines(findings: Iterable[Finding]) -> Iterator[str]:
-    counts: Counter[Verdict] = Counter()
-    for finding in findings:
-        counts[finding.verdict] += 1
-        yield f"{_MARKS[finding.verdict]:<5} {finding.area:<14} {finding.what}"
-        if finding.remedy:
-            yield f"{'':<20} → {finding.remedy}"
-    if counts["bad"]:
-        yield f"{counts['bad']} to mend."
-    else:
-        yield "All is well." if not counts["warning"] else "Nothing is broken."
-
-
-def _findings(file: FilePath, environment: Mapping[str, str]) -> Iterator[Finding]:
+def _findings(
+    file: FilePath, environment: Mapping[str, str], progress: Progress
+) -> Iterator[Finding]:
     try:
         configuration = load(file, environment)
     except ConfigurationError as error:
         yield from _mistakes(error)
         return
     data_dir = configuration.gateway.data_dir
+    process = running.asked(configuration)
+    if strangers := [*_strangers(data_dir)]:
+        yield from running.findings(process, configuration)
+        yield from strangers
+        return
     yield from _configuration(configuration, environment)
+    yield from running.findings(process, configuration)
     yield from _keys(data_dir / "keys" / KEY_FILE)
-    yield from _journal(configuration)
-    yield from _disk(data_dir, configuration.gateway.journal)
+    used = yield from _journal(configuration, process, progress)
+    yield from _disk(configuration, process, used)
     yield from _clock(data_dir)
-    yield from _loops(configuration)
+    yield from _loops(configuration, process)
     outgoing = configuration.outgoing.marked(_mark(configuration))
     for name, sentence, remedy in reached(configuration.routing.destinations, outgoing):
         yield Finding(name, "bad" if remedy else "good", sentence, remedy)
+
+
+def _strangers(data_dir: FilePath) -> Iterator[Finding]:
+    """Whether this user may look at the files at all."""
+    for folder, mode in ((data_dir, os.X_OK), (data_dir / "journal", os.R_OK | os.X_OK)):
+        try:
+            owner = folder.stat().st_uid
+        except FileNotFoundError:
+            return
+        except OSError:
+            owner = -1
+        if not os.access(folder, mode):
+            yield Finding(
+                "user", "bad",
+                f"{folder} belongs to {_user(owner)}, and {_user(os.geteuid())} may not read it",
+                "run the doctor as the gateway's user: `sudo -u USER gateway doctor`",
+            )  # fmt: skip
+            return
+
+
+def _user(number: int) -> str:
+    if number < 0:
+        return "another user"
+    try:
+        return f"the user {pwd.getpwuid(number).pw_name}"
+    except KeyError:
+        return f"the user {number}"
 
 
 def _mistakes(error: ConfigurationError) -> Iterator[Finding]:
@@ -120,18 +134,12 @@ def _pseudonymizer(configuration: Configuration) -> Pseudonymizer:
     return Pseudonymizer(secrets.token_bytes(32))
 
 
-def _loops(configuration: Configuration) -> Iterator[Finding]:
+def _loops(configuration: Configuration, process: Running) -> Iterator[Finding]:
     for mistake in loops(configuration):
         yield Finding("loop", "bad", mistake.message, f"edit {mistake.file}:{mistake.line}")
     for line in shown(configuration.outgoing):
         yield Finding("outbound", "good", line)
-    if not is_claimed(configuration.gateway.data_dir):
-        return
-    try:
-        refused = ask(configuration, "GET", "/api/status")["refused_requests"]
-    except AskingError as error:
-        yield Finding("gateway", "warning", "one runs and cannot be asked", str(error))
-        return
+    refused = (process.status or {}).get("refused_requests", ())
     if count := sum(one["count"] for one in refused if one["code"] == "loop"):
         yield Finding(
             "loop", "bad", f"{count:,} requests of this gateway came back to it since its start",
@@ -172,94 +180,95 @@ def _keys(file: FilePath) -> Iterator[Finding]:
         yield Finding("keys", "good", f"{file} is there, for its user alone; is it in a backup?")
 
 
-def _journal(configuration: Configuration) -> Iterator[Finding]:
+def _journal(
+    configuration: Configuration, process: Running, progress: Progress
+) -> Generator[Finding, None, int]:
+    """Returns the bytes that the journal holds."""
     folder = configuration.gateway.data_dir / "journal"
+    used = 0
     try:
+        yield from _own(folder)
         with looking(folder) as look:
-            look.check()
-            yield Finding("journal", "good", "its file is whole")
-            view = look.view()
-            yield from _equation(look, view, configuration)
-            yield from _waiting(look, view, configuration)
+            used = look.used_bytes()
+            yield from backlog.findings(look, configuration, process, progress)
     except FileNotFoundError:
-        yield Finding("journal", "good", "there is none yet; the first start makes it")
+        yield _no_journal(folder, process)
     except JournalError as error:
         yield Finding("journal", "bad", str(error))
+    finally:
+        progress.done()
+    return used
 
 
-def _equation(look: Look, view: View, configuration: Configuration) -> Iterator[Finding]:
-    received = _total(view, "received/")
-    rejected = _total(view, "rejected/")
-    accepted = view.heads["events"]
-    sentence = f"received {received:,} = accepted {accepted:,} + rejected {rejected:,}"
-    yield _balance("equation", sentence, holds=received == accepted + rejected)
-    kept = Counter(letter.destination for letter in look.letters())
-    replaying = Counter(letter.destination for letter in look.letters(replaying=True))
-    for name in configuration.routing.destinations:
-        if (cursor := view.cursors.get(name)) is None:
-            continue
-        own = accepted - cursor.started
-        pending = view.pending(name)
-        filtered, dead = sum(cursor.filtered.values()), sum(cursor.dead.values())
-        discarded = view.counters.get(f"{DISCARDED}/{name}", 0)
-        sentence = (
-            f"{name}: accepted {own:,} = delivered {cursor.delivered:,} + pending {pending:,} "
-            f"+ filtered {filtered:,} + dead {dead:,}"
-        )
-        holds = (
-            own == cursor.delivered + pending + filtered + dead
-            and kept[name] == dead - discarded
-            and replaying[name] == cursor.replaying
-        )
-        yield _balance("equation", sentence, holds=holds)
-        if kept[name]:
-            yield Finding(
-                "dead letters", "warning", f"{kept[name]:,} of {name} are kept",
-                f"gateway dead-letters list --destination {name}",
-            )  # fmt: skip
+def _own(folder: FilePath) -> Iterator[Finding]:
+    """Whether the journal is the one that its mark is of. Raises JournalError."""
+    found = opening.compared(folder, high_water.read(high_water.path(folder)))
+    if found:
+        yield Finding("journal", "bad", found.sentence, opening.remedy(found))
 
 
-def _balance(area: str, sentence: str, *, holds: bool) -> Finding:
-    if holds:
-        return Finding(area, "good", sentence)
-    remedy = "keep a copy of the journal and report it: this is a fault of the gateway"
-    return Finding(area, "bad", f"{sentence} does not hold", remedy)
-
-
-def _waiting(look: Look, view: View, configuration: Configuration) -> Iterator[Finding]:
-    for name in configuration.routing.destinations:
-        if name not in view.cursors:
-            continue
-        since = look.oldest_pending(view, name)
-        if since is not None and (waited := time.time() - since) > _LONG_SECONDS:
-            yield Finding(
-                "delivery", "warning",
-                f"the oldest event that waits for {name} is {waited / 3600:,.0f} h old",
-                "is the gateway running, and the destination reachable?",
-            )  # fmt: skip
-
-
-def _disk(data_dir: FilePath, settings: JournalSettings) -> Iterator[Finding]:
-    place = data_dir if data_dir.exists() else FilePath.cwd()
-    free = room.free_bytes(place)
-    size = f"{free / 1024**3:,.1f} GiB free at {place}"
-    if free < settings.min_free_bytes:
-        yield Finding("disk", "bad", f"{size}, under journal.min_free_bytes", "make room")
-    elif free < settings.max_bytes:
-        yield Finding(
-            "disk", "warning", f"{size}, less than journal.max_bytes lets the journal grow",
-            "make room, or set journal.max_bytes to what the disk can hold",
+def _no_journal(folder: FilePath, process: Running) -> Finding:
+    if process.is_there:
+        return Finding(
+            "journal", "bad", f"{folder} does not hold what the running gateway writes to",
+            "put the folder back where it was, or mount its disk again",
         )  # fmt: skip
+    if (folder.parent / "keys" / KEY_FILE).exists():
+        return Finding(
+            "journal", "warning", f"there is none in {folder}, and a gateway has run here; "
+            "a start makes an empty one",
+            "put it back if events waited in it",
+        )  # fmt: skip
+    return Finding("journal", "good", "there is none yet; the first start makes it")
+
+
+def _disk(configuration: Configuration, process: Running, used: int) -> Iterator[Finding]:
+    data_dir, settings = configuration.gateway.data_dir, configuration.gateway.journal
+    place = next(
+        folder for folder in (data_dir / "journal", data_dir, *data_dir.resolve().parents)
+        if folder.exists()
+    )  # fmt: skip
+    disk = room.reached(place)
+    if not process.is_there:
+        yield from _could_start(settings, used, disk)
+    if disk is not None and disk.free is not None:
+        free = f"{size(disk.free)} free at {place}"
+        if disk.free - settings.min_free_bytes < settings.max_bytes - used:
+            yield Finding(
+                "disk", "warning", f"{free}, less than journal.max_bytes lets the journal grow",
+                "free space, or set journal.max_bytes to what the disk can hold",
+            )  # fmt: skip
+        else:
+            yield Finding("disk", "good", free)
+    if data_dir.exists():
+        yield from _promise(data_dir)
+
+
+def _could_start(settings: JournalSettings, used: int, disk: Disk | None) -> Iterator[Finding]:
+    """What a gateway that is started now would say of itself."""
+    health = Health(
+        reason(
+            Facts(
+                used=used,
+                max_bytes=settings.max_bytes,
+                disk=disk,
+                min_free_bytes=settings.min_free_bytes,
+            )
+        )
+    )
+    if health.reason:
+        yield Finding("readiness", "bad", health.reason, health.remedy or "")
     else:
-        yield Finding("disk", "good", size)
-    if place != data_dir:
-        return
+        yield Finding("readiness", "good", "a gateway could accept events")
+
+
+def _promise(data_dir: FilePath) -> Iterator[Finding]:
     try:
         seconds = _fsync_seconds(data_dir)
     except OSError as error:
         yield Finding(
             "disk", "bad", f"{data_dir} cannot be written: {error.strerror}",
-            "run as the gateway's user, on a disk that is mounted for writing",
+            "run as the gateway's user, on a disk that is mounted for writing and has room",
         )  # fmt: skip
         return
     sentence = f"an fsync takes {seconds * 1e3:,.2f} ms"
@@ -301,7 +310,3 @@ def _clock(data_dir: FilePath) -> Iterator[Finding]:
         yield Finding("clock", "bad", f"{sentence}: the clock went back", remedy)
     else:
         yield Finding("clock", "good", f"it is {timestamp(now)}")
-
-
-def _total(view: View, prefix: str) -> int:
-    return sum(count for name, count in view.counters.items() if name.startswith(prefix))

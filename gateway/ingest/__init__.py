@@ -16,6 +16,7 @@ from gateway.config.model import AnalyticsJs, Limits
 from gateway.config.outgoing import Outgoing
 from gateway.config.values import Network
 from gateway.event import Protocol, RawEvent, Reason
+from gateway.health import Health
 from gateway.ingest.admission import Admission
 from gateway.ingest.rate_limit import RateLimit
 from gateway.ingest.sources import Sources
@@ -105,8 +106,8 @@ class Door(typing.Protocol):
         """Durable when it returns. Raises JournalError (503)."""
         ...
 
-    def refusal(self) -> str | None:
-        """Why nothing can be accepted just now, or None."""
+    def health(self) -> Health:
+        """Whether events can be accepted just now."""
         ...
 
     def refused(self, protocol: Protocol, code: str) -> None:

@@ -14,7 +14,7 @@ def add_routes(app: web.Application, door: Door) -> None:
         return web.json_response({"alive": True})
 
     async def readyz(_: web.Request) -> web.Response:
-        is_ready = door.refusal() is None
+        is_ready = door.health().ready
         return web.json_response({"ready": is_ready}, status=200 if is_ready else 503)
 
     app.router.add_get("/healthz", healthz)

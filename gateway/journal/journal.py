@@ -190,11 +190,6 @@ class Journal:
         """What the journal holds on disk, without the space that pruning freed within its file."""
         return self._writer.used_bytes
 
-    @property
-    def free_bytes(self) -> int:
-        """What may still be written to the disk; 0 where it cannot be reached."""
-        return self._writer.free_bytes
-
     async def close(self) -> None:
         """Write what was handed over before, then let go of the file."""
         self._closing = True

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from gateway.errors import JournalError
+from gateway.event import StoredEvent
 from gateway.journal import letters, rows, store
-from gateway.journal.block import events_of
+from gateway.journal.block import AuditLine, audit_of, events_of
 from gateway.journal.cursor import Buried
+from gateway.journal.examine import Examined, Letter, letters_examined, stream_examined
 from gateway.journal.transaction import View, look
+
+_LETTER_COUNTS = "SELECT destination, replaying, count(*) FROM dead_letters GROUP BY 1, 2"
+_INSTRUCTIONS = 500_000
+"""Of SQLite's machine: some milliseconds."""
 
 
 class Look:
@@ -51,6 +57,48 @@ class Look:
                     if event.sequence > position and event.is_readable:
                         return event.header.received_at
         return None
+
+    def used_bytes(self) -> int:
+        """What the journal holds."""
+        with store.explained(self._file):
+            return store.used_bytes(self._connection)
+
+    def letter_counts(self) -> Mapping[tuple[str, bool], int]:
+        """How many dead letters there are, by destination and whether they are to be tried again.
+
+        Raises JournalError.
+        """
+        with store.explained(self._file):
+            found = self._connection.execute(_LETTER_COUNTS).fetchall()
+        return {(name, bool(replaying)): count for name, replaying, count in found}
+
+    def let_go(self) -> None:
+        """What is read from here on may be of later commits, and holds up nobody who writes."""
+        self._connection.execute("COMMIT")
+
+    def meanwhile(self, call: Callable[[], None]) -> None:
+        """Have `call` called now and then while SQLite works."""
+
+        def called() -> int:
+            call()
+            return 0
+
+        self._connection.set_progress_handler(called, _INSTRUCTIONS)
+
+    def events(self, after: int) -> Iterator[Examined[StoredEvent]]:
+        """All events behind `after`, and their neighbours. Raises JournalError."""
+        with store.explained(self._file):
+            yield from stream_examined(self._connection, "events", after, events_of)
+
+    def audit(self, after: int) -> Iterator[Examined[AuditLine]]:
+        """As `events`, for the audit."""
+        with store.explained(self._file):
+            yield from stream_examined(self._connection, "audit", after, audit_of)
+
+    def examined_letters(self) -> Iterator[Letter]:
+        """Every dead letter, whether it can be read or not. Raises JournalError."""
+        with store.explained(self._file):
+            yield from letters_examined(self._connection)
 
     def newest(self) -> float | None:
         """When the last event that the journal holds was received."""

@@ -1,48 +1,88 @@
-"""The journal says no before the disk does, so that cursors can still move when nothing fits.
+"""What there is room for: the disk that a folder is on, and what is on it already.
 
-How much room there is is asked by a thread of its own: a file system that is slow to answer, as a
-network's may be, holds up neither a commit nor the event loop.
+It is asked for by a thread of its own: a file system that is slow to answer, as a network's may be,
+holds up neither a commit nor the event loop.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config.model import Journal as Settings
+from gateway.health import Disk
+
+_FILES = ("journal.db", "journal.db-wal")
 
 LOOK_SECONDS = 0.25
-"""How often the free space is looked at."""
+"""How often the disk is looked at."""
 
 
-def refusal(settings: Settings, used: int, free: int) -> str | None:
-    """Why nothing more may be taken, or None. `used` and `free` are bytes."""
-    if used >= settings.max_bytes:
-        return f"the journal holds {_size(used)}, its journal.max_bytes"
-    if free < settings.min_free_bytes:
-        return (
-            f"the disk has {_size(free)} left; "
-            f"journal.min_free_bytes keeps {_size(settings.min_free_bytes)}"
-        )
-    return None
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The gateway's disks and files at one moment. Sizes are bytes."""
+
+    disks: Mapping[int, Disk]
+    """By device."""
+    parts: Mapping[tuple[str, int], int]
+    """What each part of the data takes, by part and device."""
+    home: int | None
+    """The device of the journal; None while it cannot be reached."""
+
+    @property
+    def by_part(self) -> dict[str, int]:
+        total: Counter[str] = Counter()
+        for (part, _), size in self.parts.items():
+            total[part] += size
+        return dict(total)
 
 
-def free_bytes(folder: Path) -> int:
-    """What this process may still write to the disk of `folder`. May block. Raises OSError."""
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize
+def disk(folder: Path) -> Disk:
+    """May block. Raises OSError where `folder` cannot be reached."""
+    found = os.statvfs(folder)
+    return Disk(
+        device=os.stat(folder).st_dev,  # noqa: PTH116 (a third of the time)
+        total=found.f_blocks * found.f_frsize,
+        free=found.f_bavail * found.f_frsize if found.f_blocks else None,
+        is_read_only=bool(found.f_flag & os.ST_RDONLY),
+    )
 
 
-class Disk:
-    """The free space of a folder as of the last look, of which there are some every second."""
+def reached(folder: Path) -> Disk | None:
+    """None where `folder` cannot be reached."""
+    try:
+        return disk(folder)
+    except OSError:
+        return None
+
+
+Identity = tuple[tuple[int, int], ...]
+"""Which files the journal consists of."""
+
+
+def identity(folder: Path) -> Identity:
+    """Empty where one is missing."""
+    try:
+        found = [os.stat(f"{folder}/{name}") for name in _FILES]  # noqa: PTH116 (as above)
+    except OSError:
+        return ()
+    return tuple((file.st_dev, file.st_ino) for file in found)
+
+
+class Whereabouts:
+    """The disk of the journal, and whether its files are in place, as of the last look.
+
+    There are some looks every second.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Looks once; blocks. Use `watch` for more."""
+        """Looks once, when the files are open; blocks. Use `watch` for more."""
         self._folder = folder
+        self._opened = identity(folder)
         self._stopping = threading.Event()
-        self.free_bytes: int | None = None
-        """None: the folder cannot be reached."""
         self._look()
 
     def watch(self) -> None:
@@ -52,16 +92,14 @@ class Disk:
         """Look no more. Does not wait for a look that has begun."""
         self._stopping.set()
 
+    def are_files_gone(self) -> bool:
+        """Look now, whether what is written would not be found in the folder again."""
+        return bool(self._opened) and identity(self._folder) != self._opened
+
     def _watch(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):
             self._look()
 
     def _look(self) -> None:
-        try:
-            self.free_bytes = free_bytes(self._folder)
-        except OSError:
-            self.free_bytes = None
-
-
-def _size(count: int) -> str:
-    return f"{count / 1024**2:,.1f} MiB"
+        self.disk = reached(self._folder)
+        self.is_replaced = self.are_files_gone()

@@ -15,8 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
+from gateway import health
 from gateway.config.model import Journal as Settings
 from gateway.errors import JournalError
 from gateway.event import StoredEvent
@@ -34,14 +33,8 @@ MARK_SECONDS = 1.0
 """How often the mark beside the journal is written at most."""
 TRY_SECONDS = 0.25
 """How often a journal that refuses tries to make room, and whether it still must refuse."""
-_DAMAGED = (
-    "the journal is damaged: nothing more is taken into it; stop the gateway and run "
-    "`gateway doctor --repair`"
-)
 _WEIGH_BYTES = 1024**2
 _WEIGH_SECONDS = 0.5
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +51,6 @@ class Writer:
     ) -> None:
         self._opened = opened
         self._connection = connection = opened.connection
-        self._disk = room.Disk(folder)
         self._settings = settings
         self.committed = asyncio.Event()
         self.events: Tail[StoredEvent] = Tail()
@@ -77,9 +69,10 @@ class Writer:
         self._weigh()
         self.view = look(connection)
         self._mark()
+        self._whereabouts = room.Whereabouts(folder)
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
-        self._disk.watch()
+        self._whereabouts.watch()
 
     def put(self, jobs: Sequence[Job]) -> None:
         with self._wake:
@@ -95,30 +88,26 @@ class Writer:
 
     def refusal(self) -> str | None:
         """Why nothing can be appended just now, or None. From any thread."""
-        free = self._disk.free_bytes
-        if free is None:
-            return "the folder of the journal cannot be reached"
-        if self._is_damaged:
-            return _DAMAGED
-        return self._fault or room.refusal(self._settings, self.used_bytes, free)
+        facts = health.Facts(
+            used=self.used_bytes,
+            max_bytes=self._settings.max_bytes,
+            disk=self._whereabouts.disk,
+            min_free_bytes=self._settings.min_free_bytes,
+            is_replaced=self._whereabouts.is_replaced,
+            fault=health.DAMAGED if self._is_damaged else self._fault,
+        )
+        return health.reason(facts)
 
     def damaged(self) -> None:
         """Take no more into a file that is damaged. From any thread."""
-        if not self._is_damaged:
-            self._is_damaged = True
-            log.error(_DAMAGED)
-
-    @property
-    def free_bytes(self) -> int:
-        """As of the last look; 0 where the disk cannot be reached."""
-        return self._disk.free_bytes or 0
+        self._is_damaged = True
 
     def _run(self) -> None:
         while (group := self._take()) is not None:
             if group:
                 self._settle(group)
             self._tidy()
-        self._disk.stop()
+        self._whereabouts.stop()
         self._mark()
         if self._seen:
             self._seen.close()
@@ -168,6 +157,8 @@ class Writer:
         appending = any(isinstance(work, Append) for work in works)
         if appending and (refusal := self.refusal()):
             raise JournalError(refusal)
+        if appending and self._whereabouts.are_files_gone():  # what is acknowledged must be there
+            raise JournalError(health.REPLACED)
         self.view = apply(self._connection, self.view, works, self.damaged)
         if self._seen and (digests := seen_in(works)):
             self._seen.add(digests)

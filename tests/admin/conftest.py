@@ -17,6 +17,7 @@ from gateway.admin.status import Status
 from gateway.config.model import Telemetry
 from gateway.consent import Order, switches
 from gateway.contract import Catalogue, load_catalogue
+from gateway.health import Health
 from gateway.history import History, Standing, standing
 from gateway.restart import RestartError
 from tests.wire.running import ROOT
@@ -54,11 +55,8 @@ class Board:
             raise RestartError(self.mistake)
         self.restarts += 1
 
-    def refusal(self) -> str | None:
-        return None
-
-    def warning(self) -> str | None:
-        return None
+    def health(self) -> Health:
+        return Health()
 
     async def status(self) -> Status:
         raise NotImplementedError

@@ -58,13 +58,13 @@ async def refusing(folder: Path) -> AsyncGenerator[tuple[Gateway, Strict]]:
             yield gateway, segment
 
 
-async def send(gateway: Gateway, count: int) -> None:
+async def send(gateway: Gateway, count: int, first: int = 0) -> None:
     batch = [
         {
             "type": "track", "event": "Odd" if n % 2 else "Even", "userId": "user-1",
             "messageId": f"m-{n}", "properties": {"plan": "pro", "note": f"n{n}"},
         }
-        for n in range(count)
+        for n in range(first, first + count)
     ]  # fmt: skip
     body = {"batch": batch, "writeKey": WRITE_KEY}
     async with (

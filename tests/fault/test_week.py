@@ -16,6 +16,7 @@ from gateway.destinations import Delivered, Request, RetryLater, Verdict
 from gateway.errors import JournalError
 from gateway.journal import Entry, Journal
 from gateway.journal.forecast import Trend
+from gateway.journal.room import Usage
 from tests.delivery.test_delivery import Vendor
 from tests.fault.hurried import HurriedLoop
 from tests.journal.building import event, until
@@ -27,6 +28,7 @@ ROUNDS = int(WEEK / EVERY)
 USERS = 5
 LANES = 4
 MOST = 1800.0
+NO_DISK = Usage({}, {}, None)
 PACE = Pace(lanes=LANES, batch=100, linger=0, backoff=Backoff(first=1, most=MOST))
 
 
@@ -57,7 +59,7 @@ async def live_through(journal: Journal, settings: Settings) -> Week:
         except JournalError:
             week.refused += 1
             week.full_at = week.full_at or now
-        trend.weigh(now / 100, journal.used_bytes, 10**12)  # its window is minutes
+        trend.weigh(now / 100, journal.used_bytes, NO_DISK)  # its window is minutes
         if trend.forecast().warning and week.warned_at is None:
             week.warned_at = now
         week.largest = max(week.largest, journal.used_bytes)

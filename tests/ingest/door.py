@@ -15,6 +15,7 @@ from gateway.config.outgoing import Outgoing
 from gateway.config.values import Network
 from gateway.connections import Connections
 from gateway.event import Message, Protocol, RawEvent
+from gateway.health import Health
 from gateway.ingest import (
     Admission,
     Intake,
@@ -70,8 +71,8 @@ class RecordingDoor:
             raise self.fails
         self.intakes.append(intake)
 
-    def refusal(self) -> str | None:
-        return str(self.fails) if self.fails else None
+    def health(self) -> Health:
+        return Health(str(self.fails) if self.fails else None)
 
     def refused(self, protocol: Protocol, code: str) -> None:
         assert protocol == self.protocol
