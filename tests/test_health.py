@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import json
 import os
 import re
@@ -40,6 +41,7 @@ from tests.test_server import event, metrics, post, ready
 from tests.wire.running import Gateway, running, until
 
 MIB = 1024**2
+NUMBERS = itertools.count()
 REFUSED, ACCEPTED = "events are refused", "events are accepted again"
 HEALTHY = Facts(used=0, max_bytes=8 * MIB, disk=Disk(1, 64 * MIB, 32 * MIB), min_free_bytes=MIB)
 
@@ -57,7 +59,8 @@ class Away(FakeSegment):
 
 async def sent(gateway: Gateway) -> int:
     async with aiohttp.ClientSession() as session:
-        status, _, _ = await post(session, gateway, event(1, properties={"text": "x" * 9000}))
+        one = event(next(NUMBERS), properties={"text": "x" * 9000})
+        status, _, _ = await post(session, gateway, one)
         return status
 
 
