@@ -23,8 +23,9 @@ from gateway.ingest import Door, Intake, cors
 from gateway.ingest.answering import readable
 from gateway.ingest.appsmith import Facts, read_ping, read_pulse, read_registration
 from gateway.ingest.appsmith_answers import answered, done, failed
-from gateway.ingest.body import arriving, inflate, read_body
+from gateway.ingest.body import arriving, read_body
 from gateway.ingest.decoding import decode
+from gateway.ingest.inflate import inflate
 from gateway.ingest.relay import Relay, RelayError, Tap, as_upstream
 from gateway.ingest.sender import is_from, sender_of
 from gateway.ingest.server import go_on

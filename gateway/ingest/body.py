@@ -7,20 +7,19 @@ truncated gzip stream, and answers encodings it does not know in its own words.
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from aiohttp import hdrs, web
+from multidict import CIMultiDictProxy
 
 from gateway.config.model import Limits
 from gateway.errors import RequestError
 from gateway.ingest.admission import PLACE
+from gateway.ingest.inflate import ENCODINGS, inflated, too_large
 
 GRACE_SECONDS = 3.0
 """How long a body may be slow before its pace counts."""
-
-_WINDOW = {"gzip": 31, "x-gzip": 31, "deflate": zlib.MAX_WBITS}
 
 
 async def read_body(request: web.Request, limits: Limits) -> bytes:
@@ -30,7 +29,7 @@ async def read_body(request: web.Request, limits: Limits) -> bytes:
     `unsupported_encoding`, `invalid_encoding` or `empty_body`.
     """
     limit = limits.body_bytes
-    encoding = _encoding(request.headers.get(hdrs.CONTENT_ENCODING, ""))
+    encoding = _encoding(request.headers)
     if (request.content_length or 0) > limit:
         raise too_large(limit)
     place = request[PLACE]
@@ -42,7 +41,7 @@ async def read_body(request: web.Request, limits: Limits) -> bytes:
         raise too_large(limit)
     await place.work(len(body), is_packed=encoding is not None)
     if encoding:
-        body = inflate(body, encoding, limit)
+        body = await inflated(body, encoding, limit)
     if not body:
         raise RequestError("empty_body", "the body is empty")
     await place.turn(len(body))
@@ -76,33 +75,6 @@ async def arriving(request: web.BaseRequest, limits: Limits) -> AsyncGenerator[b
         raise _broken() from None
 
 
-def inflate(body: bytes, encoding: str, limit: int) -> bytes:
-    """Decompress `gzip`, `x-gzip` or `deflate` (RFC 1950, and 1951 as some clients mean it).
-
-    Never makes more than `limit` + 1 bytes. Raises RequestError.
-    """
-    inflated = bytearray()
-    try:
-        while body:
-            window = _WINDOW[encoding]
-            if encoding == "deflate" and not _has_zlib_header(body):
-                window = -zlib.MAX_WBITS
-            stream = zlib.decompressobj(window)
-            inflated += stream.decompress(body, limit + 1 - len(inflated))
-            if len(inflated) > limit:
-                raise too_large(limit)
-            if not stream.eof:
-                raise _corrupt()
-            body = stream.unused_data.lstrip(b"\0")  # a further gzip member, or padding
-    except zlib.error:
-        raise _corrupt() from None
-    return bytes(inflated)
-
-
-def too_large(limit: int) -> RequestError:
-    return RequestError("payload_too_large", f"the body is larger than {limit} bytes")
-
-
 async def _whole(request: web.BaseRequest, limits: Limits) -> bytes:
     if request.content.is_eof():
         try:
@@ -118,24 +90,27 @@ async def _whole(request: web.BaseRequest, limits: Limits) -> bytes:
     return bytes(body)
 
 
-def _encoding(header: str) -> str | None:
-    """The one encoding of the body; None for none."""
-    names = [name for name in header.lower().replace(" ", "").split(",") if name]
-    names = [name for name in names if name != "identity"]
-    if not names:
-        return None
-    if len(names) > 1 or names[0] not in _WINDOW:
+def _encoding(headers: CIMultiDictProxy[str]) -> str | None:
+    """The one encoding of the body; None for none.
+
+    Raises RequestError for what cannot be undone, which a coding of the transfer is, too: aiohttp
+    takes off the last one, `chunked`, and says nothing of those under it.
+    """
+    names = _names(headers, hdrs.CONTENT_ENCODING)
+    if len(names) > 1 or not ENCODINGS.issuperset(names):
         raise RequestError("unsupported_encoding", "send the body plain, as gzip or as deflate")
-    return names[0]
+    if _names(headers, hdrs.TRANSFER_ENCODING) not in ([], ["chunked"]):
+        raise RequestError("unsupported_encoding", "the only Transfer-Encoding can be `chunked`")
+    return names[0] if names else None
 
 
-def _has_zlib_header(body: bytes) -> bool:
-    return body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
+def _names(headers: CIMultiDictProxy[str], header: str) -> list[str]:
+    """What the header names, on however many lines, but for `identity`."""
+    if header not in headers:
+        return []
+    names = (name.strip(" \t") for name in ",".join(headers.getall(header)).lower().split(","))
+    return [name for name in names if name not in ("", "identity")]
 
 
 def _broken() -> RequestError:
     return RequestError("incomplete_body", "the body broke off or is badly framed")
-
-
-def _corrupt() -> RequestError:
-    return RequestError("invalid_encoding", "the body is not what its Content-Encoding says")

@@ -21,8 +21,8 @@ from gateway.config.model import Limits, Source
 from gateway.errors import RequestError
 from gateway.event import Message, RawEvent, Reason
 from gateway.ingest import Intake, Refusal
-from gateway.ingest.body import too_large
 from gateway.ingest.decoding import decode, is_deeper
+from gateway.ingest.inflate import too_large
 from gateway.ingest.segment_message import merged, normalise
 from gateway.ingest.sender import Sender, is_on_a_device
 from gateway.ingest.sources import Sources

@@ -1,6 +1,9 @@
+"""A compressed body is read whole or refused, and costs what its size says."""
+
 from __future__ import annotations
 
 import gzip
+import random
 import zlib
 from contextlib import suppress
 
@@ -9,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import RequestError
-from gateway.ingest.body import inflate
+from gateway.ingest.inflate import MOST_MEMBERS, inflate, inflated
 
 LIMIT = 10_000
 
@@ -63,3 +66,34 @@ def test_a_truncated_body_is_refused(data: st.DataObject, body: bytes) -> None:
     with pytest.raises(RequestError) as refused:
         inflate(packed[:cut], "gzip", LIMIT)
     assert refused.value.code == "invalid_encoding"
+
+
+def test_deflate_is_one_stream_and_gzip_as_many_as_a_client_could_mean() -> None:
+    for body, encoding in (
+        (zlib.compress(b"a") * 2, "deflate"),
+        (raw_deflate(b"") * 100_000, "deflate"),
+        (gzip.compress(b"") * (MOST_MEMBERS + 1), "gzip"),
+        (gzip.compress(b"a") + b"\0" * 100_000 + b"x", "gzip"),
+    ):
+        with pytest.raises(RequestError) as refused:
+            inflate(body, encoding, LIMIT)
+        assert refused.value.code == "invalid_encoding"
+    packed = gzip.compress(b"a") * MOST_MEMBERS + b"\0" * 100_000
+    assert inflate(packed, "gzip", LIMIT) == b"a" * MOST_MEMBERS
+
+
+@given(st.binary(max_size=200), st.integers(1, 40), st.integers(1, 300))
+def test_members_may_begin_anywhere(one: bytes, members: int, padding: int) -> None:
+    packed = (gzip.compress(one, 0) + b"\0" * padding) * members
+    assert inflate(packed, "gzip", LIMIT) == one * members
+
+
+@pytest.mark.parametrize("size", [1_000, 300_000, 1_000_000])
+async def test_a_large_body_is_the_same_from_a_thread(size: int) -> None:
+    text = random.Random(size).randbytes(size)
+    for encoding, packed in (("gzip", gzip.compress(text, 1)), ("deflate", zlib.compress(text, 1))):
+        assert await inflated(packed, encoding, size) == text
+        with pytest.raises(RequestError) as refused:
+            await inflated(packed, encoding, size - 1)
+        assert refused.value.code == "payload_too_large"
+    assert await inflated(gzip.compress(b" " * size), "gzip", size) == b" " * size

@@ -125,8 +125,34 @@ async def test_the_time_for_a_body_is_that_of_the_whole() -> None:
             head("Transfer-Encoding: chunked") + chunk(b" " * 2**20) + chunk(b" "),
             "payload_too_large",
         ),
+        (
+            head("Transfer-Encoding: gzip, chunked") + chunk(BODY) + chunk(b""),
+            "unsupported_encoding",
+        ),
+        (
+            head("Transfer-Encoding: chunked", "Content-Encoding: gzip, chunked")
+            + chunk(BODY)
+            + chunk(b""),
+            "unsupported_encoding",
+        ),
+        (
+            head(
+                f"Content-Length: {len(BODY)}", "Content-Encoding: identity", "Content-Encoding: br"
+            )
+            + BODY,
+            "unsupported_encoding",
+        ),
     ],
-    ids=["truncated gzip", "no chunks", "no body", "too long", "too many chunks"],
+    ids=[
+        "truncated gzip",
+        "no chunks",
+        "no body",
+        "too long",
+        "too many chunks",
+        "a coding under the chunks",
+        "chunked as an encoding",
+        "encodings on two lines",
+    ],
 )
 async def test_a_bad_body_is_refused_for_good(request_bytes: bytes, code: str) -> None:
     door = RecordingDoor()
