@@ -33,13 +33,14 @@ def rename(node: dict[str, Any], names: Mapping[str, str]) -> dict[str, str]:
     items = list(node.items())
     taken = {name for name, _ in items if name not in names}
     given: dict[str, str] = {}
+    counts: dict[str, int] = {}
     node.clear()
     for name, value in items:
         if name in names:
-            new, count = names[name], 1
+            new = base = names[name]
             while new in taken:
-                count += 1
-                new = f"{names[name]}_{count}"
+                counts[base] = counts.get(base, 1) + 1
+                new = f"{base}_{counts[base]}"
             taken.add(new)
             given[name] = new
         node[given.get(name, name)] = value

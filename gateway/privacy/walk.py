@@ -6,6 +6,7 @@ half a scrub is none. No exception of this module holds a value.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -159,12 +160,12 @@ class Walk:
         return node
 
     def _remove(self, node: list[Any], gone: Sequence[int]) -> None:
-        for index in reversed(gone):
-            del node[index]
-        for spot in [spot for spot in self.ledger.kept if spot[0] == id(node)]:
-            self.ledger.kept.discard(spot)
-            before = sum(1 for index in gone if index < int(spot[1]))
-            self.ledger.kept.add((id(node), int(spot[1]) - before))
+        left = set(gone)
+        node[:] = [value for index, value in enumerate(node) if index not in left]
+        kept, here = self.ledger.kept, id(node)
+        moved = [i for i in range(len(node) + len(gone)) if (here, i) in kept] if kept else []
+        kept.difference_update((here, i) for i in moved)
+        kept.update((here, i - bisect_left(gone, i)) for i in moved if i not in left)
 
     def _rename(self, node: Message, odd: Sequence[str]) -> None:
         """Give clean names to the keys that are personal themselves; the order stays."""

@@ -7,6 +7,7 @@ its disguises taken off: percent-escapes, full-width letters, foreign digits, in
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 
 from gateway.privacy.detect.contact import emails
@@ -104,11 +105,13 @@ def _without_hosts(found: list[Span]) -> list[Span]:
     authorities = [span for span in found if span[2] == "url_credentials"]
     if not authorities:
         return found
-    return [
-        span
-        for span in found
-        if span[2] != "email" or not any(a[0] < span[1] and span[0] < a[1] for a in authorities)
-    ]
+    ends = [end for _, end, _ in authorities]  # they are in order, and none overlaps another
+
+    def is_address(span: Span) -> bool:
+        after = bisect_right(ends, span[0])  # the first that ends behind the start
+        return after == len(ends) or authorities[after][0] >= span[1]
+
+    return [span for span in found if span[2] != "email" or is_address(span)]
 
 
 class Scanner:

@@ -16,29 +16,37 @@ _DOMAIN = re.compile(
     )\]?""",
     re.VERBOSE | re.IGNORECASE,
 )
-_QUOTED = re.compile(r'"[^"\s@]{0,64}(?: [^"\s@]{0,64}){0,4}"\Z')
+_quoted = re.compile(r'"[^"\s@]{0,64}(?: [^"\s@]{0,64}){0,4}"').fullmatch
+_LONGEST_QUOTED = 90
 
 
 def emails(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape of every finder)
     if "@" not in text and "&" not in text:
         return []
     found: list[Span] = []
-    since = 0
+    since = looked = edge = 0  # end of the last address; how far edges are known; the last one
     for at in _AT.finditer(text):
+        here = at.start()
         domain = _DOMAIN.match(text, at.end())
         if domain is None:
             continue
-        start = since
-        for edge in _BEFORE_LOCAL.finditer(text, since, at.start()):
-            start = edge.end()
-        if start == at.start():
-            quoted = _QUOTED.search(text[max(since, at.start() - 90) : at.start()])
-            if quoted is None:
-                continue
-            start = at.start() - len(quoted[0])
+        for letter in _BEFORE_LOCAL.finditer(text, looked, here):
+            edge = letter.end()
+        looked = here
+        start = max(since, edge)
+        if start == here:
+            start = _start_of_quoted(text, max(since, here - _LONGEST_QUOTED), here)
         elif text[start] == "'":
             start += 1
-        if start < at.start():
+        if start < here:
             found.append((start, domain.end(), "email"))
-            since = domain.end()
+            since = looked = domain.end()
     return found
+
+
+def _start_of_quoted(text: str, since: int, end: int) -> int:
+    """Where the quoted text that ends at `end` begins; `end` if there is none."""
+    if text[end - 1 : end] != '"':
+        return end
+    start = text.rfind('"', since, end - 1)
+    return start if start >= 0 and _quoted(text, start, end) else end

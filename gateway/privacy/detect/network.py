@@ -6,8 +6,8 @@ fifth part or a pre-release follows, or when it is the product of a user agent.
 
 from __future__ import annotations
 
-import ipaddress
 import re
+import socket
 
 from gateway.privacy.detect.types import ADDRESS, AGENT, VERSION, Span
 
@@ -38,19 +38,22 @@ def ipv4(text: str, context: int) -> list[Span]:
     if text.count(".") < 3:
         return []
     found: list[Span] = []
+    is_agent: bool | None = None
     for match in _QUAD.finditer(text):
         start, end = match.span()
+        if is_agent is None:
+            is_agent = bool(context & AGENT) or _AGENT_TEXT.match(text) is not None
         if (
             match[0] != "0.0.0.0"  # noqa: S104 (nobody's address, and Segment's way to say none)
-            and all(int(octet) < 256 for octet in match[0].split("."))
+            and max(map(int, match[0].split("."))) < 256
             and not (start and _BEFORE_QUAD.search(text[max(0, start - 2) : start]))
-            and not _is_version(text, start, end, context)
+            and not _is_version(text, start, end, context, is_agent=is_agent)
         ):
             found.append((start, end, "ipv4"))
     return found
 
 
-def _is_version(text: str, start: int, end: int, context: int) -> bool:
+def _is_version(text: str, start: int, end: int, context: int, *, is_agent: bool) -> bool:
     if context & ADDRESS:
         return False
     if context & VERSION and len(text) <= _LONGEST_VERSION:
@@ -60,8 +63,7 @@ def _is_version(text: str, start: int, end: int, context: int) -> bool:
         word = before[:-1].rpartition(" ")[2].lstrip("(;,")
         if not word[:1].isalpha() or "/" in word or ":" in word:
             return False
-        is_agent = context & AGENT or _AGENT_TEXT.match(text)
-        return bool(is_agent) or text.endswith(".0.0", start, end)
+        return is_agent or text.endswith(".0.0", start, end)
     is_told = any(map(str.isalpha, before[-4:]))
     return bool((is_told and _VERSION_BEFORE.search(before)) or _PRE_RELEASE_AFTER.match(text, end))
 
@@ -102,8 +104,8 @@ def _is_ipv6(address: str, text: str, start: int, end: int, context: int) -> boo
 
 def _parses(text: str) -> bool:
     try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
+        socket.inet_pton(socket.AF_INET6, text)  # ipaddress takes twenty times as long
+    except (OSError, ValueError):
         return False
     return True
 

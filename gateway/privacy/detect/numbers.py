@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import string
+from itertools import accumulate, chain
 
 from gateway.privacy.detect.types import PHONE, Span
 
@@ -19,11 +20,14 @@ _SHORTEST = 7
 
 _CARD_PREFIX = re.compile("4|5[0-9]|6|3[0-9]|2(?:2(?:2[1-9]|[3-9])|[3-6]|7[01]|720)|220[0-4]|9792")
 _CARD_LENGTHS = range(13, 20)
+_DOUBLED = str.maketrans("0123456789", "0246813579")
 _ALNUM = string.ascii_letters + string.digits
 _AROUND = 24
 _MOST_GROUPS = 6
 _WHOLE_PART = re.compile(r"(?<![0-9])[0-9]{1,6}\.\Z")
 _DIGIT = re.compile("[0-9]")
+
+_SSN = re.compile(r"(?<![0-9+-])[0-9]{3}([- ])[0-9]{2}\1[0-9]{4}(?![0-9-])")
 
 _IBAN_COUNTRIES = {
     15: "NO",
@@ -49,7 +53,8 @@ _IBAN_LENGTHS = {
     code: length for length, codes in _IBAN_COUNTRIES.items() for code in codes.split()
 }
 _IBAN = re.compile("[0-9][0-9](?<=[A-Za-z][A-Za-z][0-9][0-9])(?=[ .+-]?[A-Za-z0-9])")
-_IBAN_SEPARATOR = re.compile("[ .+-]")
+_NO_SEPARATORS = str.maketrans("", "", " .+-")
+_IBAN_DIGITS = str.maketrans({letter: str(int(letter, 36)) for letter in string.ascii_uppercase})
 _IBAN_REACH = 80
 
 _SEP = r"[ .\-()/]"
@@ -73,6 +78,11 @@ _NATIONAL = re.compile(
     """,
     re.VERBOSE,
 )
+_START_OF_PHONE = re.compile(
+    r"(?<![0-9])(?=0[0-9]|1[ .\-]\(?[0-9]{3}|[0-9]{3}|(?:(?<=\+)|(?<=\+.)|(?<=\+..))[0-9])[0-9]",
+    re.DOTALL,
+)
+"""What every number above has, from its first digit on."""
 _SAID = re.compile(
     r"(?:phone|mobile|whatsapp|(?<![a-z])(?:tel|cell|call|fax|sms|dial))"
     r"(?:[ ]?number|[ ]no|[ ]me|[ ]us)?(?:[ ](?:at|on|is))?[.:=#, +(]{0,4}\Z"
@@ -97,10 +107,9 @@ def numbers(text: str, context: int) -> list[Span]:
         groups = [match.span() for match in _GROUP.finditer(text, start, end)]
         if end - start >= _CARD_LENGTHS.start:
             found += _cards(text, groups)
-        if len(groups) >= 3:
-            found += _social_security(text, groups)
-        if not context & PHONE:
-            found += _phones(text, groups)
+        if not context & PHONE and groups:
+            found += _phones(text, groups[0][0], end)
+    found += [(*match.span(), "us_ssn") for match in _SSN.finditer(text)]
     if not context & PHONE:
         return found
     if text.count(":") >= 2:  # a time of day, whatever the key says
@@ -111,8 +120,11 @@ def numbers(text: str, context: int) -> list[Span]:
 def _cards(text: str, groups: list[tuple[int, int]]) -> list[Span]:
     found: list[Span] = []
     until = -1
+    before = [0, *accumulate(end - start for start, end in groups)]
+    """How many digits stand before each group."""
     for first, (start, _) in enumerate(groups):
-        if start < until or not _CARD_PREFIX.match(text, start):
+        reach = before[min(first + _MOST_GROUPS, len(groups))] - before[first]
+        if reach < _CARD_LENGTHS.start or start < until or not _CARD_PREFIX.match(text, start):
             continue
         digits = ""
         separator = None
@@ -137,9 +149,8 @@ def is_card(digits: str) -> bool:
     """Whether 13 to 19 digits have an issuer's prefix and pass Luhn's check."""
     if len(digits) not in _CARD_LENGTHS or not _CARD_PREFIX.match(digits):
         return False
-    total = sum(int(digit) for digit in digits[-1::-2])
-    total += sum((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)[int(digit)] for digit in digits[-2::-2])
-    return total % 10 == 0
+    doubled = digits[-2::-2].translate(_DOUBLED)
+    return (sum(digits[-1::-2].encode()) + sum(doubled.encode()) - len(digits) * 48) % 10 == 0
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
@@ -157,23 +168,12 @@ def _starts_alone(text: str, start: int) -> bool:
     return not _DIGIT.search(before[len(before.rstrip(_ALNUM)) :])
 
 
-def _social_security(text: str, groups: list[tuple[int, int]]) -> list[Span]:
-    found: list[Span] = []
-    for (a, b), (c, d), (e, f) in zip(groups, groups[1:], groups[2:], strict=False):
-        if b - a != 3 or d - c != 2 or f - e != 4:
-            continue
-        separator = text[b:c]
-        if separator in ("-", " ") and separator == text[d:e]:
-            beside = text[a - 1 : a] + text[f : f + 1]
-            if "-" not in beside and text[a - 1 : a] != "+":
-                found.append((a, f, "us_ssn"))
-    return found
-
-
-def _phones(text: str, groups: list[tuple[int, int]]) -> list[Span]:
+def _phones(text: str, first: int, end: int) -> list[Span]:
+    """Of one run of digits; only the first of them can stand behind a word."""
     found: list[Span] = []
     until = -1
-    for start, _ in groups:
+    others = (match.start() for match in _START_OF_PHONE.finditer(text, first + 1, end))
+    for start in chain((first,), others):
         if start < until:
             continue
         plus = text.rfind("+", max(0, start - 3), start)
@@ -183,7 +183,8 @@ def _phones(text: str, groups: list[tuple[int, int]]) -> list[Span]:
             match = _NATIONAL.match(text, start)
             if match is None and text[start - 1 : start] == "(":
                 match = _NATIONAL.match(text, start - 1)
-            match = match or _said(text, start)
+            if match is None and start == first:
+                match = _said(text, start)
         if match is not None:
             until = match.end()
             found.append((*match.span(), "phone"))
@@ -205,15 +206,10 @@ def ibans(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape of 
         length = _IBAN_LENGTHS.get(text[start : start + 2].upper(), 0)
         if not length or not _starts_alone(text, start):
             continue
-        letters = 0
-        for end, letter in enumerate(text[start : start + _IBAN_REACH], start + 1):
-            if letter in " .+-":
-                continue
-            letters += 1
-            if letters == length:
-                if is_iban(_IBAN_SEPARATOR.sub("", text[start:end])):
-                    found.append((start, end, "iban"))
-                break
+        reach = text[start : start + _IBAN_REACH]
+        if is_iban(reach.translate(_NO_SEPARATORS)[:length]):
+            letters = [at for at, letter in enumerate(reach, start + 1) if letter not in " .+-"]
+            found.append((start, letters[length - 1], "iban"))
     return found
 
 
@@ -222,4 +218,4 @@ def is_iban(text: str) -> bool:
     text = text.upper()
     if not (text.isascii() and text.isalnum()) or len(text) != _IBAN_LENGTHS.get(text[:2]):
         return False
-    return int("".join(str(int(letter, 36)) for letter in text[4:] + text[:4])) % 97 == 1
+    return int((text[4:] + text[:4]).translate(_IBAN_DIGITS)) % 97 == 1

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from binascii import unhexlify
+from collections.abc import Sequence
 
 _HIDING_ESCAPE = re.compile("%(?:[2-7][0-9A-Fa-f]|EF%BC%A0)", re.IGNORECASE)
 _ESCAPES = re.compile("(?:%[0-9A-Fa-f]{2})+")
@@ -32,49 +33,45 @@ def undisguised(text: str) -> tuple[str, Sequence[int] | None]:
     offsets: Sequence[int] | None = None
     for _ in range(_LAYERS):
         if not text.isascii() and _ODD.search(text):
-            text, offsets = _rewritten(text, _ODD, _plain, offsets)
+            text, offsets = _without_odd_letters(text, offsets)
         if "%" not in text or not _HIDING_ESCAPE.search(text):
             break
-        text, offsets = _rewritten(text, _ESCAPES, _decoded, offsets)
+        text, offsets = _without_escapes(text, offsets)
     return text, offsets
 
 
-def _rewritten(
-    text: str,
-    odd: re.Pattern[str],
-    plain: Callable[[str], tuple[str, list[int]]],
-    offsets: Sequence[int] | None,
-) -> tuple[str, Sequence[int]]:
+def _without_odd_letters(text: str, offsets: Sequence[int] | None) -> tuple[str, Sequence[int]]:
+    plain = text.translate(_PLAIN)
+    if len(plain) == len(text):
+        return plain, range(len(text) + 1) if offsets is None else offsets
+    origins = [origin for origin, letter in enumerate(text) if letter not in _UNSEEN]
+    origins.append(len(text))
+    return plain, origins if offsets is None else [offsets[origin] for origin in origins]
+
+
+def _without_escapes(text: str, offsets: Sequence[int] | None) -> tuple[str, Sequence[int]]:
     pieces: list[str] = []
     origins: list[int] = []
     since = 0
-    for match in odd.finditer(text):
-        start = match.start()
-        pieces.append(text[since:start])
-        origins.extend(range(since, start))
-        new, places = plain(match[0])
-        pieces.append(new)
-        origins.extend(start + place for place in places)
-        since = match.end()
+    for match in _ESCAPES.finditer(text):
+        start, end = match.span()
+        if start > since:
+            pieces.append(text[since:start])
+            origins += range(since, start)
+        data = unhexlify(text[start:end].replace("%", ""))
+        if data.isascii():
+            pieces.append(data.decode())
+            origins += range(start, end, 3)
+        else:
+            plain = data.decode("utf-8", "surrogateescape")
+            pieces.append(plain)
+            for letter in plain:
+                origins.append(start)
+                start += 3 * len(letter.encode("utf-8", "surrogateescape"))
+        since = end
     pieces.append(text[since:])
-    origins.extend(range(since, len(text) + 1))
-    if offsets is not None:
-        origins = [offsets[origin] for origin in origins]
-    return "".join(pieces), origins
-
-
-def _decoded(escapes: str) -> tuple[str, list[int]]:
-    plain = bytes.fromhex(escapes.replace("%", "")).decode("utf-8", "surrogateescape")
-    places, place = [], 0
-    for letter in plain:
-        places.append(place)
-        place += 3 * len(letter.encode("utf-8", "surrogateescape"))
-    return plain, places
-
-
-def _plain(letter: str) -> tuple[str, list[int]]:
-    new = _plain_letter(letter)
-    return new, [0] * len(new)
+    origins += range(since, len(text) + 1)
+    return "".join(pieces), origins if offsets is None else [offsets[at] for at in origins]
 
 
 def _plain_letter(letter: str) -> str:
@@ -89,3 +86,7 @@ def _plain_letter(letter: str) -> str:
     if "\uff01" <= letter <= "\uff5e":
         return chr(ord(letter) - 0xFEE0)
     return "@" if letter == "\ufe6b" else ""
+
+
+_PLAIN = {ord(c): _plain_letter(c) for c in map(chr, range(0x10000)) if _ODD.match(c)}
+_UNSEEN = frozenset(chr(code) for code, plain in _PLAIN.items() if not plain)
