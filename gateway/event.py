@@ -92,6 +92,11 @@ class Reason(StrEnum):
         Stage.REJECTED,
         "It breaks its schema and `schemas.violations` is `block`.",
     )
+    OVER_BUDGET = (
+        "over_budget",
+        Stage.REJECTED,
+        "Looking for personal data in it takes more than `limits.detection_characters`.",
+    )
     PRIVACY_FAILED = (
         "privacy_failed",
         Stage.REJECTED,

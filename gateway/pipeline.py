@@ -26,7 +26,8 @@ from gateway.event import (
     TelemetryClass,
     Violation,
 )
-from gateway.privacy import CompiledPolicy, Omission
+from gateway.privacy import Budget, CompiledPolicy, Omission, OverBudgetError
+from gateway.privacy.budget import CHARACTERS
 from gateway.routing import Facts, Routes
 
 UNPLANNED = "none"
@@ -56,12 +57,15 @@ class Rules:
     schemas: Schemas
     routes: Routes
     switches: Switches
+    budget: int = CHARACTERS  # of one event
 
 
 def decide(raw: RawEvent, rules: Rules) -> Decision:
     """What becomes of an event. Pure: no I/O, no clock; `raw.message` may be changed in place."""
     try:
         return _decide(raw, rules)
+    except OverBudgetError:
+        return _rejected(raw, Reason.OVER_BUDGET)
     except Exception as error:  # noqa: BLE001 (whatever it is, the event must not travel)
         return replace(_rejected(raw, Reason.PRIVACY_FAILED), fault=fault(error))
 
@@ -73,8 +77,9 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
     if reason := refusal(raw, telemetry_class, rules.switches):
         return _rejected(raw, reason, schema, telemetry_class)
 
+    budget = Budget(rules.budget)
     examination = examine(raw, plan, rules.schemas)
-    violations = tuple(_violation(breach, rules.policy) for breach in examination.breaches)
+    violations = tuple(_violation(b, rules.policy, budget) for b in examination.breaches)
     if examination.reason in (Reason.UNPLANNED_EVENT, Reason.SCHEMA_VIOLATION):
         blocked = _rejected(raw, examination.reason, schema, telemetry_class)
         return replace(
@@ -85,7 +90,7 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
         )
 
     omissions = [Omission(path, "contract") for path in examination.omit]
-    scrubbed = rules.policy.scrub(raw, schema, omissions)
+    scrubbed = rules.policy.scrub(raw, schema, omissions, budget=budget)
     message = scrubbed.message
     name = _name(message, raw)
     user = _user(message, raw.protocol)
@@ -152,10 +157,12 @@ def _rejected(
     )
 
 
-def _violation(breach: Breach, policy: CompiledPolicy) -> Violation:
+def _violation(breach: Breach, policy: CompiledPolicy, budget: Budget) -> Violation:
     if breach is UNPLANNED_BREACH:
         return _UNPLANNED_VIOLATION
-    return Violation(breach.type, policy.pointer(breach.path), breach.message)
+    place = policy.pointer(breach.path)
+    budget.spend(len(place))
+    return Violation(breach.type, place, breach.message)
 
 
 def _name(message: Message, raw: RawEvent) -> str | None:

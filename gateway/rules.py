@@ -50,6 +50,7 @@ def compile_rules(
             environment,
             history.read(configuration.gateway.data_dir).orders,
         ),
+        budget=configuration.gateway.limits.budget,
     )
 
 

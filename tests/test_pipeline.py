@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway import audit
 from gateway.config import load
 from gateway.config.model import Schemas
 from gateway.event import RawEvent, Reason
@@ -101,7 +102,7 @@ def test_what_the_policy_fails_on_is_not_kept(shipped: Rules) -> None:
         def pointer(self, *_: object) -> str:
             return ""
 
-        def scrub(self, raw: RawEvent, *_: object) -> None:
+        def scrub(self, raw: RawEvent, *_: object, **__: object) -> None:
             raise RuntimeError(f"cannot handle {raw.message}")
 
     decision = decide(track(), replace(shipped, policy=Broken()))  # type: ignore[arg-type]  # that is the point
@@ -110,6 +111,49 @@ def test_what_the_policy_fails_on_is_not_kept(shipped: Rules) -> None:
     assert decision.fault is not None
     assert decision.fault.startswith("RuntimeError at test_pipeline.py:")
     assert "user-1" not in repr(decision)
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"text": "ada={" * 12_000},
+        {"text": "ada={" * 15 + "4111 " * 12_000},
+        {"x" * 30_000: {f"ada{i}@mail.example": 1 for i in range(1_000)}},
+        {"x" * 30_000: {f"email{i}": "ada" for i in range(1_000)}},
+    ],
+    ids=[
+        "texts in texts",
+        "a few texts around a costly one",
+        "keys below a long key",
+        "values below it",
+    ],
+)
+def test_an_event_that_costs_too_much_ends_with_its_own_reason(
+    shipped: Rules, properties: dict[str, Any]
+) -> None:
+    decision = decide(track("Ada signed up", properties=properties), shipped)
+    assert decision.event is None
+    assert decision.reason is Reason.OVER_BUDGET
+    assert b"over_budget" in (audit.line(decision) or b"")
+    assert "ada" not in repr((decision, audit.line(decision))).lower()
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"state": orjson.dumps([{"id": i, "label": f"item {i}"} for i in range(1_700)]).decode()},
+        {"list": [{"email": f"ada{i}@mail.example"} for i in range(2_000)]},
+        {"text": "ada@mail.example wrote to +49 30 1234567; " * 1_400},
+        {"urls": ["https://shop.example/a?b=c&d=e#f"] * 1_700},
+        {"query": "a=b&" * 15_000},
+    ],
+    ids=["json in a text", "addresses", "a text of them", "urls", "a query"],
+)
+def test_no_event_of_64_kb_that_anybody_means_costs_too_much(
+    shipped: Rules, properties: dict[str, Any]
+) -> None:
+    assert 55_000 < len(orjson.dumps(properties)) < 2**16
+    assert decide(track(properties=properties), shipped).event is not None
 
 
 def test_integrations_and_consent_of_the_event_are_honoured(shipped: Rules) -> None:

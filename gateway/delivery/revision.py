@@ -13,6 +13,7 @@ import orjson
 
 from gateway.event import Message, RawEvent, Reason, StoredEvent
 from gateway.pipeline import Rules
+from gateway.privacy import Budget
 from gateway.routing import Facts
 
 
@@ -48,5 +49,7 @@ def _scrubbed(event: StoredEvent, rules: Rules) -> tuple[Message, tuple[str, ...
     raw = RawEvent(
         header.source, header.protocol, header.type, header.name, event.message, header.received_at
     )
-    scrubbed = rules.policy.scrub(raw, header.schema, tokens=header.pseudonyms)
+    scrubbed = rules.policy.scrub(
+        raw, header.schema, tokens=header.pseudonyms, budget=Budget(rules.budget)
+    )
     return scrubbed.message, scrubbed.pseudonyms

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from gateway.event import Change
+from gateway.privacy.budget import Budget
 from gateway.privacy.logs import pointer
 from gateway.privacy.member import Key
 from gateway.privacy.place import Claim
@@ -37,6 +38,8 @@ class Ledger:
     __slots__ = (
         "_keys",
         "_pseudonymizer",
+        "_steps",
+        "budget",
         "changes",
         "identities",
         "kept",
@@ -46,9 +49,13 @@ class Ledger:
         "tokens",
     )
 
-    def __init__(self, keys: Mapping[str, Key], pseudonymizer: Pseudonymizer) -> None:
+    def __init__(
+        self, keys: Mapping[str, Key], pseudonymizer: Pseudonymizer, budget: Budget
+    ) -> None:
+        self.budget = budget
         self._keys = keys
         self._pseudonymizer = pseudonymizer
+        self._steps: dict[str | int, str] = {}
         self.path: list[str | int] = []  # where the value at hand is
         self.spot: Spot = (0, 0)
         self.changes: list[Change] = []
@@ -107,11 +114,19 @@ class Ledger:
             [
                 known.step
                 if isinstance(step, str) and (known := keys.get(step)) is not None
-                else pointer((step,))
+                else self._step(step)
                 for step in self.path
             ]
         )
+        self.budget.spend(len(place))
         self.changes.append(Change(place, action, rule, kind, length))
+
+    def _step(self, step: str | int) -> str:
+        """Of a pointer. What is personal in a key is looked for once for all that lies below."""
+        clean = self._steps.get(step)
+        if clean is None:
+            clean = self._steps[step] = pointer((step,))
+        return clean
 
     def told(self, text: str, new: str, rule: Rule) -> str:
         if new == text:

@@ -36,6 +36,7 @@ class Plan:
     """The policy as it applies to events of one sort."""
 
     __slots__ = (
+        "_on_keys",
         "_parameters",
         "_places",
         "_written",
@@ -52,6 +53,7 @@ class Plan:
 
     def __init__(self, written: Sequence[Selection], root: State) -> None:
         self._written = written
+        self._on_keys = tuple(w for w in written if w.has_key)
         self.root = root
         self.nowhere = State(())  # inside a text, where no path leads
         self.text: Hits = tuple(w.rule for w in written if w.is_text)
@@ -85,16 +87,12 @@ class Plan:
     def _learn(self, name: str) -> Key:
         # A mask in a key, such as [email], is not the word that a glob on keys looks for.
         folded = (_MASKS.sub("", name) if "[" in name else name).casefold()
-        matched = {w.rule.order: hit for w in self._written if (hit := w.by_key(folded))}
+        matched = {w.rule.order: hit for w in self._on_keys if (hit := w.by_key(folded))}
         odd = suspicious(name)
         key = Key(format_pointer((name,)), context_of(name), matched, odd=odd)
-        key.hits = in_order(
-            tuple(
-                matched[w.rule.order]
-                for w in self._written
-                if not w.paths and w.rule.order in matched
-            )
-        )
+        if matched:
+            pathless = (w.rule.order for w in self._on_keys if not w.paths)
+            key.hits = in_order(tuple(matched[order] for order in pathless if order in matched))
         if not odd and len(name) <= _LONGEST_NAME:
             _remember(self.keys, name, key)
         return key

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.event import Change, Message, Path, RawEvent
+from gateway.privacy.budget import Budget
 from gateway.privacy.client_ip import Mode, settle
+from gateway.privacy.errors import ScrubError
 from gateway.privacy.ledger import Ledger
 from gateway.privacy.logs import pointer, scrubbed_text
 from gateway.privacy.plan import Planner
 from gateway.privacy.propagate import identity_needles, propagate
 from gateway.privacy.pseudonyms import Pseudonymizer
 from gateway.privacy.values import shape
-from gateway.privacy.walk import ScrubError, Walk
+from gateway.privacy.walk import Walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,18 @@ class CompiledPolicy:
         schema: str | None = None,
         omissions: Sequence[Omission] = (),
         tokens: Iterable[str] = (),
+        budget: Budget | None = None,
     ) -> Scrubbed:
         """Make the event clean, in place. Raises rather than give back half of it.
 
-        `tokens` are the pseudonyms that an event holds which was clean once: they stay.
+        `tokens` are the pseudonyms that an event holds which was clean once: they stay. `budget` is
+        what may still be spent on the event; OverBudgetError says that it was not enough.
         """
-        changes = _omit(raw.message, omissions) if omissions else []
+        budget = budget or Budget()
+        changes = _omit(raw.message, omissions, budget) if omissions else []
         plan = self._planner.plan(raw.protocol, raw.type, raw.name, raw.source, schema)
         settled = settle(self._client_ip, raw, self._pseudonymizer.pseudonym)
-        ledger = Ledger(plan.keys, self._pseudonymizer)
+        ledger = Ledger(plan.keys, self._pseudonymizer, budget)
         ledger.tokens.update((token, token) for token in tokens)
         ledger.kept |= settled.spots
         Walk(plan, ledger).scrub(raw.message)
@@ -68,7 +73,7 @@ class CompiledPolicy:
         if ledger.identities:
             needles = identity_needles(ledger.identities, ledger.tokens) + needles
         if needles:
-            propagate(raw.message, needles, ledger.kept, changes)
+            propagate(raw.message, needles, ledger.kept, changes, budget)
         tokens = {*ledger.tokens.values(), *settled.tokens.values()}
         return Scrubbed(raw.message, tuple(changes), tuple(sorted(tokens)))
 
@@ -81,7 +86,7 @@ class CompiledPolicy:
         return scrubbed_text(text)
 
 
-def _omit(message: Message, omissions: Sequence[Omission]) -> list[Change]:
+def _omit(message: Message, omissions: Sequence[Omission], budget: Budget) -> list[Change]:
     """Deepest and last first, so that no path points at another's place."""
     changes: list[Change] = []
     ordered = sorted(omissions, key=lambda omission: _depth_and_place(omission.path), reverse=True)
@@ -95,7 +100,9 @@ def _omit(message: Message, omissions: Sequence[Omission]) -> list[Change]:
             del holder[last]
         except (KeyError, IndexError, TypeError):
             raise ScrubError("an omission names no place of the event") from None
-        changes.append(Change(pointer(omission.path), "omit", omission.rule, *shape(value)))
+        place = pointer(omission.path)
+        budget.spend(len(place))
+        changes.append(Change(place, "omit", omission.rule, *shape(value)))
     changes.reverse()
     return changes
 

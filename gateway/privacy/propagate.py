@@ -7,20 +7,22 @@ pseudonymised and the address of the person. Almost always nothing is found, and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
 
 from gateway.event import Change, Message
+from gateway.privacy.budget import Budget
 from gateway.privacy.ledger import Spot
 from gateway.privacy.logs import pointer
 from gateway.privacy.rules import Rule
+from gateway.privacy.search import LONG, Words
 from gateway.privacy.values import canonical, rename
 
 _UNRESERVED = re.compile("[0-9A-Za-z_.~-]*").fullmatch
-_LONG = 16
+_FEW = 8
 _UNMISTAKABLE = 6
 _SHORTEST_NUMBER = 6
 
@@ -38,7 +40,11 @@ class Needle(NamedTuple):
     def is_unmistakable(self) -> bool:
         """Whether it means the same inside a longer text, such as `/users/<id>/profile`."""
         value = self.value
-        return len(value) >= _LONG or (len(value) >= _UNMISTAKABLE and not value.isalpha())
+        return len(value) >= LONG or (len(value) >= _UNMISTAKABLE and not value.isalpha())
+
+
+Found = tuple[int, int, Needle]
+"""Start and end in a text, and what stands there."""
 
 
 def identity_needles(identities: Mapping[str, Rule], tokens: Mapping[str, str]) -> list[Needle]:
@@ -55,24 +61,31 @@ def identity_needles(identities: Mapping[str, Rule], tokens: Mapping[str, str]) 
 
 
 def propagate(
-    message: Message, needles: Sequence[Needle], kept: Iterable[Spot], changes: list[Change]
+    message: Message,
+    needles: Sequence[Needle],
+    kept: Iterable[Spot],
+    changes: list[Change],
+    budget: Budget,
 ) -> None:
     """Replace the needles wherever they still stand, in place, and tell of it in `changes`."""
     left = _found(message, needles)
     if left:
-        _Propagation(left, frozenset(kept), changes).walk(message)
+        _Propagation(left, frozenset(kept), changes, budget).walk(message)
+    needle_in = _Finder(needles)
     for i, change in enumerate(changes):
-        for needle in needles:
-            if needle.value in change.pointer and needle.is_unmistakable:
-                told = _inside(change.pointer, needle)
-                changes[i] = Change(told, change.action, change.rule, change.kind, change.length)
+        if found := needle_in(change.pointer):
+            told = _replaced(change.pointer, found)
+            changes[i] = Change(told, change.action, change.rule, change.kind, change.length)
 
 
-def _found(message: Message, needles: Sequence[Needle]) -> list[Needle]:
+def _found(message: Message, needles: Sequence[Needle]) -> Sequence[Needle]:
+    """Those that may still stand somewhere."""
+    if len(needles) > _FEW:
+        return needles
     try:
         body = orjson.dumps(message)
     except TypeError:  # a lone surrogate or a huge number: search the slow way
-        return list(needles)
+        return needles
     return [needle for needle in needles if _mark(needle) in body]
 
 
@@ -84,16 +97,59 @@ def _mark(needle: Needle) -> bytes:
     return text[1:-1] if needle.is_unmistakable or needle.value.isdecimal() else text
 
 
+class _Finder:
+    """Finds needles inside longer texts, in one pass over each."""
+
+    __slots__ = ("_needles", "_words")
+
+    def __init__(self, needles: Sequence[Needle]) -> None:
+        self._needles: dict[str, Needle] = {}
+        for needle in needles:
+            if needle.is_unmistakable:
+                self._needles.setdefault(needle.value, needle)
+        self._words = Words(self._needles) if len(self._needles) > _FEW else None
+
+    def __call__(self, text: str) -> list[Found]:
+        """Where needles stand: each as a word of its own, or too long to be part of another's."""
+        spans = [
+            (start, -end)
+            for start, end in (self._words.occurrences(text) if self._words else self._few(text))
+            if end - start >= LONG
+            or not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum())
+        ]
+        spans.sort()
+        found: list[Found] = []
+        since = 0
+        for start, negative_end in spans:
+            if start >= since:
+                since = -negative_end
+                found.append((start, since, self._needles[text[start:since]]))
+        return found
+
+    def _few(self, text: str) -> Iterator[tuple[int, int]]:
+        for value in self._needles:
+            at = text.find(value)
+            while at >= 0:
+                end = at + len(value)
+                yield at, end
+                at = text.find(value, end if len(value) >= LONG else at + 1)
+
+
 class _Propagation:
-    __slots__ = ("_changes", "_kept", "_needles", "_path", "_whole")
+    __slots__ = ("_budget", "_changes", "_find", "_kept", "_path", "_whole")
 
     def __init__(
-        self, needles: Sequence[Needle], kept: frozenset[Spot], changes: list[Change]
+        self,
+        needles: Sequence[Needle],
+        kept: frozenset[Spot],
+        changes: list[Change],
+        budget: Budget,
     ) -> None:
         self._whole = {needle.value: needle for needle in needles}
-        self._needles = [needle for needle in needles if needle.is_unmistakable]
+        self._find = _Finder(needles)
         self._kept = kept
         self._changes = changes
+        self._budget = budget
         self._path: list[str | int] = []
 
     def walk(self, node: Any) -> None:
@@ -129,13 +185,12 @@ class _Propagation:
         return needle.stand_in
 
     def _text(self, text: str) -> str:
-        for needle in self._needles:
-            if needle.value in text:
-                new = _inside(text, needle)
-                if new != text:
-                    self._tell(needle, len(needle.value))
-                    text = new
-        return text
+        found = self._find(text)
+        if not found:
+            return text
+        for needle in dict.fromkeys(needle for _, _, needle in found):
+            self._tell(needle, len(needle.value))
+        return _replaced(text, found)
 
     def _rename(self, node: dict[str, Any]) -> None:
         names = {
@@ -147,22 +202,15 @@ class _Propagation:
             rename(node, names)
 
     def _tell(self, needle: Needle, length: int) -> None:
-        self._changes.append(
-            Change(pointer(self._path), needle.action, needle.rule, needle.kind, length)
-        )
+        place = pointer(self._path)
+        self._budget.spend(len(place))
+        self._changes.append(Change(place, needle.action, needle.rule, needle.kind, length))
 
 
-def _inside(text: str, needle: Needle) -> str:
-    """The text without the needle where it stands as a word, or is too long to be another's."""
+def _replaced(text: str, found: Sequence[Found]) -> str:
     pieces: list[str] = []
     since = 0
-    value = needle.value
-    at = text.find(value)
-    while at >= 0:
-        end = at + len(value)
-        alone = not (text[at - 1 : at].isalnum() or text[end : end + 1].isalnum())
-        if alone or len(value) >= _LONG:
-            pieces += (text[since:at], needle.stand_in)
-            since = end
-        at = text.find(value, end)
+    for start, end, needle in found:
+        pieces += (text[since:start], needle.stand_in)
+        since = end
     return "".join((*pieces, text[since:]))

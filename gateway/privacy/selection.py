@@ -7,18 +7,18 @@ from collections.abc import Iterable
 from gateway.config.privacy import Rule as Written
 from gateway.privacy.paths import Entry
 from gateway.privacy.rules import Rule
-from gateway.privacy.selectors import compile_glob, is_glob, parse_pattern
+from gateway.privacy.selectors import any_glob, is_glob, parse_pattern
 
 
 class Selection:
     """A rule of the file, its selectors compiled."""
 
     __slots__ = (
-        "_events",
-        "_globs",
         "_keyed",
+        "_matches_event",
+        "_matches_key",
+        "_matches_parameter",
         "_names",
-        "_parameter_globs",
         "_sources",
         "_types",
         "has_key",
@@ -37,12 +37,12 @@ class Selection:
         self.is_text = bool(match.kind) and not (match.path or match.key)
         folded = [key.casefold() for key in match.key]
         self._names = frozenset(key for key in folded if not is_glob(key))
-        self._globs = tuple(compile_glob(key) for key in folded if is_glob(key))
-        self._parameter_globs = tuple(compile_glob(text) for text in match.parameter)
-        self._events = tuple(compile_glob(text, ignore_case=False) for text in match.event)
+        self._matches_key = any_glob(key for key in folded if is_glob(key))
+        self._matches_parameter = any_glob(text.casefold() for text in match.parameter)
+        self._matches_event = any_glob(match.event)
         self._sources = frozenset(match.source)
         self._types = frozenset(match.type)
-        self.is_conditional = bool(self._events or self._sources or self._types)
+        self.is_conditional = bool(match.event or self._sources or self._types)
         if not (match.path or match.key or match.kind or match.parameter):
             self.paths = (parse_pattern("/*"),)  # everything
 
@@ -50,18 +50,17 @@ class Selection:
         return (
             (not self._types or kind in self._types)
             and (not self._sources or source in self._sources)
-            and (
-                not self._events
-                or (name is not None and any(glob.match(name) for glob in self._events))
-            )
+            and (self._matches_event is None or (name is not None and self._matches_event(name)))
         )
 
     def by_key(self, folded: str) -> Rule | None:
-        matches = folded in self._names or any(glob.match(folded) for glob in self._globs)
-        return self._keyed if matches else None
+        if folded in self._names or (self._matches_key is not None and self._matches_key(folded)):
+            return self._keyed
+        return None
 
     def by_parameter(self, folded: str) -> Rule | None:
-        return self.rule if any(g.match(folded) for g in self._parameter_globs) else None
+        matches = self._matches_parameter is not None and self._matches_parameter(folded)
+        return self.rule if matches else None
 
     def entries(self) -> Iterable[Entry]:
         for pattern in self.paths:

@@ -6,12 +6,13 @@ any number of them, none included. Globs know `*` and `?` and ignore case.
 
 from __future__ import annotations
 
-import fnmatch
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
 from gateway.event import Path
+from gateway.globs import compile_globs
 
 
 class Wild(Enum):
@@ -22,6 +23,7 @@ class Wild(Enum):
 
 
 Step = str | Wild
+_WORD_ANYWHERE = re.compile(r"\*[^*?]+\*")
 _BAD_ESCAPE = re.compile(r"~(?![01])")
 
 
@@ -92,10 +94,22 @@ def is_glob(text: str) -> bool:
     return "*" in text or "?" in text
 
 
-def compile_glob(text: str, *, ignore_case: bool = True) -> re.Pattern[str]:
-    """A pattern for `match`, on casefolded text if it ignores case; in linear time."""
-    folded = text.casefold() if ignore_case else text
-    return re.compile(fnmatch.translate(folded.replace("[", "[[]")))
+def any_glob(globs: Iterable[str]) -> Callable[[str], bool] | None:
+    """Whether a text matches any of the globs, in linear time; None for no globs.
+
+    Most of them ask for a word anywhere, which is quicker searched for than matched.
+    """
+    every = frozenset(globs)
+    words = [glob[1:-1] for glob in every if _WORD_ANYWHERE.fullmatch(glob)]
+    search = re.compile("|".join(map(re.escape, words))).search if words else None
+    others = compile_globs(glob for glob in every if not _WORD_ANYWHERE.fullmatch(glob))
+    match = others.fullmatch if others else None
+    if match is None and search is None:
+        return None
+    return lambda text: (
+        (search is not None and search(text) is not None)
+        or (match is not None and match(text) is not None)
+    )
 
 
 def glob_covers(wide: str, narrow: str) -> bool:

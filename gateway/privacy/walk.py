@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 
-from gateway.errors import GatewayError
 from gateway.event import Message
 from gateway.privacy.detect import SHORTEST
 from gateway.privacy.embedded import json_container, rewrite_pairs
+from gateway.privacy.errors import ScrubError, TooDeepError
 from gateway.privacy.ledger import GONE, MASK, Ledger
 from gateway.privacy.member import Key, Member, element, inherit
 from gateway.privacy.paths import State
@@ -26,28 +26,23 @@ from gateway.privacy.shorten import shortened, without_query
 from gateway.privacy.values import canonical, rename
 
 _DEEPEST = 256
+_DEEPEST_PARAMETER = 16
+"""Of parameters in the values of parameters; what is deeper is masked whole."""
 _SHORTEST_CARD = 10**12
 
 HASH_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 """SHA-256 of the empty text, which stands for nobody: Appsmith's hash of a domain it knows not."""
 
 
-class ScrubError(GatewayError):
-    """An event that cannot be scrubbed. The message never quotes it."""
-
-
-class TooDeepError(ScrubError):
-    """Nested deeper than the walk goes; `limits.nesting` keeps events from it."""
-
-
 class Walk:
     """The state of one scrub."""
 
-    __slots__ = ("_depth", "_plan", "ledger")
+    __slots__ = ("_depth", "_parameters", "_plan", "ledger")
 
     def __init__(self, plan: Plan, ledger: Ledger) -> None:
         self._plan = plan
         self._depth = 0
+        self._parameters = 0
         self.ledger = ledger
 
     def scrub(self, message: Message) -> None:
@@ -178,6 +173,7 @@ class Walk:
                 self.ledger.kept.add((id(node), new))
 
     def _name(self, name: str) -> str:
+        self.ledger.budget.spend(len(name))
         self.ledger.path.append(name)
         self.ledger.spot = (0, 0)
         new = self.ledger.pieces(name, self._plan.open.claims(name, 0))
@@ -243,6 +239,7 @@ class Walk:
             return text if place.drop is None else self.ledger.drop(text, place.drop)
         for rule in place.steps:
             for keeper in place.keepers:
+                self.ledger.budget.spend(len(text))
                 if keeper.order < rule.order and _is_whole(text, keeper, place, key):
                     self.ledger.keep()
                     return text
@@ -271,11 +268,15 @@ class Walk:
 
     def _text(self, text: str, place: Place, key: Key) -> Any:
         """A text that stays, as far as no detector finds anything in it."""
+        spend = self.ledger.budget.spend
+        spend(len(text))
         if text[:1] in "{[ \t\r\n":
+            spend(len(text))
             embedded = self._embedded(text, place, key)
             if embedded is not None:
                 return embedded
         if "=" in text or '"' in text or "{" in text:
+            spend(len(text))
             spot = self.ledger.spot
             text = rewrite_pairs(text, self._parameter)
             self.ledger.spot = spot
@@ -311,7 +312,12 @@ class Walk:
         if not value or not (hits or key.context or value[0] in "{["):
             return None
         self.ledger.spot = (0, 0)
+        if self._parameters == _DEEPEST_PARAMETER:
+            self.ledger.change("mask", "limits", "string", len(value))
+            return MASK
+        self._parameters += 1
         new = self._string(value, self._plan.place(hits), key)
+        self._parameters -= 1
         return new if isinstance(new, str) else MASK
 
     def _whole_identity(self, value: str, member: Member) -> str:
