@@ -15,11 +15,7 @@ import orjson
 from gateway.errors import RequestError
 
 _BOM = b"\xef\xbb\xbf"
-_ESCAPE = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair
-    r"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def decode(body: bytes) -> Any:
@@ -52,20 +48,18 @@ def is_deeper(value: Any, levels: int) -> bool:
 def _patiently(body: bytes) -> Any:
     try:
         text = body.removeprefix(_BOM).decode()
-        return json.loads(
-            _ESCAPE.sub(_whole, text),
-            parse_constant=_nothing,
-            parse_float=_float,
-            parse_int=_integer,
-        )
+        value = json.loads(text, parse_constant=_nothing, parse_float=_float, parse_int=_integer)
+        return _with_whole_letters(value) if _SURROGATE.search(text) else value
     except RecursionError:
         raise RequestError("too_deep", "the JSON is nested too deeply") from None
     except ValueError:
         raise RequestError("invalid_json", "the body is not JSON in UTF-8") from None
 
 
-def _whole(escape: re.Match[str]) -> str:
-    return r"\ufffd" if escape["lone"] else escape[0]
+def _with_whole_letters(value: Any) -> Any:
+    """Python's json module leaves half a pair as it is; in UTF-16 a half cannot hide."""
+    halves = json.dumps(value, ensure_ascii=False).encode("utf-16-le", "surrogatepass")
+    return orjson.loads(halves.decode("utf-16-le", "replace"))
 
 
 def _nothing(_: str) -> None:

@@ -104,7 +104,7 @@ def read(call: Call, facts: Facts, sources: Sources, limits: Limits) -> Reading:
     /import, whose callers can send less at once, `too_many_events`.
     """
     text = json_text(call.data)
-    found = items(text)
+    found = items(text, limits.batch_events)
     if facts.is_import and len(found) > limits.batch_events:
         message = f"send at most {limits.batch_events} events in one request"
         raise RequestError("too_many_events", message)
@@ -126,7 +126,7 @@ def read(call: Call, facts: Facts, sources: Sources, limits: Limits) -> Reading:
     refusals = [event for event in taken if type(event) is Refusal]
     if behind := len(found) - len(taken):
         source = events[0].source if events else "unknown"
-        refusals += [Refusal(source, facts.kind, Reason.TOO_MANY_IN_BATCH)] * behind
+        refusals.append(Refusal(source, facts.kind, Reason.TOO_MANY_IN_BATCH, behind))
     failures = [
         Failure(index, _insert_id(found[index]), event.reason)
         for index, event in enumerate(taken)

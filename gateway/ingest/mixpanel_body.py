@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import base64
 import re
+from binascii import unhexlify
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from gateway.errors import RequestError
 from gateway.ingest.decoding import decode
@@ -27,6 +27,7 @@ _OPENING = (b"{", b"[")
 _FIELDS = 64
 """Of a form; what is behind is part of the last."""
 _ALPHABET = bytes.maketrans(b" -_", b"++/")
+_ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 _BETWEEN_OBJECTS = re.compile(rb"\}[ \t\r]*\n\s*\{")
 """Never inside one JSON value: there a comma would be due."""
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
@@ -81,8 +82,8 @@ def json_text(data: bytes | None) -> bytes:
     return _paired(text) if _SURROGATE.search(text) else text
 
 
-def items(text: bytes) -> list[Any]:
-    """One item for each event; None for a line that cannot be read.
+def items(text: bytes, most: int) -> list[Any]:
+    """One item for each event; None for a line that cannot be read, or stands behind `most` others.
 
     Raises RequestError `invalid_json`, `too_deep` or `not_an_object`.
     """
@@ -91,7 +92,8 @@ def items(text: bytes) -> list[Any]:
     except RequestError:
         if not _BETWEEN_OBJECTS.search(text):
             raise
-        return [_line(line) for line in text.split(b"\n") if line.strip(_BLANK)]
+        lines = [line for line in text.split(b"\n") if line.strip(_BLANK)]
+        return [_line(line) for line in lines[:most]] + [None] * (len(lines) - most)
     if type(value) is list:
         return value
     if type(value) is not dict:
@@ -118,7 +120,11 @@ def _fields(form: bytes) -> dict[str, bytes]:
 def _unescaped(value: bytes) -> bytes:
     if b"%" not in value:
         return value.replace(b"+", b" ")
-    return unquote_to_bytes(value.replace(b"+", b" "))
+    return _ESCAPES.sub(_bytes, value.replace(b"+", b" "))
+
+
+def _bytes(escapes: re.Match[bytes]) -> bytes:
+    return unhexlify(escapes[0].replace(b"%", b""))
 
 
 def _text(fields: Mapping[str, bytes], name: str) -> str:

@@ -186,7 +186,7 @@ def test_packing_and_unpacking_is_the_identity(
 ) -> None:
     query, body = pack(orjson.dumps(value))
     wanted = value if isinstance(value, list) else [value]
-    assert items(json_text(open_call(query, body).data)) == wanted
+    assert items(json_text(open_call(query, body).data), 100) == wanted
 
 
 @given(
@@ -199,7 +199,12 @@ def test_cesu_is_read_as_what_was_meant(text: str) -> None:
     )
     cesu = '{"text":"%s"}' % halves  # noqa: UP031 (an f-string would need its braces doubled)
     packed = base64.b64encode(cesu.encode("utf-8", "surrogatepass"))
-    assert items(json_text(packed)) == [{"text": text}]
+    assert items(json_text(packed), 1) == [{"text": text}]
+
+
+def test_no_line_behind_the_limit_is_read() -> None:
+    text = b'{"event": 1}\n' * 3 + b"{\n" * 100_000
+    assert items(text, 2) == [{"event": 1}] * 2 + [None] * 100_001
 
 
 @given(st.binary(max_size=200), st.text(st.characters(codec="ascii"), max_size=60))
@@ -210,7 +215,7 @@ def test_any_bytes_are_read_or_refused_in_known_words(body: bytes, query: str) -
 
 def _outcome(query: str, body: bytes) -> str:
     try:
-        items(json_text(open_call(query, body).data))
+        items(json_text(open_call(query, body).data), 100)
     except RequestError as error:
         return error.code
     return "read"
