@@ -95,7 +95,7 @@ class Reason(StrEnum):
     OVER_BUDGET = (
         "over_budget",
         Stage.REJECTED,
-        "Looking for personal data in it takes more than `limits.detection_characters`.",
+        "It takes more work than `limits.event_work`: texts nested in texts, mostly.",
     )
     PRIVACY_FAILED = (
         "privacy_failed",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gateway.budget import CHARACTERS, Budget, OverBudgetError
 from gateway.config.model import Schemas
 from gateway.consent import Switches, refusal
 from gateway.contract import UNPLANNED_BREACH, Breach, Catalogue, Examination, examine
@@ -26,8 +27,7 @@ from gateway.event import (
     TelemetryClass,
     Violation,
 )
-from gateway.privacy import Budget, CompiledPolicy, Omission, OverBudgetError
-from gateway.privacy.budget import CHARACTERS
+from gateway.privacy import CompiledPolicy, Omission
 from gateway.routing import Facts, Routes
 
 UNPLANNED = "none"
@@ -78,7 +78,7 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
         return _rejected(raw, reason, schema, telemetry_class)
 
     budget = Budget(rules.budget)
-    examination = examine(raw, plan, rules.schemas)
+    examination = examine(raw, plan, rules.schemas, budget)
     violations = tuple(_violation(b, rules.policy, budget) for b in examination.breaches)
     if examination.reason in (Reason.UNPLANNED_EVENT, Reason.SCHEMA_VIOLATION):
         blocked = _rejected(raw, examination.reason, schema, telemetry_class)

@@ -161,10 +161,10 @@ class Limits(Settings):
     """Levels of objects and arrays in one event."""
     header_seconds: Seconds = Field(default=10, gt=0)
     """How long the head of a request may take to arrive, and before it the TLS handshake."""
-    detection_characters: int = Field(default=0, ge=0)
-    """Characters of one event that detectors look at before they give up on it, each time that one
-    is looked at; texts nested in texts are, again and again. Such an event is rejected as
-    `over_budget`. 0: eight times `event_bytes`."""
+    event_work: int = Field(default=0, ge=0)
+    """Characters of one event that may be looked at, each time that one is; those of texts nested
+    in texts are, again and again. An event beyond is rejected as `over_budget`. 0: eight times
+    `event_bytes`."""
     body_seconds: Seconds = Field(default=8, gt=0)
     """How long a body may take to arrive. SDKs give up on an answer after 8 to 20 seconds."""
     body_bytes_per_second: int = Field(default=1024, ge=0)
@@ -189,8 +189,8 @@ class Limits(Settings):
 
     @property
     def budget(self) -> int:
-        """What may be spent on one event, in characters."""
-        return self.detection_characters or 8 * self.event_bytes
+        """`event_work`, worked out."""
+        return self.event_work or 8 * self.event_bytes
 
 
 class Journal(Settings):

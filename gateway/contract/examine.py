@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.budget import Budget, OverBudgetError
 from gateway.config.model import Schemas
 from gateway.contract.breaches import (
     REQUIRED_MISSING,
@@ -26,6 +27,8 @@ _REMOVABLE_BELOW: dict[Protocol, frozenset[str]] = {
     "mixpanel": frozenset({"properties", "$set", "$set_once", "$add", "$append", "$union"}),
     "appsmith": frozenset(),
 }
+_COST_OF_ERROR = 16
+"""Characters that could be looked at in the time of one, beside its value."""
 _FRAME = frozenset(("properties", key) for key in MIXPANEL_FRAME)
 _EVENT_TYPES = frozenset({"track", "event"})
 
@@ -52,8 +55,12 @@ _ONLY_UNPLANNED = {
 }
 
 
-def examine(raw: RawEvent, plan: Plan | None, settings: Schemas) -> Examination:
-    """Hold an event against its plan. Raises NotExaminableError; changes nothing.
+def examine(
+    raw: RawEvent, plan: Plan | None, settings: Schemas, budget: Budget | None = None
+) -> Examination:
+    """Hold an event against its plan; changes nothing.
+
+    Raises NotExaminableError and OverBudgetError.
 
     Shape first, then the schema, which is the order of Segment's controls; both see all of the
     event. A member that is `null` counts as absent, since analytics-python sends absent so.
@@ -65,7 +72,9 @@ def examine(raw: RawEvent, plan: Plan | None, settings: Schemas) -> Examination:
         try:
             unlisted_paths = _unlisted(raw.message, plan)
             if not plan.engine.is_valid(raw.message):
-                violations = _violations(raw.message, plan)
+                violations = _violations(raw.message, plan, budget or Budget())
+        except OverBudgetError:
+            raise
         except Exception as error:  # noqa: BLE001 (whatever it is, it may quote the event)
             raise NotExaminableError(type(error).__name__) from None
     if not (unlisted_paths or violations):
@@ -121,13 +130,36 @@ def _compare(value: Any, shape: Shape, path: Path, found: list[Path]) -> None:
             _compare(item, shape.items, (*path, index), found)
 
 
-def _violations(message: Message, plan: Plan) -> list[Breach]:
+def _violations(message: Message, plan: Plan, budget: Budget) -> list[Breach]:
     present = _without_nulls(message)
     if plan.engine.is_valid(present):
         return []
+    if plan.has_costly_errors:
+        _spend_on_errors(present, plan, budget)
     errors = plan.engine.iter_errors(present)
     found = [breach for error in errors for breach in breaches_of(error, plan.names)]
     return _less_permitted_nulls(found, message, plan)
+
+
+def _spend_on_errors(message: Message, plan: Plan, budget: Budget) -> None:
+    """The engine copies the value at hand into each error, which is a square where names are wrong.
+
+    To evaluate tells beforehand how many there will be, and of what.
+    """
+    sizes: dict[str, int] = {}
+    for error in plan.engine.evaluate(message).errors():
+        place = error["instanceLocation"]
+        if place not in sizes:
+            budget.spend(len(place))
+            sizes[place] = len(repr(_value_at(message, place)))
+        budget.spend(_COST_OF_ERROR + sizes[place])
+
+
+def _value_at(value: Any, pointer: str) -> Any:
+    for step in pointer.split("/")[1:]:
+        key = step.replace("~1", "/").replace("~0", "~")
+        value = value[int(key)] if isinstance(value, list) else value[key]
+    return value
 
 
 def _without_nulls(value: Any) -> Any:

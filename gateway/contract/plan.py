@@ -23,6 +23,8 @@ TYPES: Mapping[Protocol, tuple[str, ...]] = {
     "appsmith": ("usage_pulse", "usage_report", "registration"),
 }
 """Message types of each protocol."""
+_COSTLY = frozenset({"propertyNames", "anyOf", "oneOf"})
+"""Keywords whose errors hold the object around a name, or an error of each branch."""
 NAMED_TYPES = frozenset({"track", "page", "screen", "event"})
 """Message types whose events have a name."""
 
@@ -69,6 +71,8 @@ class Plan:
     shapes: tuple[tuple[Path, Shape], ...] = field(repr=False)
     names: frozenset[str] = field(repr=False)
     """Every member the schema names: these may stand in a message, no other key may."""
+    has_costly_errors: bool
+    """Whether an error of the engine may cost much more than the value it is about."""
 
 
 def compile_plan(node: Node, library: Library, registry: jsonschema_rs.Registry) -> Plan:
@@ -86,6 +90,7 @@ def compile_plan(node: Node, library: Library, registry: jsonschema_rs.Registry)
         engine=_engine(node, library, registry),
         shapes=shapes(node, match.protocol, library),
         names=_member_names(node, library),
+        has_costly_errors=any(not _COSTLY.isdisjoint(n.schema) for n in library.walk(node)),
     )
 
 

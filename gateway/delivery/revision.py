@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import orjson
 
+from gateway.budget import Budget
 from gateway.event import Message, RawEvent, Reason, StoredEvent
 from gateway.pipeline import Rules
-from gateway.privacy import Budget
 from gateway.routing import Facts
 
 

@@ -18,18 +18,15 @@ How rules decide:
 """
 
 from gateway.privacy.address import client_address
-from gateway.privacy.budget import Budget
 from gateway.privacy.compile import compile_policy
-from gateway.privacy.errors import OverBudgetError, ScrubError
+from gateway.privacy.errors import ScrubError
 from gateway.privacy.policy import CompiledPolicy, Omission, Scrubbed
 from gateway.privacy.pseudonyms import Domain, Pseudonymizer
 
 __all__ = [
-    "Budget",
     "CompiledPolicy",
     "Domain",
     "Omission",
-    "OverBudgetError",
     "Pseudonymizer",
     "ScrubError",
     "Scrubbed",

@@ -11,7 +11,3 @@ class ScrubError(GatewayError):
 
 class TooDeepError(ScrubError):
     """Nested deeper than the walk goes; `limits.nesting` keeps events from it."""
-
-
-class OverBudgetError(ScrubError):
-    """More work than `limits.detection_characters` allows."""

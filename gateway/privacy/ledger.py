@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
+from gateway.budget import Budget
 from gateway.event import Change
-from gateway.privacy.budget import Budget
 from gateway.privacy.logs import pointer
 from gateway.privacy.member import Key
 from gateway.privacy.place import Claim

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.budget import Budget
 from gateway.event import Change, Message, Path, RawEvent
-from gateway.privacy.budget import Budget
 from gateway.privacy.client_ip import Mode, settle
 from gateway.privacy.errors import ScrubError
 from gateway.privacy.ledger import Ledger

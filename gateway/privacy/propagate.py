@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import orjson
 
+from gateway.budget import Budget
 from gateway.event import Change, Message
-from gateway.privacy.budget import Budget
 from gateway.privacy.ledger import Spot
 from gateway.privacy.logs import pointer
 from gateway.privacy.rules import Rule

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.budget import OverBudgetError
 from gateway.config.model import Schemas
 from gateway.contract import Breach, Catalogue, Examination, NotExaminableError, examine
 from gateway.event import Path, Protocol, RawEvent, Reason
@@ -365,3 +366,24 @@ def test_the_event_is_left_as_it_was(hold: Hold) -> None:
     properties = {"n": "x", "odd": None, "deep": {"a": None}}
     hold(FIELD, properties)
     assert properties == {"n": "x", "odd": None, "deep": {"a": None}}
+
+
+COSTLY: dict[str, tuple[dict[str, Any], Callable[[int], Any]]] = {
+    "names": (
+        {"type": "object", "propertyNames": {"maxLength": 3}},
+        lambda count: {f"name{i}": 1 for i in range(count)},
+    ),
+    "branches": (
+        {"type": "array", "items": described({"anyOf": [{"type": "number"}, {"type": "boolean"}]})},
+        lambda count: ["x"] * count,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", COSTLY)
+def test_errors_that_cost_more_than_their_event_end_it(hold: Hold, kind: str) -> None:
+    schema, of = COSTLY[kind]
+    whole = {"properties": {"p": described(schema)}}
+    assert len(hold(whole, {"p": of(10)}).breaches) == 10
+    with pytest.raises(OverBudgetError):
+        hold(whole, {"p": of(20_000)})

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from gateway.budget import Budget
 from gateway.event import RawEvent
-from gateway.privacy import Budget, CompiledPolicy, ScrubError
+from gateway.privacy import CompiledPolicy, ScrubError
 
 MakeEvent = Callable[..., RawEvent]
 

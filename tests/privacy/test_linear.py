@@ -12,12 +12,13 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.budget import Budget
 from gateway.config import load
 from gateway.destinations import Request
 from gateway.destinations.egress import Guard
 from gateway.event import RawEvent
 from gateway.pipeline import Rules, decide
-from gateway.privacy import Budget, Pseudonymizer, embedded
+from gateway.privacy import Pseudonymizer, embedded
 from gateway.privacy.detect import _FINDERS, PERSONAL, Scanner
 from gateway.privacy.detect.types import PHONE, Finder, Span
 from gateway.privacy.detect.view import undisguised
