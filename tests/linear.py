@@ -70,7 +70,8 @@ def texts(
 
 
 def repeated(piece: str, size: int) -> str:
-    return (piece * (size // len(piece) + 1))[:size]
+    """Whole pieces: what is cut may be of another kind than what it was cut from."""
+    return piece * max(1, size // len(piece))
 
 
 def _in_turn(pieces: Sequence[str], size: int) -> str:
@@ -79,7 +80,7 @@ def _in_turn(pieces: Sequence[str], size: int) -> str:
 
 def _in_any_order(pieces: Sequence[str], size: int) -> str:
     rng = random.Random(size)
-    return "".join(rng.choices(pieces, k=size))[:size]
+    return "".join(rng.choices(pieces, k=size * len(pieces) // len("".join(pieces))))
 
 
 def _in_runs(pieces: Sequence[str], size: int) -> str:
