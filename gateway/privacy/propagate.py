@@ -71,9 +71,9 @@ def propagate(
     left = _found(message, needles)
     if left:
         _Propagation(left, frozenset(kept), changes, budget).walk(message)
-    needle_in = _Finder(needles)
+    find = _Finder(needles)
     for i, change in enumerate(changes):
-        if found := needle_in(change.pointer):
+        if found := find(change.pointer):
             told = _replaced(change.pointer, found)
             changes[i] = Change(told, change.action, change.rule, change.kind, change.length)
 
@@ -111,6 +111,12 @@ class _Finder:
 
     def __call__(self, text: str) -> list[Found]:
         """Where needles stand: each as a word of its own, or too long to be part of another's."""
+        if self._words is None:
+            for value in self._needles:
+                if value in text:
+                    break
+            else:
+                return []
         spans = [
             (start, -end)
             for start, end in (self._words.occurrences(text) if self._words else self._few(text))

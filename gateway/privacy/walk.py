@@ -268,15 +268,14 @@ class Walk:
 
     def _text(self, text: str, place: Place, key: Key) -> Any:
         """A text that stays, as far as no detector finds anything in it."""
-        spend = self.ledger.budget.spend
-        spend(len(text))
-        if text[:1] in "{[ \t\r\n":
-            spend(len(text))
+        may_be_json = text[:1] in "{[ \t\r\n"
+        may_have_pairs = "=" in text or '"' in text or "{" in text
+        self.ledger.budget.spend(len(text) * (1 + may_be_json + may_have_pairs))
+        if may_be_json:
             embedded = self._embedded(text, place, key)
             if embedded is not None:
                 return embedded
-        if "=" in text or '"' in text or "{" in text:
-            spend(len(text))
+        if may_have_pairs:
             spot = self.ledger.spot
             text = rewrite_pairs(text, self._parameter)
             self.ledger.spot = spot
