@@ -21,7 +21,7 @@ from typing import TextIO
 
 import gateway
 from gateway.audit import timestamp
-from gateway.commands import backlog, running
+from gateway.commands import backlog, recovered, running
 from gateway.commands.finding import Finding, lines
 from gateway.commands.progress import Progress
 from gateway.commands.reach import reached
@@ -73,6 +73,7 @@ def _findings(
     yield from running.findings(process, configuration)
     yield from _keys(data_dir / "keys" / KEY_FILE)
     used = yield from _journal(configuration, process, progress)
+    yield from recovered.findings(configuration)
     yield from _disk(configuration, process, used)
     yield from _clock(data_dir)
     yield from _loops(configuration, process)

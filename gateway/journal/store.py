@@ -156,6 +156,12 @@ def is_damage(error: sqlite3.Error) -> bool:
     return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
+def is_locked(error: sqlite3.Error) -> bool:
+    """Whether another program holds the file."""
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    return code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
 @contextmanager
 def explained(file: Path) -> Iterator[None]:
     """Turns what SQLite says about `file` into a JournalError that says what to do."""

@@ -135,6 +135,7 @@ class Writer:
 
     def _settle(self, group: Sequence[Job]) -> None:
         error: JournalError | None = None
+        is_of_all = False  # not of one job, so that trying each would only take longer
         heads = self.view.heads
         try:
             self._commit([job.work for job in group])
@@ -145,9 +146,10 @@ class Writer:
                 self.damaged()
             self._fault = store.cause(failed)
             error = JournalError(self._fault)
+            is_of_all = store.is_locked(failed)
         except Exception as failed:  # noqa: BLE001 (the thread outlives whatever a job brings)
             error = JournalError(store.cause(failed))
-        if error and len(group) > 1:
+        if error and len(group) > 1 and not is_of_all:
             for job in group:
                 self._settle([job])
         else:
