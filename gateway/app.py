@@ -250,6 +250,9 @@ class Gateway:
 
     async def take(self, intake: Intake) -> None:
         """Decide the events and make the accepted ones durable. Raises JournalError."""
+        if self._changing.locked():  # an event that comes behind an order is decided by it
+            async with self._changing:
+                pass
         rules = self.snapshot.rules
         try:
             await self._dedup.take(intake, partial(self._take_first_copies, rules))

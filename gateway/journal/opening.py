@@ -6,6 +6,8 @@ empty or a foreign one stops the start: to begin again from nothing is a person'
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -93,9 +95,11 @@ def remedy(found: Mismatch) -> str:
 def compared(folder: Path, mark: Mark | None) -> Mismatch | None:
     """How the journal in `folder` differs from what the mark says. Changes nothing.
 
-    Raises JournalError when it cannot be read.
+    Raises JournalError when it cannot be read, OSError when it is no file.
     """
     file = folder / store.FILE
+    if file.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
     if not file.exists() or file.stat().st_size == 0:
         return high_water.mismatch(mark, None, 0, 0)
     with store.explained(file), closing(store.read_only(file)) as connection:

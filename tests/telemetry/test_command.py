@@ -107,8 +107,8 @@ async def test_the_environment_wins_and_says_so(gateway: Gateway) -> None:
 
 async def test_opting_out_is_counted_apart(gateway: Gateway) -> None:
     for header in ("Sec-GPC", "DNT"):
-        await send(gateway, "m-1", **{header: "1"})
-        await send(gateway, "m-2", "FETCH_RELEASE_NOTES", **{header: "1"})
+        await send(gateway, f"m-1-{header}", **{header: "1"})
+        await send(gateway, f"m-2-{header}", "FETCH_RELEASE_NOTES", **{header: "1"})
     status = await telemetry(gateway, "status")
     assert counts(status) == (True, 0, 0, 2)
     assert counts(status, "essential") == (True, 2, 0, 0)

@@ -14,9 +14,11 @@ from tests.wire.script import PLANTED, check_arrived, script
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def check_all_arrived(gateway: Gateway, client: Client, url: str, folder: Path) -> None:
+async def check_all_arrived(
+    gateway: Gateway, client: Client, url: str, folder: Path, run: str
+) -> None:
     gateway.forget()
-    events = script(client.name)
+    events = script(f"{client.name}-{run}")
 
     told = await client.send(url, events, folder)
 
@@ -36,7 +38,7 @@ async def check_all_arrived(gateway: Gateway, client: Client, url: str, folder: 
 async def test_every_event_arrives_as_meant_and_nothing_personal_is_kept(
     shared_gateway: Gateway, client: Client, tmp_path: Path
 ) -> None:
-    await check_all_arrived(shared_gateway, client, shared_gateway.url, tmp_path)
+    await check_all_arrived(shared_gateway, client, shared_gateway.url, tmp_path, "calm")
 
     for secret in PLANTED:
         assert shared_gateway.files_with(secret) == []
@@ -47,6 +49,6 @@ async def test_an_overload_passes_and_every_event_has_arrived_once(
     shared_gateway: Gateway, client: Client, tmp_path: Path
 ) -> None:
     async with front(shared_gateway.url, [503, 429]) as before:
-        await check_all_arrived(shared_gateway, client, before.url, tmp_path)
+        await check_all_arrived(shared_gateway, client, before.url, tmp_path, "overload")
 
         assert before.refused == [503, 429]

@@ -62,7 +62,7 @@ async def test_gzipped_bodies_arrive_too(gateway: Gateway, tmp_path: Path) -> No
 async def test_an_overload_passes_and_every_event_has_arrived_once(
     gateway: Gateway, client: Client, status: int, tmp_path: Path
 ) -> None:
-    events = script(client.name)
+    events = script(f"{client.name}-{status}")
 
     async with front(gateway.url, [status, status]) as before:
         told = await client.send(before.url, events, tmp_path)

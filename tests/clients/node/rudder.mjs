@@ -8,7 +8,7 @@ const rudder = new RudderAnalytics(writeKey, { dataPlaneUrl: host, flushAt: 5, f
 const untold = new Set();
 
 for (const { label, type, timestamp, ...event } of JSON.parse(readFileSync(script, "utf8"))) {
-  const messageId = event.messageId ?? `rudder-${label}`;
+  const messageId = event.messageId ?? `rudder-${label}-${process.pid}`;
   const when = timestamp && { originalTimestamp: new Date(timestamp) };
   untold.add(label);
   rudder[type]({ ...event, ...when, messageId }, (error) => {
