@@ -12,6 +12,9 @@ from typing import cast
 
 import uvloop
 
+TURN = "5e0859ac"
+"""Eight digits of an id that are different each time its request is sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -74,8 +77,18 @@ class _Connection(asyncio.Protocol):
 
 
 def run(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Result:
-    """Load 127.0.0.1:`port` for `seconds` with `requests`, from the first again after the last."""
-    return uvloop.run(_run(port, itertools.cycle(requests), connections, seconds))
+    """Load 127.0.0.1:`port` for `seconds` with `requests`, from the first again after the last.
+
+    Where TURN stands in them, each time around has a number of its own: no event is a repeat.
+    """
+    return uvloop.run(_run(port, _around(requests), connections, seconds))
+
+
+def _around(requests: Sequence[bytes]) -> Iterator[bytes]:
+    for turn in itertools.count(int(time.time())):
+        number = b"%08x" % turn
+        for request in requests:
+            yield request.replace(TURN.encode(), number)
 
 
 async def _run(port: int, requests: Iterator[bytes], connections: int, seconds: float) -> Result:

@@ -73,7 +73,7 @@ def event(number: int = 0) -> dict[str, object]:
             "library": {"name": "analytics.js", "version": "next-1.84.3"},
             "timezone": "Europe/Vienna",
         },
-        "messageId": f"ajs-next-1795420264317-5e0859ac-0545-4a2a-beb8-{number:012d}",
+        "messageId": f"ajs-next-1795420264317-{load.TURN}-0545-4a2a-beb8-{number:012d}",
         "userId": f"user-{number % 977:06d}",
         "anonymousId": "390627dc-ad4f-49a1-91d9-c5eb2f97fa11",
         "writeKey": "demo-write-key",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 
 from gateway.event import RawEvent, Reason
 from gateway.ingest import Intake, Refusal
@@ -65,10 +64,10 @@ class Dedup:
                 known.add(digest)
             first.append(place)
         if len(first) == len(digests):
-            return replace(intake, digests=digests)
-        return replace(
-            intake,
-            events=[intake.events[place] for place in first],
-            refusals=refusals,
-            digests=[digests[place] for place in first],
+            return Intake(intake.protocol, intake.events, intake.refusals, digests)
+        return Intake(
+            intake.protocol,
+            [intake.events[place] for place in first],
+            refusals,
+            [digests[place] for place in first],
         )
