@@ -40,7 +40,7 @@ bench: $(VENV)/development ## the benchmarks behind the README's figures
 	@$(BIN)/python -m benchmarks
 
 docs: $(VENV)/runtime ## write the generated pages of docs/
-	@$(BIN)/python -m gateway.reference docs
+	@$(BIN)/python -m gateway.cli.reference docs
 	@$(BIN)/python -m gateway.translation.page docs/mapping.md
 
 lock: $(VENV)/development ## pin every dependency anew

@@ -168,7 +168,7 @@ def _gateway(folder: Path, ports: dict[str, int]) -> Iterator[tuple[int, int, in
     (folder / "gateway.yaml").write_text(yaml.safe_dump(settings))
     (folder / "routing.yaml").write_text(yaml.safe_dump(routing))
     process = subprocess.Popen(
-        [sys.executable, "-m", "gateway.cli", "run", "--config", str(folder / "gateway.yaml")],
+        [sys.executable, "-m", "gateway.cli.main", "run", "--config", str(folder / "gateway.yaml")],
         env=dict(os.environ), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:

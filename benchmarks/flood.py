@@ -176,7 +176,14 @@ def _gateway(folder: Path) -> Iterator[tuple[int, int, int]]:
         "routing": str(ROOT / "config" / "routing.yaml"),
     }
     (folder / "gateway.yaml").write_text(yaml.safe_dump(settings))
-    command = [sys.executable, "-m", "gateway.cli", "run", "--config", str(folder / "gateway.yaml")]
+    command = [
+        sys.executable,
+        "-m",
+        "gateway.cli.main",
+        "run",
+        "--config",
+        str(folder / "gateway.yaml"),
+    ]
     own = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(own[1], 8192), own[1]))
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=_few_files)  # noqa: PLW1509 (there are no threads yet)

@@ -17,12 +17,12 @@ import uvloop
 from pydantic import ByteSize
 
 from gateway.config.model import Journal as Settings
-from gateway.delivery import Delivery, Pace, destination_feed
+from gateway.delivery import Delivery, DeliveryOptions, destination_feed
 from gateway.destinations.file import FileDestination, segment_line
 from gateway.event import CleanEvent, Header, Reason
 from gateway.journal import Entry, Journal
 from gateway.journal.block import encode
-from gateway.lines import LineFiles
+from gateway.jsonl.files import LineFiles
 
 EVENT = CleanEvent(
     Header(
@@ -94,7 +94,10 @@ async def delivered(count: int, folder: Path) -> float:
     files = LineFiles(folder / "events", rotate_bytes=64 * 1024**2)
     sink = FileDestination("local", files, segment_line)
     delivery = Delivery(
-        journal, destination_feed(journal, "local", lambda event: event), sink, Pace(linger=0)
+        journal,
+        destination_feed(journal, "local", lambda event: event),
+        sink,
+        DeliveryOptions(linger=0),
     )
     start = time.perf_counter()
     delivery.start()

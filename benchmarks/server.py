@@ -154,7 +154,7 @@ def _gateway(folder: Path) -> Iterator[tuple[int, int]]:
     """The gateway with the shipped configuration; yields its port and process id."""
     port, admin = _free_port(), _free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "gateway.cli", "run"],
+        [sys.executable, "-m", "gateway.cli.main", "run"],
         cwd=ROOT,
         env=os.environ
         | {

@@ -17,46 +17,41 @@ from typing import Any, Literal, Self
 
 import structlog
 
-from gateway import __version__, audit, data_usage, history, logs
+from gateway import __version__, data_usage
 from gateway.admin.status import DestinationStatus, Status
-from gateway.appsmith import pings, views
-from gateway.appsmith.events import instance_of
-from gateway.appsmith.setup import FirstTimes, Marks, is_setup
-from gateway.claim import explained
 from gateway.config import Configuration
 from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits
 from gateway.config.routing import CloudDestination as CloudSettings
 from gateway.config.routing import Guarded, Vendor
 from gateway.config.values import Network
-from gateway.connections import Connections
-from gateway.consent import Order
 from gateway.consumers import consumers_of
 from gateway.contract import Catalogue
 from gateway.dedup import Dedup
-from gateway.delivery import (
-    Care,
-    Delivery,
-    Egress,
-    Feed,
-    Pace,
-    Replay,
-    Sink,
-)
-from gateway.delivery.revision import permitted, revised
+from gateway.delivery import Delivery, DeliveryOptions, Egress, Feed, Replay, Sink, VendorCare
+from gateway.delivery.replay_policy import permitted, revised
 from gateway.destinations import Rendered
 from gateway.errors import JournalError
 from gateway.event import Decision, Protocol, RawEvent, Reason, StoredEvent
+from gateway.extensions.appsmith import pings, views
+from gateway.extensions.appsmith.events import instance_of
+from gateway.extensions.appsmith.setup import FirstTimes, Marks, is_setup
 from gateway.health import Health
 from gateway.health_watch import HealthWatch
 from gateway.ingest import Admission, Intake, RateLimit, Sources
 from gateway.ingest.fair_queue import SLICE_SECONDS, Turns
 from gateway.journal import Entry, Journal
 from gateway.journal.transaction import DISCARDED
-from gateway.pipeline import Rules, decide
+from gateway.pipeline import audit_line
+from gateway.pipeline.decide import Rules, decide
+from gateway.pipeline.telemetry_switch import Order
 from gateway.privacy import Pseudonymizer
+from gateway.process import logs
+from gateway.process.connections import Connections
+from gateway.process.data_dir_lock import explained
+from gateway.process.watchdog import Watchdog
 from gateway.snapshot import Snapshot, check_reloadable, compile_snapshot, entered
-from gateway.watchdog import Watchdog
+from gateway.telemetry import switch_history
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +65,7 @@ _DECIDING = 0.00025
 
 
 class Gateway:
-    """All rooms, open. Implements what ingest (`Door`) and admin (`Observed`) ask for."""
+    """All rooms, open. Implements what ingest (`IngestBackend`) and admin (`Observed`) ask for."""
 
     def __init__(
         self,
@@ -170,7 +165,7 @@ class Gateway:
         def render(events: Sequence[StoredEvent]) -> Rendered:
             return sink.render([feed.localise(event) for event in events])
 
-        care = Care(egress, Replay(revise, render))
+        care = VendorCare(egress, Replay(revise, render))
         return Delivery(self._journal, feed, sink, _pace(settings), care=care)
 
     async def close(self, grace: float) -> None:
@@ -203,11 +198,13 @@ class Gateway:
                 entered, chosen(), self._data_dir, self._environment, self.now(), *orders
             )
 
-    async def telemetry(self) -> history.Standing:
+    async def telemetry(self) -> switch_history.Standing:
         """The switches, who set them, and the proof. Raises ConfigurationError."""
         async with self._changing:
-            past = await asyncio.to_thread(history.read, self._data_dir)
-            return history.standing(past, self.snapshot.rules.switches, self._journal.view.counters)
+            past = await asyncio.to_thread(switch_history.read, self._data_dir)
+            return switch_history.standing(
+                past, self.snapshot.rules.switches, self._journal.view.counters
+            )
 
     @property
     def sources(self) -> Sources:
@@ -275,7 +272,7 @@ class Gateway:
                 counter, growth = marks[place]
                 counts[counter] += growth
             counts[f"received/{decision.source}"] += 1
-            if counted := history.counter(decision, rules.switches.period):
+            if counted := switch_history.counter(decision, rules.switches.period):
                 counts[counted] += 1
             if decision.event is None:
                 counts[f"rejected/{decision.reason}"] += 1
@@ -290,7 +287,7 @@ class Gateway:
             await self._journal.append(
                 Entry(
                     events=[decision.event for decision in decisions if decision.event],
-                    audit=[line for line in map(audit.line, decisions) if line],
+                    audit=[line for line in map(audit_line.line, decisions) if line],
                     counts=counts,
                     seen=_seen(intake.digests, decisions),
                 )
@@ -402,10 +399,14 @@ class Gateway:
         )
 
 
-def _pace(settings: Guarded) -> Pace:
+def _pace(settings: Guarded) -> DeliveryOptions:
     if isinstance(settings, CloudSettings):
-        return Pace(lanes=INSTANCES_AT_ONCE, pieces=200, interval=settings.interval, gives_up=False)
-    return Pace(lanes=settings.lanes if isinstance(settings, Vendor) else 1, batch=VENDOR_BATCH)
+        return DeliveryOptions(
+            lanes=INSTANCES_AT_ONCE, pieces=200, interval=settings.interval, gives_up=False
+        )
+    return DeliveryOptions(
+        lanes=settings.lanes if isinstance(settings, Vendor) else 1, batch=VENDOR_BATCH
+    )
 
 
 async def _decided(events: Sequence[RawEvent], rules: Rules, turns: Turns) -> list[Decision]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from gateway.appsmith.consumer import LedgerSink, ledger_feed
 from gateway.clock import Clock
 from gateway.config import Configuration
 from gateway.config.model import Files
@@ -15,14 +14,7 @@ from gateway.config.routing import CloudDestination as CloudSettings
 from gateway.config.routing import Destination as AnyDestination
 from gateway.config.routing import MixpanelDestination as MixpanelSettings
 from gateway.config.routing import SegmentDestination as SegmentSettings
-from gateway.delivery import (
-    QUARANTINE,
-    Feed,
-    Sink,
-    audit_feed,
-    destination_feed,
-    quarantine_feed,
-)
+from gateway.delivery import QUARANTINE, Feed, Sink, audit_feed, destination_feed, quarantine_feed
 from gateway.destinations import Destination
 from gateway.destinations.file import (
     FileDestination,
@@ -31,10 +23,11 @@ from gateway.destinations.file import (
     same_event,
     segment_line,
 )
+from gateway.extensions.appsmith.consumer import LedgerSink, ledger_feed
 from gateway.journal import Journal
-from gateway.lines import LineFiles
+from gateway.jsonl.files import LineFiles
+from gateway.jsonl.surplus import Same
 from gateway.privacy import Pseudonymizer
-from gateway.surplus import Same
 
 
 def destinations_of(

@@ -13,8 +13,8 @@ from pathlib import Path as FilePath
 from gateway.config import Configuration
 from gateway.config.routing import FileDestination
 from gateway.health import Disk
-from gateway.journal import room
-from gateway.journal.room import Usage
+from gateway.journal import capacity
+from gateway.journal.capacity import Usage
 
 MOST_FILES = 20_000
 """Files of one part that are looked at; more take too long."""
@@ -61,7 +61,7 @@ def measured(folders: Folders) -> Usage:
 def _disk(folder: FilePath) -> Disk | None:
     """The one it is on, or will be on when it is made."""
     there = next((place for place in (folder, *folder.parents) if place.exists()), folder)
-    return room.reached(there)
+    return capacity.reached(there)
 
 
 def _size(folder: FilePath, folders: Folders) -> int:

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 import orjson
 
 Message = dict[str, Any]
-Path = tuple[str | int, ...]
+JsonPath = tuple[str | int, ...]
 Protocol = Literal["segment", "mixpanel", "appsmith"]
 TelemetryClass = Literal["essential", "billing", "optional"]
 

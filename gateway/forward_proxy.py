@@ -18,10 +18,10 @@ from typing import Literal, NamedTuple, cast
 import structlog
 
 from gateway.config.model import ForwardProxy as Settings
-from gateway.connections import Connections, State
 from gateway.globs import compile_globs
-from gateway.ingest.sender import is_from
-from gateway.web_server import secured
+from gateway.ingest.client_info import is_from
+from gateway.process.connections import Connections, State
+from gateway.process.web_server import secured
 
 Fate = Literal["here", "through", "refused", "unreachable"]
 

@@ -18,8 +18,8 @@ from gateway.data_usage import Folders
 from gateway.errors import JournalError
 from gateway.health import STOPPING, Began, Ended, Health, Outages, remedy
 from gateway.journal import Entry, Journal
+from gateway.journal.capacity import Usage
 from gateway.journal.forecast import EVERY_SECONDS, Forecast, Trend
-from gateway.journal.room import Usage
 
 LOOK_SECONDS = 1.0
 TELL_SECONDS = 3600.0

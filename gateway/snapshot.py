@@ -11,18 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
-from gateway import history, tls
 from gateway.config import Configuration
 from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits, Telemetry
 from gateway.config.values import Network
-from gateway.consent import Order, Switches, switches
 from gateway.destinations.egress import Guard, promised
 from gateway.errors import ConfigurationError, Mistake
-from gateway.ingest import Sources, browser_stop
-from gateway.pipeline import Rules
+from gateway.ingest import Sources
+from gateway.ingest.segment import browser_stop
+from gateway.pipeline.decide import Rules
+from gateway.pipeline.rules import compile_rules
+from gateway.pipeline.telemetry_switch import Order, Switches, switches
 from gateway.privacy import Pseudonymizer
-from gateway.rules import compile_rules
+from gateway.process import tls
+from gateway.telemetry import switch_history
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +86,12 @@ def entered(
     `orders` are new ones and enter it, too. Blocks. Raises OSError or ConfigurationError, and then
     the history is as it was.
     """
-    past = history.read(data_dir)
+    past = switch_history.read(data_dir)
     told = switches(snapshot.telemetry, environment, (*past.orders, *orders))
-    period, numbered = history.entered(past, told, now)
+    period, numbered = switch_history.entered(past, told, now)
     following = snapshot.switched(numbered)
     if entries := (*orders, *([period] if period else ())):
-        history.append(data_dir, *entries)
+        switch_history.append(data_dir, *entries)
     return following
 
 

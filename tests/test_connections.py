@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.connections import Connections, State
+from gateway.process.connections import Connections, State
 
 
 class One:

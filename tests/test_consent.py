@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.config.model import Telemetry
-from gateway.consent import refusal, switches
 from gateway.event import RawEvent, Reason, TelemetryClass
+from gateway.pipeline.telemetry_switch import refusal, switches
 
 
 def event(*, opted_out: bool = False) -> RawEvent:

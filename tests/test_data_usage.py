@@ -10,7 +10,7 @@ import pytest
 
 from gateway import data_usage
 from gateway.data_usage import measured
-from gateway.journal import room
+from gateway.journal import capacity
 from tests.journal.disks import small_tmpfs
 from tests.test_server import event, metrics, post
 from tests.wire.running import running
@@ -59,7 +59,7 @@ def test_another_disk_is_told_apart(tmp_path: Path, size: int) -> None:
     with small_tmpfs(tmp_path / "events", size):
         put(tmp_path / "events" / "a.jsonl", 64 * KIB)
         usage = measured(folders)
-        away = room.disk(tmp_path / "events")
+        away = capacity.disk(tmp_path / "events")
         assert usage.home == (tmp_path / "journal").stat().st_dev != away.device
         assert usage.parts["events", away.device] == 64 * KIB
         assert usage.disks[away.device] == away
@@ -70,7 +70,7 @@ def test_another_disk_is_told_apart(tmp_path: Path, size: int) -> None:
 @pytest.mark.parametrize("size", [0] if os.geteuid() == 0 else [])
 def test_a_disk_without_a_limit_has_room(tmp_path: Path, size: int) -> None:
     with small_tmpfs(tmp_path / "unlimited", size):
-        assert room.disk(tmp_path / "unlimited").free is None
+        assert capacity.disk(tmp_path / "unlimited").free is None
 
 
 async def test_the_metrics_name_each_part(tmp_path: Path) -> None:

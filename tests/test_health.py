@@ -29,10 +29,10 @@ import pytest
 import yaml
 
 from gateway import health
-from gateway.commands import doctor
+from gateway.cli import doctor
 from gateway.health import HEALED_SECONDS, Began, Disk, Ended, Facts, Outages
 from gateway.journal import store
-from tests.commands.test_dead_letters import settled
+from tests.cli.test_dead_letters import settled
 from tests.fakes import vendor
 from tests.fakes.segment import FakeSegment
 from tests.fakes.vendor import answers

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway import history
 from gateway.config.model import Telemetry
-from gateway.consent import Order, switches
 from gateway.errors import ConfigurationError
 from gateway.event import TelemetryClass
-from gateway.history import History, Period
+from gateway.pipeline.telemetry_switch import Order, switches
+from gateway.telemetry import switch_history
+from gateway.telemetry.switch_history import History, Period
 
 T1, T2, T3 = (f"2026-11-23T0{hour}:00:00.000Z" for hour in (1, 2, 3))
 
@@ -32,27 +32,27 @@ def period(time: str, number: int, *, optional: bool, by: str = "default") -> Pe
 
 def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
     began, told = period(T1, 1, optional=True), order(T2, enabled=False)
-    history.append(tmp_path, began)
-    history.append(tmp_path, told)
-    assert history.read(tmp_path) == History((told,), (began,))
+    switch_history.append(tmp_path, began)
+    switch_history.append(tmp_path, told)
+    assert switch_history.read(tmp_path) == History((told,), (began,))
 
 
 @pytest.mark.parametrize("torn", [b"{", b'{"time": "2026', b"\x00\x00"])
 def test_half_a_line_is_nobodys_word(tmp_path: Path, torn: bytes) -> None:
-    history.append(tmp_path, order(T1, enabled=False))
-    with (tmp_path / history.FILE).open("ab") as file:
+    switch_history.append(tmp_path, order(T1, enabled=False))
+    with (tmp_path / switch_history.FILE).open("ab") as file:
         file.write(torn)
-    assert len(history.read(tmp_path).orders) == 1
-    history.append(tmp_path, order(T2, enabled=True))
-    assert [entry.enabled for entry in history.read(tmp_path).orders] == [False, True]
+    assert len(switch_history.read(tmp_path).orders) == 1
+    switch_history.append(tmp_path, order(T2, enabled=True))
+    assert [entry.enabled for entry in switch_history.read(tmp_path).orders] == [False, True]
 
 
 def test_a_damaged_history_is_a_mistake_with_its_line(tmp_path: Path) -> None:
-    history.append(tmp_path, order(T1, enabled=False))
-    with (tmp_path / history.FILE).open("ab") as file:
+    switch_history.append(tmp_path, order(T1, enabled=False))
+    with (tmp_path / switch_history.FILE).open("ab") as file:
         file.write(b"nonsense\n")
     with pytest.raises(ConfigurationError, match=r"telemetry\.jsonl:2: "):
-        history.read(tmp_path)
+        switch_history.read(tmp_path)
 
 
 def test_the_last_order_wins_and_can_be_taken_back() -> None:

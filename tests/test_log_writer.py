@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gateway.log_writer import FOLD_SECONDS, WRITTEN_AT_ONCE, LogWriter
+from gateway.process.log_writer import FOLD_SECONDS, WRITTEN_AT_ONCE, LogWriter
 
 GENEROUS = 20.0
 
@@ -129,7 +129,7 @@ def test_of_a_library_only_the_template_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What asyncio says of a task that broke shows the task, and with it what the error quotes."""
-    from gateway import logs
+    from gateway.process import logs
 
     said: list[dict[str, Any]] = []
     monkeypatch.setattr(logs, "_writer", type("Writer", (), {"put": staticmethod(said.append)}))

@@ -9,13 +9,13 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway import audit
 from gateway.config import load
 from gateway.config.model import Schemas
 from gateway.event import RawEvent, Reason
-from gateway.pipeline import Rules, decide
+from gateway.pipeline import audit_line
+from gateway.pipeline.decide import Rules, decide
+from gateway.pipeline.rules import compile_rules
 from gateway.privacy import Pseudonymizer
-from gateway.rules import compile_rules
 
 CONFIGURATION = load(Path("config/gateway.yaml"), {})
 
@@ -134,8 +134,8 @@ def test_an_event_that_costs_too_much_ends_with_its_own_reason(
     decision = decide(track("Ada signed up", properties=properties), shipped)
     assert decision.event is None
     assert decision.reason is Reason.OVER_BUDGET
-    assert b"over_budget" in (audit.line(decision) or b"")
-    assert "ada" not in repr((decision, audit.line(decision))).lower()
+    assert b"over_budget" in (audit_line.line(decision) or b"")
+    assert "ada" not in repr((decision, audit_line.line(decision))).lower()
 
 
 @pytest.mark.parametrize(

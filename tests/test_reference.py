@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import reference
+from gateway.cli import reference
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from gateway.config.routing import Routing
 from gateway.event import Reason
-from gateway.routing import Facts, Routes, compile_routes
+from gateway.pipeline.routing import Routes, RoutingFacts, compile_routes
 
-FACTS = Facts("web", "segment", "track", "Order Completed", "segment/track", "optional", "user-1")
+FACTS = RoutingFacts(
+    "web", "segment", "track", "Order Completed", "segment/track", "optional", "user-1"
+)
 
 
 def routes(*described: dict[str, Any], **destinations: dict[str, Any]) -> Routes:

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from gateway.admin.metrics import exposition
 from gateway.globs import compile_globs
-from gateway.watchdog import BOUNDS, STALL_SECONDS, Watchdog
+from gateway.process.watchdog import BOUNDS, STALL_SECONDS, Watchdog
 
 SECRET = "ada@mail.example"
 NAME = "gateway_event_loop_stall_seconds"

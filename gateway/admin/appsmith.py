@@ -12,11 +12,11 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from gateway.admin import look
+from gateway.admin import html
 from gateway.admin.guard import VISITOR, Visitor
-from gateway.admin.look import Column
-from gateway.appsmith import views
-from gateway.commands.audit import parse_since
+from gateway.admin.html import Column
+from gateway.cli.audit import parse_since
+from gateway.extensions.appsmith import views
 
 _SINCE = "31d"
 _SHOWN_REPORTS = 20
@@ -60,26 +60,26 @@ def routes(ledger: Ledger) -> list[web.RouteDef]:
     return [
         web.get("/api/instances", _kept(instances)),
         web.get("/api/usage", _kept(usage)),
-        web.get(look.INSTANCES, _kept(show)),
+        web.get(html.INSTANCES, _kept(show)),
     ]
 
 
 def page(instances: Sequence[Row], usage: Mapping[str, Sequence[Row]], visitor: Visitor) -> str:
     """Who lives, who was used by how many, and what was reported of it."""
-    return look.page(
+    return html.page(
         "Instances",
         '<p class="soft">Appsmith servers behind this gateway, and how many people use them.</p>',
-        look.INSTANCES,
+        html.INSTANCES,
         visitor,
-        look.card("Servers", _instances(instances)),
-        look.card("Used in the last 31 days", _days(usage["days"])),
-        look.card("Reported", _reports(usage["reports"])),
+        html.card("Servers", _instances(instances)),
+        html.card("Used in the last 31 days", _days(usage["days"])),
+        html.card("Reported", _reports(usage["reports"])),
     )
 
 
 def _instances(instances: Sequence[Row]) -> str:
     if not instances:
-        return look.empty(
+        return html.empty(
             "No instance is known yet",
             "Lead APPSMITH_CLOUD_SERVICES_BASE_URL of a server here, and it pings every two hours.",
         )
@@ -90,15 +90,15 @@ def _instances(instances: Sequence[Row]) -> str:
         Column("pings", "number"),
         Column("state"),
     ]
-    return look.table(
+    return html.table(
         columns,
         (
             (
                 f"<code>{escape(one['id'])}</code>",
                 escape(" ".join(filter(None, (one["edition"], one["version"])))),
-                look.when(one["last_ping"]) if one["last_ping"] else "none",
+                html.when(one["last_ping"]) if one["last_ping"] else "none",
                 f"{one['pings']:,}",
-                look.badge("bad", "overdue") if one["overdue"] else look.badge("good", "alive"),
+                html.badge("bad", "overdue") if one["overdue"] else html.badge("good", "alive"),
             )
             for one in instances
         ),
@@ -107,7 +107,7 @@ def _instances(instances: Sequence[Row]) -> str:
 
 def _days(days: Sequence[Row]) -> str:
     if not days:
-        return look.empty(
+        return html.empty(
             "No usage was seen", "Pulses of paying instances and their reports are counted here."
         )
     names = {
@@ -132,7 +132,7 @@ def _days(days: Sequence[Row]) -> str:
         for day in reversed(days)
     )
     return (
-        look.table(columns, rows)
+        html.table(columns, rows)
         + '<p class="soft small">For a spreadsheet: <a href="/api/usage?format=csv">by day</a>, '
         '<a href="/api/usage?format=csv&amp;by=hour">by hour</a>.</p>'
     )
@@ -140,7 +140,7 @@ def _days(days: Sequence[Row]) -> str:
 
 def _reports(reports: Sequence[Row]) -> str:
     if not reports:
-        return look.empty(
+        return html.empty(
             "Nothing was reported", "What the cloud services were told stands here, with its proof."
         )
     columns = [
@@ -152,21 +152,21 @@ def _reports(reports: Sequence[Row]) -> str:
     ]
     rows = (
         (
-            look.when(one["time"]),
+            html.when(one["time"]),
             f"{one['pulses']:,}",
             escape(one["origin"]),
-            look.badge("good", "taken") if one["accepted"] else look.badge("note", "not taken"),
+            html.badge("good", "taken") if one["accepted"] else html.badge("note", "not taken"),
             _honesty(one),
         )
         for one in reversed(reports[-_SHOWN_REPORTS:])
     )
-    return look.table(columns, rows)
+    return html.table(columns, rows)
 
 
 def _honesty(report: Row) -> str:
     told = (report["standing"], f"signature {report['signature']}")
     is_odd = not _ODD.isdisjoint((report["standing"], report["signature"]))
-    return look.badge("bad" if is_odd else "", ", ".join(told))
+    return html.badge("bad" if is_odd else "", ", ".join(told))
 
 
 def _start(since: str) -> float:

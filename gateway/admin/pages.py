@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
-from gateway.admin import look
+from gateway.admin import html
 from gateway.admin.guard import Visitor
-from gateway.admin.look import Column
+from gateway.admin.html import Column
 from gateway.admin.status import DestinationStatus, Status
-from gateway.audit import timestamp
-from gateway.consent import CLASSES
 from gateway.contract import Catalogue, Plan
 from gateway.event import TelemetryClass
 from gateway.health import size
-from gateway.history import Account, Change, Standing, decider
 from gateway.journal.block import REASONS
 from gateway.journal.forecast import in_words
+from gateway.pipeline.audit_line import timestamp
+from gateway.pipeline.telemetry_switch import CLASSES
+from gateway.telemetry.switch_history import Account, Change, Standing, decider
 
 _TITLES: Mapping[TelemetryClass, str] = {
     "optional": "Share anonymous usage data",
@@ -35,22 +35,22 @@ _ABOUT: Mapping[TelemetryClass, str] = {
 
 def status(status: Status, visitor: Visitor) -> str:
     """The first page: is it healthy, what came, where it went, what it takes on disk."""
-    ready = look.badge("good", "Ready") if status.ready else look.badge("bad", "Not accepting")
+    ready = html.badge("good", "Ready") if status.ready else html.badge("bad", "Not accepting")
     received, rejected = sum(status.received.values()), sum(status.rejected.values())
     notices = [
-        look.notice(
+        html.notice(
             "bad",
-            f"<strong>Nothing is accepted:</strong> {look.marked(status.refusal)}",
-            look.marked(f"To fix it: {status.remedy}"),
+            f"<strong>Nothing is accepted:</strong> {html.marked(status.refusal)}",
+            html.marked(f"To fix it: {status.remedy}"),
         )
         if status.refusal
         else "",
-        look.notice("note", escape(status.warning)) if status.warning else "",
+        html.notice("note", escape(status.warning)) if status.warning else "",
     ]
-    return look.page(
+    return html.page(
         "Status",
         f'<p class="soft">{ready} version {escape(status.version)}</p>',
-        look.HOME,
+        html.HOME,
         visitor,
         *notices,
         '<div class="tiles">',
@@ -59,12 +59,12 @@ def status(status: Status, visitor: Visitor) -> str:
         _tile("rejected", rejected),
         _tile("MiB of journal", round(status.journal_bytes / 1024**2, 1)),
         "</div>",
-        look.card("Destinations", _destinations(status.destinations)),
-        look.card("Space on disk", *_space(status)),
-        look.card("Sources", _sources(status.received)),
-        look.card("Rejected", _reasons(status.rejected)),
+        html.card("Destinations", _destinations(status.destinations)),
+        html.card("Space on disk", *_space(status)),
+        html.card("Sources", _sources(status.received)),
+        html.card("Rejected", _reasons(status.rejected)),
         *(
-            [look.card("Refused requests", _refused(status.refused_requests))]
+            [html.card("Refused requests", _refused(status.refused_requests))]
             if status.refused_requests
             else []
         ),
@@ -97,15 +97,15 @@ def _destinations(destinations: Sequence[DestinationStatus]) -> str:
         )
         for one in destinations
     )
-    return look.table(columns, rows)
+    return html.table(columns, rows)
 
 
 def _state(one: DestinationStatus) -> str:
     if one.waiting is None or one.waiting_since is None or one.next_try is None:
-        return look.badge("good", "healthy")
-    since, next_try = look.when(timestamp(one.waiting_since)), look.when(timestamp(one.next_try))
+        return html.badge("good", "healthy")
+    since, next_try = html.when(timestamp(one.waiting_since)), html.when(timestamp(one.next_try))
     times = f'<span class="soft small">since {since}, next try {next_try}</span>'
-    return f"{look.badge('bad', one.waiting)} {times}"
+    return f"{html.badge('bad', one.waiting)} {times}"
 
 
 def _space(status: Status) -> Iterator[str]:
@@ -115,7 +115,7 @@ def _space(status: Status) -> Iterator[str]:
         said += f"At the rate of the last minutes, it or the journal is full in {in_words(ends)}."
     yield f'<p class="soft">{said}</p>'
     columns = [Column("part", "title"), Column("size", "number"), Column("per hour", "number")]
-    yield look.table(
+    yield html.table(
         columns,
         (
             (escape(part), size(held), _growth(status.data_growth.get(part)))
@@ -133,21 +133,21 @@ def _growth(an_hour: float | None) -> str:
 
 def _sources(received: Mapping[str, int]) -> str:
     if not received:
-        return look.empty("No event has come yet", "Point an SDK at this gateway, and look again.")
+        return html.empty("No event has come yet", "Point an SDK at this gateway, and look again.")
     columns = [Column("source", "title"), Column("events", "number")]
-    return look.table(
+    return html.table(
         columns, ((escape(name), f"{count:,}") for name, count in sorted(received.items()))
     )
 
 
 def _reasons(rejected: Mapping[str, int]) -> str:
     if not rejected:
-        return look.empty("Nothing was rejected", "Every event that came was accepted.")
+        return html.empty("Nothing was rejected", "Every event that came was accepted.")
     columns = [Column("reason", "title"), Column("meaning"), Column("events", "number")]
-    return look.table(
+    return html.table(
         columns,
         (
-            (f"<code>{escape(name)}</code>", look.marked(REASONS[name].meaning), f"{count:,}")
+            (f"<code>{escape(name)}</code>", html.marked(REASONS[name].meaning), f"{count:,}")
             for name, count in sorted(rejected.items())
         ),
     )
@@ -155,7 +155,7 @@ def _reasons(rejected: Mapping[str, int]) -> str:
 
 def _refused(requests: Mapping[tuple[str, str], int]) -> str:
     columns = [Column("code", "title"), Column("protocol"), Column("requests", "number")]
-    return look.table(
+    return html.table(
         columns,
         (
             (f"<code>{escape(code)}</code>", escape(protocol), f"{count:,}")
@@ -168,7 +168,7 @@ def general(standing: Standing, catalogue: Catalogue, visitor: Visitor, *notices
     """Settings → General: the switch, with the proof that it works."""
     locked = standing.locked_by
     lock = (
-        look.notice(
+        html.notice(
             "note",
             f"<strong>{escape(locked)}</strong> in the environment decides whether anonymous usage "
             "data is shared, so the switch is locked here. Change the variable and start the "
@@ -179,14 +179,14 @@ def general(standing: Standing, catalogue: Catalogue, visitor: Visitor, *notices
     )
     events = _events(catalogue)
     rest: tuple[TelemetryClass, ...] = ("essential", "billing")
-    return look.page(
+    return html.page(
         "General",
         '<p class="soft">What this gateway takes. Changes hold after every start.</p>',
-        look.GENERAL,
+        html.GENERAL,
         visitor,
         *notices,
         lock,
-        f'<form method="post" action="{look.GENERAL}">{look.form_key(visitor)}',
+        f'<form method="post" action="{html.GENERAL}">{html.form_key(visitor)}',
         '<section class="card">',
         _setting("optional", standing.classes["optional"], events, is_locked=locked is not None),
         '</section><section class="card">',
@@ -194,7 +194,7 @@ def general(standing: Standing, catalogue: Catalogue, visitor: Visitor, *notices
         '</section><div class="actions"><button>Save &amp; Restart</button>'
         '<p class="soft small">The gateway restarts in place: whoever sends meanwhile waits a '
         "moment, and nobody is refused.</p></div></form>",
-        look.card("Who changed what", _changes(standing.changes)),
+        html.card("Who changed what", _changes(standing.changes)),
     )
 
 
@@ -206,7 +206,7 @@ def _setting(
     is_locked: bool = False,
 ) -> str:
     state = "on" if account.enabled else "off"
-    since = f" since {look.when(account.since)}" if account.since else ""
+    since = f" since {html.when(account.since)}" if account.since else ""
     checked, disabled = " checked" * account.enabled, " disabled" * is_locked
     opted_out = (
         f"<span><b>{account.opted_out:,}</b> opted out by their sender</span>"
@@ -254,11 +254,11 @@ def _names(plan: Plan) -> str:
 
 def _changes(changes: Iterable[Change]) -> str:
     rows = [
-        (_deed(change), look.when(change.time), _person(change)) for change in reversed([*changes])
+        (_deed(change), html.when(change.time), _person(change)) for change in reversed([*changes])
     ]
     if not rows:
-        return look.empty("Nobody has changed a switch", "All stands as file and environment say.")
-    return look.table([Column("what", "title"), Column("when"), Column("who")], rows)
+        return html.empty("Nobody has changed a switch", "All stands as file and environment say.")
+    return html.table([Column("what", "title"), Column("when"), Column("who")], rows)
 
 
 def _deed(change: Change) -> str:
@@ -276,7 +276,7 @@ def _person(change: Change) -> str:
 
 def sign_in(where: str, *notices: str) -> str:
     """The door. `where` is the page that the person asked for."""
-    return look.door(
+    return html.door(
         "Sign in",
         *notices,
         '<h1>Sign in</h1><p class="soft">With the token that <code>admin.token</code> names.</p>'

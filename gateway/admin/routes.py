@@ -13,13 +13,13 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from gateway.admin import (
     appsmith,
+    dead_letters_api,
     destinations,
-    letters,
-    look,
+    html,
     metrics,
     pages,
     settings,
-    signing_in,
+    sign_in,
 )
 from gateway.admin.guard import VISITOR, Guard
 from gateway.admin.settings import Restart
@@ -29,7 +29,11 @@ from gateway.health import Health
 
 
 class Observed(
-    appsmith.Ledger, destinations.Carrier, letters.Undertaker, settings.Switchboard, Protocol
+    appsmith.Ledger,
+    destinations.Carrier,
+    dead_letters_api.DeadLetterStore,
+    settings.TelemetryControl,
+    Protocol,
 ):
     """What the admin listener asks of the gateway."""
 
@@ -72,7 +76,7 @@ def application(observed: Observed, guard: Guard, restart: Restart) -> web.Appli
         return web.Response(text=STYLE, content_type="text/css")
 
     async def icon(_: web.Request) -> web.Response:
-        return web.Response(text=look.ICON, content_type="image/svg+xml")
+        return web.Response(text=html.ICON, content_type="image/svg+xml")
 
     app.add_routes(
         [
@@ -80,14 +84,14 @@ def application(observed: Observed, guard: Guard, restart: Restart) -> web.Appli
             web.get("/readyz", readyz),
             web.get("/metrics", scrape),
             web.get("/api/status", status),
-            web.get(look.HOME, home),
+            web.get(html.HOME, home),
             web.get("/style.css", style),
             web.get("/icon.svg", icon),
             *appsmith.routes(observed),
             *destinations.routes(observed),
-            *letters.routes(observed),
+            *dead_letters_api.routes(observed),
             *settings.routes(observed, restart),
-            *signing_in.routes(guard),
+            *sign_in.routes(guard),
         ]
     )
     return app

@@ -10,27 +10,27 @@ from typing import Any, Protocol
 import orjson
 from aiohttp import web
 
-from gateway.admin import look, pages
+from gateway.admin import html, pages
 from gateway.admin.bodies import bytes_of, form_of
 from gateway.admin.guard import VISITOR
-from gateway.audit import timestamp
-from gateway.consent import CLASSES, Door, Order
 from gateway.contract import Catalogue
 from gateway.errors import ConfigurationError
 from gateway.event import TelemetryClass
-from gateway.history import Standing
-from gateway.lines import cause
-from gateway.restart import RestartError
+from gateway.jsonl.files import cause
+from gateway.pipeline.audit_line import timestamp
+from gateway.pipeline.telemetry_switch import CLASSES, Order, OrderedBy
+from gateway.process.hot_restart import RestartError
+from gateway.telemetry.switch_history import Standing
 
 _FRESH_SECONDS = 30
-_SCRIPTED: tuple[Door, ...] = ("command line", "API")
+_SCRIPTED: tuple[OrderedBy, ...] = ("command line", "API")
 """Who may say who they are; the page is known by its form."""
 
 Restart = Callable[[], Awaitable[None]]
 """Raises RestartError; otherwise the next connection meets the new program."""
 
 
-class Switchboard(Protocol):
+class TelemetryControl(Protocol):
     """Who has the switches."""
 
     @property
@@ -43,12 +43,12 @@ class _RefusedError(Exception):
     """An order that cannot be carried out; the message is for a person."""
 
 
-def routes(board: Switchboard, restart: Restart) -> list[web.RouteDef]:
+def routes(board: TelemetryControl, restart: Restart) -> list[web.RouteDef]:
     """The page, and the API behind it."""
 
     async def show(request: web.Request) -> web.Response:
         is_fresh = _is_fresh(request.query.get("saved", ""))
-        notices = [look.notice("good", "Saved, and started anew.")] if is_fresh else []
+        notices = [html.notice("good", "Saved, and started anew.")] if is_fresh else []
         return await _page(board, request, *notices)
 
     async def save(request: web.Request) -> web.Response:
@@ -60,14 +60,14 @@ def routes(board: Switchboard, restart: Restart) -> list[web.RouteDef]:
             for name in _to_switch(await board.telemetry(), form):
                 await _carry_out(board, name, name in form, "admin page", visitor.sign_in)
         except _RefusedError as error:
-            return await _page(board, request, look.notice("bad", escape(str(error))), status=409)
+            return await _page(board, request, html.notice("bad", escape(str(error))), status=409)
         try:
             await restart()
         except RestartError as error:
             mistakes = [f"<code>{escape(line)}</code>" for line in str(error).splitlines()]
             told = "Saved, and in force since now. The gateway was not restarted:"
-            return await _page(board, request, look.notice("bad", told, items=mistakes), status=409)
-        where = f"{look.GENERAL}?saved={int(time.time())}"
+            return await _page(board, request, html.notice("bad", told, items=mistakes), status=409)
+        where = f"{html.GENERAL}?saved={int(time.time())}"
         return web.Response(status=303, headers={"Location": where})
 
     async def tell(_: web.Request) -> web.Response:
@@ -89,19 +89,19 @@ def routes(board: Switchboard, restart: Restart) -> list[web.RouteDef]:
 
     return [
         web.get("/settings", _to_general),
-        web.get(look.GENERAL, show),
-        web.post(look.GENERAL, save),
+        web.get(html.GENERAL, show),
+        web.post(html.GENERAL, save),
         web.get("/api/telemetry", tell),
         web.post("/api/telemetry", take),
     ]
 
 
 async def _to_general(_: web.Request) -> web.Response:
-    return web.Response(status=303, headers={"Location": look.GENERAL})
+    return web.Response(status=303, headers={"Location": html.GENERAL})
 
 
 async def _page(
-    board: Switchboard, request: web.Request, *notices: str, status: int = 200
+    board: TelemetryControl, request: web.Request, *notices: str, status: int = 200
 ) -> web.Response:
     text = pages.general(await board.telemetry(), board.catalogue, request[VISITOR], *notices)
     return web.Response(text=text, content_type="text/html", status=status)
@@ -113,7 +113,7 @@ def _is_fresh(saved: str) -> bool:
 
 
 def _stale() -> str:
-    return look.notice("bad", "Nothing was saved: this page was out of date. Look, and save again.")
+    return html.notice("bad", "Nothing was saved: this page was out of date. Look, and save again.")
 
 
 def _to_switch(standing: Standing, form: Mapping[str, Any]) -> list[TelemetryClass]:
@@ -127,7 +127,11 @@ def _to_switch(standing: Standing, form: Mapping[str, Any]) -> list[TelemetryCla
 
 
 async def _carry_out(
-    board: Switchboard, name: TelemetryClass, enabled: bool | None, who: Door, sign_in: str
+    board: TelemetryControl,
+    name: TelemetryClass,
+    enabled: bool | None,
+    who: OrderedBy,
+    sign_in: str,
 ) -> None:
     """Raises _RefusedError, and then nothing has changed."""
     locked_by = (await board.telemetry()).locked_by
@@ -146,7 +150,7 @@ async def _carry_out(
         raise _RefusedError(str(error)) from None
 
 
-def _asked(body: bytes) -> tuple[TelemetryClass, bool | None, Door] | None:
+def _asked(body: bytes) -> tuple[TelemetryClass, bool | None, OrderedBy] | None:
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gateway.admin.metrics import Distribution, Samples
-from gateway.audit import timestamp
+from gateway.pipeline.audit_line import timestamp
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from gateway.config.source import Document
 from gateway.config.source import load as load_yaml
 from gateway.config.values import Settings
 from gateway.errors import ConfigurationError, Mistake
-from gateway.event import Path
-from gateway.tls import Pair, problem, stands_for
+from gateway.event import JsonPath
+from gateway.process.tls import Pair, problem, stands_for
 
 ENVIRONMENT = {
     "GATEWAY_LISTEN": ("listen",),
@@ -108,7 +108,7 @@ def pair_of(document: Document, certificate: Certificate | None) -> Pair | None:
 
 
 def _unusable_certificates(gateway: Gateway, document: Document) -> Iterable[Mistake]:
-    places: dict[Path, Certificate | None] = {
+    places: dict[JsonPath, Certificate | None] = {
         ("tls",): gateway.tls,
         ("admin", "tls"): gateway.admin.tls,
     }
@@ -153,7 +153,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" (known: {', '.join(choices)})" if 0 < len(choices) <= 20 else ""
 
 
-def _overrides(environment: Mapping[str, str]) -> dict[Path, str]:
+def _overrides(environment: Mapping[str, str]) -> dict[JsonPath, str]:
     return {path: environment[name] for name, path in ENVIRONMENT.items() if environment.get(name)}
 
 
@@ -179,7 +179,7 @@ def _load(
 
 
 def _typed(
-    model: type[Model], document: Document, mistakes: list[Mistake], overrides: dict[Path, str]
+    model: type[Model], document: Document, mistakes: list[Mistake], overrides: dict[JsonPath, str]
 ) -> Model | None:
     value = document.value
     if not isinstance(value, dict):
@@ -196,23 +196,23 @@ def _typed(
         return None
 
 
-def _with(value: dict[str, Any], path: Path, text: str) -> dict[str, Any]:
+def _with(value: dict[str, Any], path: JsonPath, text: str) -> dict[str, Any]:
     head, *rest = path
     inner = value.get(head) if isinstance(head, str) else None
     filled = _with(inner if isinstance(inner, dict) else {}, tuple(rest), text) if rest else text
     return {**value, str(head): filled}
 
 
-def _path_in(document: Document, location: Path) -> Path:
+def _path_in(document: Document, location: JsonPath) -> JsonPath:
     """The location pydantic gives, without the union tags that it mixes in."""
-    path: Path = ()
+    path: JsonPath = ()
     for step in location:
         if (*path, step) in document.lines or step == location[-1]:
             path = (*path, step)
     return path
 
 
-def _sentence(model: type[BaseModel], path: Path, detail: Mapping[str, Any]) -> str:
+def _sentence(model: type[BaseModel], path: JsonPath, detail: Mapping[str, Any]) -> str:
     where = ".".join(str(step) for step in path) or "the file"
     kind = detail["type"]
     if kind == "extra_forbidden":
@@ -239,7 +239,7 @@ def _near(word: str, known: list[str]) -> str:
     return f" (did you mean `{near[0]}`?)" if near else ""
 
 
-def _keys_at(model: type[BaseModel], path: Path) -> set[str]:
+def _keys_at(model: type[BaseModel], path: JsonPath) -> set[str]:
     """The settings that may stand at `path`."""
     models = [model]
     for step in path:
@@ -277,7 +277,7 @@ def _unknown_names(
                     f"`{name}` is not a destination{did_you_mean(name, routing.destinations)}",
                 )
         if gateway:
-            path: Path = ("routes", i, "match", "source")
+            path: JsonPath = ("routes", i, "match", "source")
             yield from _not_sources(gateway, route.match.source, document, path)
 
 
@@ -289,7 +289,7 @@ def _unknown_sources(gateway: Gateway, policy: Policy, document: Document) -> It
 
 
 def _not_sources(
-    gateway: Gateway, names: tuple[str, ...], document: Document, path: Path
+    gateway: Gateway, names: tuple[str, ...], document: Document, path: JsonPath
 ) -> Iterable[Mistake]:
     known = {source.name for source in gateway.sources} | {gateway.appsmith.source}
     if gateway.unknown_keys == "accept":

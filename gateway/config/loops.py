@@ -13,7 +13,7 @@ from gateway.config import Configuration
 from gateway.config.routing import FileDestination
 from gateway.config.values import Listen
 from gateway.errors import Mistake
-from gateway.event import Path
+from gateway.event import JsonPath
 from gateway.globs import compile_globs
 
 _PORTS = {"http": 80, "https": 443}
@@ -27,7 +27,7 @@ def loops(configuration: Configuration) -> Iterator[Mistake]:
         if isinstance(settings, FileDestination):
             continue
         if how := _leads_back(configuration, settings.host):
-            path: Path = ("destinations", name, "host")
+            path: JsonPath = ("destinations", name, "host")
             yield document.mistake(path, f"`{name}` leads back to this gateway: {how}")
     upstream = configuration.gateway.appsmith.cloud_services.upstream
     if upstream and (how := _leads_back(configuration, upstream)):

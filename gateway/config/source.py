@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from gateway.errors import ConfigurationError, Mistake
-from gateway.event import Path
+from gateway.event import JsonPath
 
 _VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}|(?P<odd>\{))")
 
@@ -26,15 +26,15 @@ class Document:
 
     file: str
     value: Any
-    lines: Mapping[Path, int]
+    lines: Mapping[JsonPath, int]
 
-    def line(self, path: Path) -> int:
+    def line(self, path: JsonPath) -> int:
         """The line of `path`, or of the nearest thing around it."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
-    def mistake(self, path: Path, message: str) -> Mistake:
+    def mistake(self, path: JsonPath, message: str) -> Mistake:
         return Mistake(self.file, self.line(path), message)
 
 
@@ -65,11 +65,11 @@ class _Reader:
     def __init__(self, file: str, environment: Mapping[str, str]) -> None:
         self.file = file
         self.environment = environment
-        self.lines: dict[Path, int] = {}
+        self.lines: dict[JsonPath, int] = {}
         self.mistakes: list[Mistake] = []
         self._scalars = yaml.SafeLoader("")
 
-    def value(self, node: yaml.Node, path: Path) -> Any:
+    def value(self, node: yaml.Node, path: JsonPath) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -77,7 +77,7 @@ class _Reader:
             return [self.value(child, (*path, i)) for i, child in enumerate(node.value)]
         return self._scalar(node)
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, path: JsonPath) -> dict[str, Any]:
         built: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = str(key_node.value)

@@ -6,11 +6,11 @@ the event against it.
 
 from __future__ import annotations
 
-from gateway.contract.breaches import Breach
 from gateway.contract.catalogue import Catalogue
-from gateway.contract.examine import UNPLANNED_BREACH, Examination, NotExaminableError, examine
 from gateway.contract.load import load_catalogue
 from gateway.contract.plan import Plan
+from gateway.contract.validate import UNPLANNED_BREACH, Examination, NotExaminableError, examine
+from gateway.contract.violations import Breach
 
 __all__ = [
     "UNPLANNED_BREACH",

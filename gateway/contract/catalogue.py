@@ -15,8 +15,8 @@ from types import MappingProxyType
 import jsonschema_rs
 
 from gateway.config.privacy import Action
-from gateway.contract.examine import NotExaminableError
 from gateway.contract.plan import Match, Plan, name_pattern
+from gateway.contract.validate import NotExaminableError
 from gateway.event import Message, RawEvent
 
 Annotations = Mapping[str, Sequence[tuple[str, Action]]]

@@ -18,7 +18,7 @@ from referencing.jsonschema import DRAFT7, DRAFT202012
 
 from gateway.config import did_you_mean
 from gateway.config.source import Document
-from gateway.event import Path
+from gateway.event import JsonPath
 
 BASE = "https://schemas.invalid/"
 """Where the files stand for the engines: a host that cannot exist."""
@@ -59,10 +59,10 @@ class Node:
     """One schema object, and where it stands."""
 
     name: str  # of its file
-    path: Path
+    path: JsonPath
     schema: Mapping[str, Any]
 
-    def __truediv__(self, steps: Path) -> Node | None:
+    def __truediv__(self, steps: JsonPath) -> Node | None:
         """The schema object at `steps` below this one; None where none is there."""
         value: Any = self.schema
         for step in steps:
@@ -75,7 +75,7 @@ class Node:
     def children(self) -> Iterator[Node]:
         """Every schema object directly inside this one."""
         for keyword, value in self.schema.items():
-            steps: list[Path] = []
+            steps: list[JsonPath] = []
             if keyword in SCHEMA_MAPS and isinstance(value, dict):
                 steps = [(keyword, key) for key in value]
             elif isinstance(value, list) and (keyword in SCHEMA_LISTS or keyword == "items"):
@@ -125,7 +125,7 @@ class Library:
 
     def _follow(self, name: str, steps: list[str]) -> Node | None:
         value: Any = self.documents[name].value
-        path: Path = ()
+        path: JsonPath = ()
         for step in steps:
             key = int(step) if isinstance(value, list) and step.isdecimal() else step
             try:
@@ -137,7 +137,7 @@ class Library:
 
     def walk(self, root: Node) -> Iterator[Node]:
         """`root` and every schema below it or referred to from there, each once."""
-        seen: set[tuple[str, Path]] = set()
+        seen: set[tuple[str, JsonPath]] = set()
         pending = [root]
         while pending:
             node = pending.pop()
@@ -161,7 +161,7 @@ class Library:
 
         Without `branches`, those that must apply.
         """
-        found: dict[tuple[str, Path], Node] = {}
+        found: dict[tuple[str, JsonPath], Node] = {}
         pending = list(nodes)
         while pending:
             node = pending.pop(0)
@@ -169,7 +169,7 @@ class Library:
                 continue
             found[node.name, node.path] = node
             lists = _SAME_VALUE_LISTS if branches else ("allOf",)
-            steps: list[Path] = [
+            steps: list[JsonPath] = [
                 (keyword, index)
                 for keyword in lists
                 for index in range(len(node.schema.get(keyword, ())))

@@ -17,11 +17,11 @@ from gateway.config.privacy import Action
 from gateway.config.source import Document
 from gateway.contract.catalogue import Catalogue
 from gateway.contract.library import SUFFIX, Library, Node
+from gateway.contract.lint import is_common, python_validator, review
 from gateway.contract.plan import Plan, compile_plan, event_of
-from gateway.contract.review import is_common, python_validator, review
 from gateway.contract.source import read
 from gateway.errors import ConfigurationError, Mistake
-from gateway.event import Path
+from gateway.event import JsonPath
 
 _ANY_MEMBER = frozenset(
     {"patternProperties", "additionalProperties", "unevaluatedProperties"}
@@ -100,7 +100,7 @@ def _examples(
     schema = {**document.value, "$id": library.address(plan.name)}
     validator = python_validator(schema)(schema, registry=registry)
     for index, example in enumerate(schema["examples"]):
-        place: Path = ("examples", index)
+        place: JsonPath = ("examples", index)
         if not isinstance(example, dict):
             yield document.mistake(place, "an example must be a whole event")
             continue
@@ -132,7 +132,7 @@ def _claimed_twice(plans: Sequence[Plan], library: Library) -> Iterator[Mistake]
             owner = owners.setdefault(claim, plan.name)
             if owner != plan.name:
                 document = library.documents[plan.name]
-                place: Path = ("x-telemetry", "match", key)
+                place: JsonPath = ("x-telemetry", "match", key)
                 given = document.value["x-telemetry"]["match"][key]
                 if isinstance(given, list):
                     place = (*place, given.index(name))
@@ -159,7 +159,7 @@ def _annotated(
     nodes: list[Node],
     pointer: str,
     library: Library,
-    above: Mapping[frozenset[tuple[str, Path]], str],
+    above: Mapping[frozenset[tuple[str, JsonPath]], str],
 ) -> Iterator[tuple[str, Action | None]]:
     """The actions at and below `pointer`, and, without action, where a schema begins again."""
     expanded = library.expand(nodes)

@@ -15,7 +15,7 @@ import jsonschema_rs
 
 from gateway.contract.library import Library, Node, is_draft_07
 from gateway.contract.shape import Shape, shapes
-from gateway.event import Message, Path, Protocol, RawEvent, TelemetryClass
+from gateway.event import JsonPath, Message, Protocol, RawEvent, TelemetryClass
 
 TYPES: Mapping[Protocol, tuple[str, ...]] = {
     "segment": ("track", "page", "screen", "identify", "group", "alias"),
@@ -38,7 +38,7 @@ class Match:
     names: tuple[str, ...] = ()  # exact
     globs: tuple[str, ...] = ()
     pattern: str | None = None
-    has: tuple[Path, ...] = ()  # what the event must hold, whatever the value
+    has: tuple[JsonPath, ...] = ()  # what the event must hold, whatever the value
 
     @property
     def is_open(self) -> bool:
@@ -49,7 +49,7 @@ class Match:
         return all(_present(message, path) for path in self.has)
 
 
-def _present(message: Any, path: Path) -> bool:
+def _present(message: Any, path: JsonPath) -> bool:
     for step in path:
         if not isinstance(message, dict) or (message := message.get(step)) is None:
             return False
@@ -68,7 +68,7 @@ class Plan:
     match: Match
     version: int
     engine: jsonschema_rs.Validator = field(repr=False)
-    shapes: tuple[tuple[Path, Shape], ...] = field(repr=False)
+    shapes: tuple[tuple[JsonPath, Shape], ...] = field(repr=False)
     names: frozenset[str] = field(repr=False)
     """Every member the schema names: these may stand in a message, no other key may."""
     has_costly_errors: bool

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import jsonschema_rs
 
 from gateway.contract.library import Library, Node
-from gateway.event import Path, Protocol
+from gateway.event import JsonPath, Protocol
 
-OPEN_GROUNDS: Mapping[Protocol, tuple[Path, ...]] = {
+OPEN_GROUNDS: Mapping[Protocol, tuple[JsonPath, ...]] = {
     "segment": (("properties",), ("traits",)),
     "mixpanel": (("properties",), ("$set",), ("$set_once",), ("$add",), ("$append",), ("$union",)),
     "appsmith": ((),),
@@ -31,7 +31,7 @@ class Shape:
     patterns: tuple[jsonschema_rs.Validator, ...] = ()  # of names that are listed so
 
 
-def shapes(root: Node, protocol: Protocol, library: Library) -> tuple[tuple[Path, Shape], ...]:
+def shapes(root: Node, protocol: Protocol, library: Library) -> tuple[tuple[JsonPath, Shape], ...]:
     """The shape of each ground where something can be unplanned."""
     found = []
     for path in OPEN_GROUNDS[protocol]:
@@ -47,7 +47,7 @@ def shapes(root: Node, protocol: Protocol, library: Library) -> tuple[tuple[Path
 
 
 def _shape(
-    nodes: list[Node], library: Library, above: frozenset[frozenset[tuple[str, Path]]]
+    nodes: list[Node], library: Library, above: frozenset[frozenset[tuple[str, JsonPath]]]
 ) -> Shape | None:
     """What `nodes`, all schemas of one value, list together; None if nothing can be unplanned.
 
@@ -92,7 +92,7 @@ def _shape(
     return shape if watched else None
 
 
-def _at(node: Node, path: Path) -> list[Node]:
+def _at(node: Node, path: JsonPath) -> list[Node]:
     return [] if (child := node / path) is None else [child]
 
 

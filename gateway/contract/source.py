@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from gateway.config.source import Document
 from gateway.errors import ConfigurationError, Mistake
-from gateway.event import Path
+from gateway.event import JsonPath
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 
@@ -52,22 +52,22 @@ class _Lines:
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
-        self.lines: dict[Path, int] = {}
+        self.lines: dict[JsonPath, int] = {}
         self.mistakes: list[Mistake] = []
         self._ends = [match.start() for match in re.finditer("\n", text)]
         self._tokens: Iterator[re.Match[str]] = _TOKEN.finditer(text)
 
-    def value(self, path: Path) -> None:
+    def value(self, path: JsonPath) -> None:
         self._value(next(self._tokens), path)
 
-    def _value(self, token: re.Match[str], path: Path) -> None:
+    def _value(self, token: re.Match[str], path: JsonPath) -> None:
         self.lines.setdefault(path, self._line(token))
         if token[0] == "{":
             self._members(path)
         elif token[0] == "[":
             self._items(path)
 
-    def _members(self, path: Path) -> None:
+    def _members(self, path: JsonPath) -> None:
         while (token := next(self._tokens))[0] != "}":
             if token[0] == ",":
                 continue
@@ -80,7 +80,7 @@ class _Lines:
             next(self._tokens)
             self.value((*path, key))
 
-    def _items(self, path: Path) -> None:
+    def _items(self, path: JsonPath) -> None:
         index = 0
         while (token := next(self._tokens))[0] != "]":
             if token[0] != ",":

@@ -1,7 +1,7 @@
 """Everything the journal holds reaches each of its consumers in order, or is accounted for."""
 
 from gateway.delivery.backoff import Backoff
-from gateway.delivery.delivery import Care, Delivery, Sink, Status
+from gateway.delivery.delivery import Delivery, Sink, Status, VendorCare
 from gateway.delivery.egress import Egress
 from gateway.delivery.feed import (
     AUDIT,
@@ -13,21 +13,21 @@ from gateway.delivery.feed import (
     quarantine_feed,
 )
 from gateway.delivery.replay import Replay
-from gateway.delivery.session import Pace
+from gateway.delivery.session import DeliveryOptions
 from gateway.delivery.waiting import Wait
 
 __all__ = [
     "AUDIT",
     "QUARANTINE",
     "Backoff",
-    "Care",
     "Delivery",
+    "DeliveryOptions",
     "Egress",
     "Feed",
-    "Pace",
     "Replay",
     "Sink",
     "Status",
+    "VendorCare",
     "Wait",
     "audit_feed",
     "destination_feed",

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from gateway.delivery.window import Outcome
+from gateway.delivery.ack_window import Outcome
 from gateway.destinations import Delivered, Rejected, Rendered, Request
 from gateway.errors import DestinationError, fault
 from gateway.event import Reason, StoredEvent

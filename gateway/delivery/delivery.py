@@ -16,20 +16,20 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 import structlog
 
-from gateway.audit import timestamp
 from gateway.delivery.backoff import MOST_ASKED_SECONDS
 from gateway.delivery.batch import Item, ItemT
 from gateway.delivery.concurrency import Limit, Slots
 from gateway.delivery.egress import Egress
 from gateway.delivery.feed import Feed
-from gateway.delivery.patience import Patience, Successes
+from gateway.delivery.poison_requests import PoisonWatch, Successes
 from gateway.delivery.replay import Replay
-from gateway.delivery.session import Pace, Session, Stop, Ways, either
+from gateway.delivery.session import DeliveryOptions, Session, SessionCalls, Stop, either
 from gateway.delivery.waiting import Sleeper, Wait, Waiting
 from gateway.destinations import Delivered, Rejected, Rendered, Request, RetryLater, Verdict
 from gateway.errors import DestinationError, JournalError, fault
 from gateway.event import StoredEvent
 from gateway.journal import Journal, Settlement, Step, Stream
+from gateway.pipeline.audit_line import timestamp
 
 CAUSE_LENGTH = 200
 """Characters kept of a cause."""
@@ -55,7 +55,7 @@ class Sink(Protocol[Item_contra]):
 
 
 @dataclass(frozen=True, slots=True)
-class Care:
+class VendorCare:
     """What a vendor's destination has beyond others: a guard, and dead letters to try again."""
 
     egress: Egress
@@ -80,9 +80,9 @@ class Delivery(Generic[ItemT]):
         journal: Journal,
         feed: Feed[ItemT],
         sink: Sink[ItemT],
-        pace: Pace = Pace(),  # noqa: B008 (frozen)
+        pace: DeliveryOptions = DeliveryOptions(),  # noqa: B008 (frozen)
         *,
-        care: Care | None = None,
+        care: VendorCare | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
         """The journal must follow the feed by `start`. `draw` gives the jitter, in [0, 1)."""
@@ -163,7 +163,7 @@ class Delivery(Generic[ItemT]):
         try:
             if state is not None and state != kept:
                 await self._journal.advance(self.name, Step(state=state))
-            ways = Ways(self._read, self._render, self._send, self._advance)
+            ways = SessionCalls(self._read, self._render, self._send, self._advance)
             session = Session(
                 self._journal, self._feed, ways, self._pace, self._stopping, due=self._due
             )
@@ -192,11 +192,11 @@ class Delivery(Generic[ItemT]):
             if refusal := await self._care.egress.refusal(request, events):
                 return refusal
         others = self._successes if self._pace.gives_up else Successes()
-        patience = Patience(request, others)
+        patience = PoisonWatch(request, others)
         sleeper = Sleeper()
         return await self._until_done(lambda: self._attempt(request, patience, sleeper), sleeper)
 
-    async def _attempt(self, request: Request, patience: Patience, sleeper: Sleeper) -> Verdict:
+    async def _attempt(self, request: Request, patience: PoisonWatch, sleeper: Sleeper) -> Verdict:
         """One attempt when there is a slot for it; none while the destination asked for a pause."""
         async with self._slots.one():
             until, cause = self._asked
@@ -216,7 +216,7 @@ class Delivery(Generic[ItemT]):
             self._asked = now + min(verdict.after, MOST_ASKED_SECONDS), verdict.cause
         return patience.failed(verdict, now)
 
-    async def _replay(self, care: Care) -> None:
+    async def _replay(self, care: VendorCare) -> None:
         """Carry the dead letters that are to be tried again, until told to stop."""
         with suppress(Stop):
             while True:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from gateway.delivery.window import Outcome
+from gateway.delivery.ack_window import Outcome
 from gateway.event import Header, Reason, StoredEvent
 from gateway.journal import AuditLine, DeadLetter, Journal, Stream
 

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gateway.delivery.ack_window import Outcome
 from gateway.delivery.batch import Send, carry
-from gateway.delivery.window import Outcome
 from gateway.destinations import Rendered
 from gateway.errors import fault
 from gateway.event import Reason, StoredEvent

@@ -16,10 +16,10 @@ from zlib import crc32
 
 import structlog
 
+from gateway.delivery.ack_window import AckWindow
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.batch import ItemT, Send, carry
 from gateway.delivery.feed import Feed
-from gateway.delivery.window import Window
 from gateway.destinations import Rendered
 from gateway.journal import Journal, Step
 
@@ -31,7 +31,7 @@ class Stop(Exception):  # noqa: N818 (not an error)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class DeliveryOptions:
     """How a consumer is served."""
 
     lanes: int = 1
@@ -53,7 +53,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Ways(Generic[ItemT]):
+class SessionCalls(Generic[ItemT]):
     """What a session does to the world. All but `render` try until they succeed, or raise Stop."""
 
     read: Callable[[int], Awaitable[Sequence[ItemT]]]
@@ -70,8 +70,8 @@ class Session(Generic[ItemT]):
         self,
         journal: Journal,
         feed: Feed[ItemT],
-        ways: Ways[ItemT],
-        pace: Pace,
+        ways: SessionCalls[ItemT],
+        pace: DeliveryOptions,
         stopping: asyncio.Event,
         *,
         due: int = 0,
@@ -82,7 +82,7 @@ class Session(Generic[ItemT]):
         self._ways = ways
         self._pace = pace
         self._stopping = stopping
-        self._window = Window(journal.view.cursors[feed.name].position)
+        self._window = AckWindow(journal.view.cursors[feed.name].position)
         self._pieces: deque[int] = deque()  # the last sequence of each
         self._newest = (0, 0)  # items and bytes of the newest one
         self._lanes: list[deque[ItemT]] = [deque() for _ in range(pace.lanes)]

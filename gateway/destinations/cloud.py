@@ -2,8 +2,8 @@
 
 The documented report: pages of at most 100 pulses of one instance, signed with its licence key. A
 page that was begun is sent again as it was, and not at all where the answer was a success (see
-`gateway.appsmith.outbox`). Whatever else is answered, it waits: the product forgets pulses after
-seven days, this destination never.
+`gateway.extensions.appsmith.outbox`). Whatever else is answered, it waits: the product forgets
+pulses after seven days, this destination never.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ import orjson
 import requests
 import structlog
 
-from gateway.appsmith.ledger import Ledger
-from gateway.appsmith.outbox import Outbox, Report
-from gateway.appsmith.signature import sign
 from gateway.config.outgoing import DIRECT, Outgoing
 from gateway.config.routing import CloudDestination as Settings
 from gateway.destinations import Delivered, Rendered, Request, RetryLater
+from gateway.destinations.http_outcomes import said, stranger, wait
 from gateway.destinations.transport import CONNECT_SECONDS, attempt, harnessed, threads
-from gateway.destinations.verdict import said, stranger, wait
 from gateway.errors import DestinationError
 from gateway.event import Message, Reason, StoredEvent
+from gateway.extensions.appsmith.ledger import Ledger
+from gateway.extensions.appsmith.outbox import Outbox, Report
+from gateway.extensions.appsmith.signature import sign
 from gateway.ingest.timestamps import read_time
 
 PAGE = 100

@@ -19,7 +19,7 @@ import orjson
 
 from gateway.config.privacy import Policy
 from gateway.destinations import Request
-from gateway.privacy.detect import PERSONAL, Scanner, context_of, suspicious
+from gateway.privacy.detectors import PERSONAL, Scanner, context_of, suspicious
 
 CLIENT_ADDRESS = "client_address"
 """The kind of a client's own address, in whatever spelling."""
@@ -39,7 +39,7 @@ class Guard:
     __slots__ = ("_scanner",)
 
     def __init__(self, kinds: Iterable[str]) -> None:
-        """`kinds` are detectors of gateway.privacy.detect: those that no `keep` lets through."""
+        """`kinds` are detectors of gateway.privacy.detectors: those that no `keep` lets through."""
         self._scanner = Scanner(kinds)
 
     def leaks(

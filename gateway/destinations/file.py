@@ -1,6 +1,6 @@
 """Each event is in the files once and on a whole line, whatever instant the gateway died at.
 
-The state that goes with the cursor is the length of the file; see `gateway.lines`.
+The state that goes with the cursor is the length of the file; see `gateway.jsonl.files`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gateway.config.routing import FileDestination as Settings
 from gateway.destinations import Delivered, Rendered, Request, RetryLater
 from gateway.errors import DestinationError
 from gateway.event import Reason, StoredEvent
-from gateway.lines import LineFiles, cause
+from gateway.jsonl.files import LineFiles, cause
 from gateway.translation import to_segment
 from gateway.translation.project import Project
 

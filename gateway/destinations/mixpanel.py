@@ -25,8 +25,8 @@ from gateway.config.outgoing import DIRECT, Outgoing, hops_in
 from gateway.config.routing import MixpanelDestination as Settings
 from gateway.destinations import Delivered, Rejected, Rendered, Request, RetryLater, Verdict
 from gateway.destinations.form import quoted
+from gateway.destinations.http_outcomes import locked_out, said, spoken, stranger, wait
 from gateway.destinations.transport import CONNECT_SECONDS, Reply, attempt, harnessed, threads
-from gateway.destinations.verdict import locked_out, said, spoken, stranger, wait
 from gateway.event import Message, Reason, StoredEvent
 from gateway.ingest.timestamps import read_time
 from gateway.translation import to_mixpanel

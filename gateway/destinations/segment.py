@@ -24,9 +24,9 @@ from segment.analytics.version import VERSION
 from gateway.config.outgoing import DIRECT, Outgoing, hops_in
 from gateway.config.routing import SegmentDestination as Settings
 from gateway.destinations import Delivered, Rejected, Rendered, Request, RetryLater, Verdict
+from gateway.destinations.http_outcomes import is_data, locked_out, said, spoken, stranger, wait
 from gateway.destinations.oauth import Tokens
 from gateway.destinations.transport import CONNECT_SECONDS, Reply, attempt, harnessed, threads
-from gateway.destinations.verdict import is_data, locked_out, said, spoken, stranger, wait
 from gateway.event import Message, Reason, StoredEvent
 from gateway.translation import fields, to_segment
 

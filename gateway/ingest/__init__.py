@@ -1,7 +1,7 @@
 """Bytes of any protocol become events here, and nothing a client sends can do anything else.
 
 A protocol is a pure reader, request facts to `Intake`, and its routes, which give each SDK the
-answer it expects. Both speak to the rest of the gateway through a `Door`.
+answer it expects. Both speak to the rest of the gateway through an `IngestBackend`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gateway.ingest.admission import Admission
 from gateway.ingest.rate_limit import RateLimit
 from gateway.ingest.sources import Sources
 
-__all__ = ["Admission", "Door", "Intake", "RateLimit", "Refusal", "Sources"]
+__all__ = ["Admission", "IngestBackend", "Intake", "RateLimit", "Refusal", "Sources"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Intake:
     """Of each event's id, where repeats are looked for; see `gateway.dedup`."""
 
 
-class Door(typing.Protocol):
+class IngestBackend(typing.Protocol):
     """What the rest of the gateway offers to ingest. Settings may change between two requests."""
 
     @property

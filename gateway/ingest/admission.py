@@ -15,8 +15,8 @@ from aiohttp import hdrs, web
 from gateway.config.model import Limits
 from gateway.config.values import Network
 from gateway.errors import Overloaded
+from gateway.ingest.client_info import basic_user, neighbourhood
 from gateway.ingest.fair_queue import Pool, Turns
-from gateway.ingest.sender import basic_user, neighbourhood
 from gateway.ingest.sources import Sources
 from gateway.privacy import client_address
 

@@ -1,6 +1,6 @@
 """Reading a body takes bounded memory and bounded time, whatever its encoding or its sender.
 
-aiohttp's own decompression stays off (`gateway.ingest.server`): it drops the connection of a
+aiohttp's own decompression stays off (`gateway.ingest.app`): it drops the connection of a
 truncated gzip stream, and answers encodings it does not know in its own words.
 """
 

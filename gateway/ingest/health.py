@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from gateway.ingest import Door
+from gateway.ingest import IngestBackend
 
 
-def add_routes(app: web.Application, door: Door) -> None:
+def add_routes(app: web.Application, door: IngestBackend) -> None:
     """`/healthz` and `/readyz`, for GET and HEAD and whatever Host."""
 
     async def healthz(_: web.Request) -> web.Response:

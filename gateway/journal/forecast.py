@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from gateway.config.model import Journal as Settings
 from gateway.health import size
-from gateway.journal.room import Usage
+from gateway.journal.capacity import Usage
 
 WINDOW_SECONDS = 600.0
 EVERY_SECONDS = 10.0

@@ -23,16 +23,7 @@ from gateway.journal.opening import open_file, opened_ids
 from gateway.journal.reader import Reader
 from gateway.journal.seen_ids import SeenIds
 from gateway.journal.store import explained
-from gateway.journal.transaction import (
-    Advance,
-    Append,
-    Discard,
-    Follow,
-    Revive,
-    Settle,
-    View,
-    Work,
-)
+from gateway.journal.transaction import Advance, Append, Discard, Follow, Revive, Settle, View, Work
 from gateway.journal.writer import Job, Writer
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from gateway.audit import timestamp
+from gateway.pipeline.audit_line import timestamp
 
 
 @dataclass(frozen=True, slots=True)

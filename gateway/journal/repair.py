@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from gateway.audit import timestamp
 from gateway.errors import JournalError
 from gateway.event import Reason
 from gateway.journal import high_water, recoveries, rows, salvage, store
@@ -26,7 +25,8 @@ from gateway.journal.cursor import Cursor
 from gateway.journal.high_water import Mark
 from gateway.journal.opening import compared
 from gateway.journal.transaction import DISCARDED
-from gateway.surplus import fsync
+from gateway.jsonl.surplus import fsync
+from gateway.pipeline.audit_line import timestamp
 
 _PAGE_COUNT_AT, _FREELIST_AT, _FREELIST_END = 28, 32, 40
 _PAGE = 4096

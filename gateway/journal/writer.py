@@ -19,12 +19,12 @@ from gateway import health
 from gateway.config.model import Journal as Settings
 from gateway.errors import JournalError
 from gateway.event import StoredEvent
-from gateway.journal import high_water, room, rows, store
+from gateway.journal import capacity, high_water, rows, store
 from gateway.journal.block import AuditLine, Stream
 from gateway.journal.high_water import Mark
 from gateway.journal.opening import Opened
+from gateway.journal.recent_events import Tail
 from gateway.journal.seen_ids import DIGEST_BYTES, SYNC_IDS, SeenIds
-from gateway.journal.tail import Tail
 from gateway.journal.transaction import Append, Work, apply, look, seen_in
 
 GROUP_BYTES = 8 * 1024**2
@@ -69,7 +69,7 @@ class Writer:
         self._weigh()
         self.view = look(connection)
         self._mark()
-        self._whereabouts = room.Whereabouts(folder)
+        self._whereabouts = capacity.Whereabouts(folder)
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
         self._whereabouts.watch()

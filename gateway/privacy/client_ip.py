@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from gateway.event import Change, Message, RawEvent
 from gateway.privacy.fields import ADDRESS_PLACES
-from gateway.privacy.ledger import Spot
 from gateway.privacy.propagate import Needle
-from gateway.privacy.shorten import network
+from gateway.privacy.scrub_log import Spot
+from gateway.privacy.truncate import network
 
 Mode = Literal["drop", "truncate", "pseudonymize", "keep"]
 RULE = "client_ip"

@@ -13,8 +13,8 @@ from gateway.config.privacy import Action, Match, Policy
 from gateway.config.privacy import Rule as Written
 from gateway.config.source import Document
 from gateway.errors import ConfigurationError, Mistake
-from gateway.privacy.detect import KINDS, PERSONAL
-from gateway.privacy.paths import LARGEST, Entry, TooManyPaths
+from gateway.privacy.detectors import KINDS, PERSONAL
+from gateway.privacy.path_automaton import LARGEST, Entry, TooManyPaths
 from gateway.privacy.plan import Planner
 from gateway.privacy.policy import CompiledPolicy
 from gateway.privacy.pseudonyms import Pseudonymizer

@@ -12,11 +12,11 @@ from typing import TypeVar
 
 from gateway.config.privacy import Policy
 from gateway.event import Protocol
-from gateway.privacy.detect import KINDS, context_of, may_hold, suspicious
+from gateway.privacy.detectors import KINDS, context_of, may_hold, suspicious
+from gateway.privacy.field_rules import Key, Member
 from gateway.privacy.fields import ADDRESS_PLACES, STRUCTURAL
-from gateway.privacy.member import Key, Member
-from gateway.privacy.paths import Entry, State, compile_paths
-from gateway.privacy.place import Place
+from gateway.privacy.path_automaton import Entry, State, compile_paths
+from gateway.privacy.rule_set import Place
 from gateway.privacy.rules import Hits, Rule, in_order
 from gateway.privacy.selection import Selection
 from gateway.privacy.selectors import Pattern, format_pointer, parse_pattern

@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.budget import Budget
-from gateway.event import Change, Message, Path, RawEvent
+from gateway.event import Change, JsonPath, Message, RawEvent
 from gateway.privacy.client_ip import Mode, settle
 from gateway.privacy.errors import ScrubError
-from gateway.privacy.ledger import Ledger
-from gateway.privacy.logs import pointer, scrubbed_text
+from gateway.privacy.log_safe_text import pointer, scrubbed_text
 from gateway.privacy.plan import Planner
 from gateway.privacy.propagate import identity_needles, propagate
 from gateway.privacy.pseudonyms import Pseudonymizer
+from gateway.privacy.scrub_log import Ledger
+from gateway.privacy.scrubber import Walk
 from gateway.privacy.values import shape
-from gateway.privacy.walk import Walk
 
 
 @dataclass(frozen=True, slots=True)
 class Omission:
     """A place that the contract takes out of the event before anything else looks at it."""
 
-    path: Path
+    path: JsonPath
     rule: str
 
 
@@ -77,7 +77,7 @@ class CompiledPolicy:
         tokens = {*ledger.tokens.values(), *settled.tokens.values()}
         return Scrubbed(raw.message, tuple(changes), tuple(sorted(tokens)))
 
-    def pointer(self, path: Path) -> str:
+    def pointer(self, path: JsonPath) -> str:
         """A JSON Pointer fit for logs: a key that is itself personal is masked."""
         return pointer(path)
 
@@ -107,5 +107,5 @@ def _omit(message: Message, omissions: Sequence[Omission], budget: Budget) -> li
     return changes
 
 
-def _depth_and_place(path: Path) -> tuple[int, tuple[int, ...]]:
+def _depth_and_place(path: JsonPath) -> tuple[int, tuple[int, ...]]:
     return len(path), tuple(step for step in path if isinstance(step, int))

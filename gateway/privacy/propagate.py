@@ -15,9 +15,9 @@ import orjson
 
 from gateway.budget import Budget
 from gateway.event import Change, Message
-from gateway.privacy.ledger import Spot
-from gateway.privacy.logs import pointer
+from gateway.privacy.log_safe_text import pointer
 from gateway.privacy.rules import Rule
+from gateway.privacy.scrub_log import Spot
 from gateway.privacy.search import LONG, Words
 from gateway.privacy.values import canonical, rename
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gateway.config.privacy import Rule as Written
-from gateway.privacy.paths import Entry
+from gateway.privacy.path_automaton import Entry
 from gateway.privacy.rules import Rule
 from gateway.privacy.selectors import any_glob, is_glob, parse_pattern
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from gateway.event import Path
+from gateway.event import JsonPath
 from gateway.globs import compile_globs
 
 
@@ -66,7 +66,7 @@ def parse_pattern(text: str) -> Pattern:
     return Pattern(tuple(steps))
 
 
-def format_pointer(path: Path) -> str:
+def format_pointer(path: JsonPath) -> str:
     """A path as a JSON Pointer."""
     return "".join(
         f"/{step.replace('~', '~0').replace('/', '~1')}" if isinstance(step, str) else f"/{step}"

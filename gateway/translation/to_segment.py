@@ -15,15 +15,7 @@ import orjson
 from gateway.event import Header, Message, Reason
 from gateway.translation import fields
 from gateway.translation.identifiers import DEVICE, usable
-from gateway.translation.table import (
-    EVENT,
-    GROUP_TRAITS,
-    INTERNAL,
-    OURS,
-    PAGE,
-    PAGE_VIEW,
-    TRAITS,
-)
+from gateway.translation.table import EVENT, GROUP_TRAITS, INTERNAL, OURS, PAGE, PAGE_VIEW, TRAITS
 
 _PAGE_NAMES = frozenset(name for row in PAGE.rows for name in row.mixpanel)
 

@@ -15,11 +15,11 @@ from gateway.admin.routes import application
 from gateway.admin.sessions import Sessions
 from gateway.admin.status import Status
 from gateway.config.model import Telemetry
-from gateway.consent import Order, switches
 from gateway.contract import Catalogue, load_catalogue
 from gateway.health import Health
-from gateway.history import History, Standing, standing
-from gateway.restart import RestartError
+from gateway.pipeline.telemetry_switch import Order, switches
+from gateway.process.hot_restart import RestartError
+from gateway.telemetry.switch_history import History, Standing, standing
 from tests.wire.running import ROOT
 
 TOKEN = "correct-horse-battery"

@@ -21,15 +21,15 @@ import aiohttp
 import pytest
 import yaml
 
-from gateway.appsmith.signature import sign
 from gateway.config.appsmith import Appsmith
 from gateway.config.routing import CloudDestination
+from gateway.extensions.appsmith.signature import sign
 from tests.appsmith.instances import INSTANCE, KEY, PING, TENANT, get_json, kept, settings
 from tests.appsmith.test_instances import wait_for_pings
 from tests.appsmith.test_ways import SERVER_SDK, installation
 from tests.browser.chromium import NEEDS, chromium
 from tests.browser.person import at_the_admin_pages
-from tests.commands.test_commands import gateway as command
+from tests.cli.test_commands import gateway as command
 from tests.fakes import vendor
 from tests.fakes.cloud_services import CloudServices
 from tests.fakes.mixpanel import FakeMixpanel

@@ -13,11 +13,11 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from gateway.appsmith.ledger import MOST_INSTANCES, Ledger
-from gateway.appsmith.views import instances
 from gateway.event import StoredEvent
+from gateway.extensions.appsmith.ledger import MOST_INSTANCES, Ledger
+from gateway.extensions.appsmith.views import instances
 from tests.appsmith.instances import INSTANCE, PING, get_json, kept, metrics, named, settings
-from tests.commands.test_commands import gateway as command
+from tests.cli.test_commands import gateway as command
 from tests.destinations.events import Journal
 from tests.fakes.cloud_services import CloudServices
 from tests.fakes.vendor import resets

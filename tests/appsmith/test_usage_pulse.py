@@ -23,7 +23,7 @@ from tests.appsmith.instances import (
     sample,
     settings,
 )
-from tests.commands.test_commands import gateway as command
+from tests.cli.test_commands import gateway as command
 from tests.wire.running import Gateway, running, until
 
 ADDRESS = "ada.lovelace@acme.example"

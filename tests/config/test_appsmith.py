@@ -11,7 +11,7 @@ from gateway.config import load
 from gateway.config.appsmith import Appsmith
 from gateway.config.routing import Routing
 from gateway.event import Reason
-from gateway.routing import Facts, compile_routes
+from gateway.pipeline.routing import RoutingFacts, compile_routes
 from tests.config.test_load import GATEWAY, mistakes, write
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ def test_the_stop_list_keeps_its_events_from_every_destination() -> None:
     )
 
     def led(name: str) -> tuple[tuple[str, ...], dict[str, Reason]]:
-        facts = Facts("appsmith", "segment", "track", name, "s", "optional", "u")
+        facts = RoutingFacts("appsmith", "segment", "track", name, "s", "optional", "u")
         to, filtered = routes.lead(facts, {})
         return to, dict(filtered)
 

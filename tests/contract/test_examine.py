@@ -10,7 +10,7 @@ import pytest
 from gateway.budget import OverBudgetError
 from gateway.config.model import Schemas
 from gateway.contract import Breach, Catalogue, Examination, NotExaminableError, examine
-from gateway.event import Path, Protocol, RawEvent, Reason
+from gateway.event import JsonPath, Protocol, RawEvent, Reason
 
 Load = Callable[[dict[str, Any]], Catalogue]
 SchemaOf = Callable[..., dict[str, Any]]
@@ -43,7 +43,7 @@ def hold(load: Load, schema_of: SchemaOf) -> Hold:
     return held
 
 
-def only(examination: Examination) -> tuple[str, str, Path]:
+def only(examination: Examination) -> tuple[str, str, JsonPath]:
     [breach] = examination.breaches
     return breach.type, breach.message, breach.path
 

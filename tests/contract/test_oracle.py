@@ -18,7 +18,7 @@ from gateway.config.model import Schemas
 from gateway.contract import examine, load_catalogue
 from gateway.contract.library import Library
 from gateway.contract.source import read
-from gateway.event import Path as Steps
+from gateway.event import JsonPath as Steps
 from gateway.event import RawEvent
 
 FOLDER = Path(__file__).parents[2] / "schemas"

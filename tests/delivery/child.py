@@ -12,10 +12,10 @@ import os
 import sys
 from pathlib import Path
 
-from gateway.delivery import AUDIT, Delivery, Pace, audit_feed, destination_feed
+from gateway.delivery import AUDIT, Delivery, DeliveryOptions, audit_feed, destination_feed
 from gateway.destinations.file import FileDestination, audit_line, segment_line
 from gateway.journal import Entry, Journal
-from gateway.lines import LineFiles
+from gateway.jsonl.files import LineFiles
 from tests.journal.building import NO_LIMIT, event
 
 USERS = 4
@@ -24,7 +24,7 @@ USERS = 4
 async def live(data_dir: Path, generation: str) -> None:
     journal = Journal.open(data_dir / "journal", NO_LIMIT)
     await journal.follow({"local": "events", AUDIT: "audit"})
-    pace = Pace(linger=0.002)
+    pace = DeliveryOptions(linger=0.002)
     events = LineFiles(data_dir / "events", rotate_bytes=20_000)
     audit = LineFiles(data_dir / "audit", rotate_bytes=5_000)
     Delivery(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.delivery.ack_window import Outcome
 from gateway.delivery.batch import Result, carry
-from gateway.delivery.window import Outcome
 from gateway.destinations import Delivered, Rejected, Rendered, Request
 from gateway.event import Reason, StoredEvent
 from gateway.journal import DeadLetter

@@ -15,7 +15,7 @@ from gateway.delivery import (
     QUARANTINE,
     Backoff,
     Delivery,
-    Pace,
+    DeliveryOptions,
     destination_feed,
     quarantine_feed,
 )
@@ -25,8 +25,8 @@ from gateway.event import Reason, StoredEvent
 from gateway.journal import Entry, Journal
 from tests.journal.building import NO_LIMIT, event
 
-AT_ONCE = Pace(linger=0, backoff=Backoff(first=0, most=0))
-LATER = Pace(linger=0, backoff=Backoff(first=3600, most=3600))
+AT_ONCE = DeliveryOptions(linger=0, backoff=Backoff(first=0, most=0))
+LATER = DeliveryOptions(linger=0, backoff=Backoff(first=3600, most=3600))
 
 
 class Vendor:
@@ -100,7 +100,7 @@ def same(event: StoredEvent) -> StoredEvent:
 
 
 def delivery(
-    journal: Journal, name: str, vendor: Vendor, pace: Pace = AT_ONCE
+    journal: Journal, name: str, vendor: Vendor, pace: DeliveryOptions = AT_ONCE
 ) -> Delivery[StoredEvent]:
     return Delivery(journal, destination_feed(journal, name, same), vendor, pace)
 
@@ -359,7 +359,7 @@ async def test_what_has_an_interval_leaves_together(journal: Journal) -> None:
     for number in range(30):
         await append(journal, f"early-{number}")
         await append(journal, *[f"other-{number}-{place}" for place in range(20)], to=("away",))
-    hourly = Pace(batch=25, pieces=200, interval=3600)
+    hourly = DeliveryOptions(batch=25, pieces=200, interval=3600)
     hourly_delivery = delivery(journal, "local", vendor, hourly)
     hourly_delivery.start()
     await vendor.until(lambda: len(vendor.arrived) == 30)
@@ -387,7 +387,7 @@ class SlowToOpen(Vendor):
 async def test_what_comes_while_it_starts_waits_for_its_interval(journal: Journal) -> None:
     await journal.follow({"local": "events"})
     vendor = SlowToOpen()
-    hourly = delivery(journal, "local", vendor, Pace(interval=3600))
+    hourly = delivery(journal, "local", vendor, DeliveryOptions(interval=3600))
     hourly.start()
     await append(journal, "before it is open")
     vendor.may_open.set()

@@ -15,16 +15,16 @@ import pytest
 from gateway.config import load
 from gateway.config.routing import MixpanelDestination as MixpanelSettings
 from gateway.config.routing import SegmentDestination as SegmentSettings
-from gateway.delivery import Care, Delivery, Egress, Replay, destination_feed
-from gateway.delivery.revision import permitted
+from gateway.delivery import Delivery, Egress, Replay, VendorCare, destination_feed
+from gateway.delivery.replay_policy import permitted
 from gateway.destinations import Rejected, Rendered, Request
 from gateway.destinations.egress import Guard, promised
 from gateway.destinations.mixpanel import MixpanelDestination
 from gateway.destinations.segment import SegmentDestination
 from gateway.event import Reason, StoredEvent
 from gateway.journal import Entry, Journal
-from gateway.pipeline import Rules
-from gateway.rules import compile_rules, pseudonymizer_for_a_look
+from gateway.pipeline.decide import Rules
+from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
 from tests.delivery.test_delivery import AT_ONCE, Vendor
 from tests.destinations import events as stored
 from tests.journal.building import NO_LIMIT, event
@@ -177,7 +177,7 @@ async def test_one_leak_is_found_among_many_events_and_never_sent(
     vendor = Careless()
     guard = egress(tmp_path, MASK)
     feed = destination_feed(journal, "local", lambda event: event)
-    care = Care(guard, Replay(lambda event: event, vendor.render))
+    care = VendorCare(guard, Replay(lambda event: event, vendor.render))
     carrying = Delivery(journal, feed, vendor, AT_ONCE, care=care)
     await journal.append(Entry([event(f"m{n}") for n in range(16)]))
     carrying.start()

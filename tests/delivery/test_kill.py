@@ -15,7 +15,7 @@ from pathlib import Path
 from gateway.delivery import AUDIT, Delivery, audit_feed, destination_feed
 from gateway.destinations.file import FileDestination, audit_line, segment_line
 from gateway.journal import Journal
-from gateway.lines import LineFiles
+from gateway.jsonl.files import LineFiles
 from tests.delivery.child import USERS
 from tests.journal.building import NO_LIMIT, until
 

@@ -13,7 +13,7 @@ from zlib import crc32
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.delivery import Backoff, Delivery, Pace, destination_feed, patience
+from gateway.delivery import Backoff, Delivery, DeliveryOptions, destination_feed, poison_requests
 from gateway.destinations import Delivered, Request, RetryLater, Verdict
 from gateway.event import Reason, StoredEvent
 from gateway.journal import Entry, Journal
@@ -21,7 +21,7 @@ from tests.delivery.test_delivery import Vendor, same
 from tests.journal.building import NO_LIMIT, event
 from tests.wire.running import until
 
-HOURS = Pace(lanes=8, linger=0, batch=1, backoff=Backoff(first=7200, most=7200))
+HOURS = DeliveryOptions(lanes=8, linger=0, batch=1, backoff=Backoff(first=7200, most=7200))
 STRANGER = RetryLater("not an answer of Segment's (http 400, a page)")
 HANG = 60
 """Seconds until a test gives up; every wait that must be cut short is hours long."""
@@ -36,7 +36,10 @@ async def journal(tmp_path: Path) -> AsyncGenerator[Journal]:
 
 
 def delivery(
-    journal: Journal, vendor: Vendor, pace: Pace = HOURS, draw: Callable[[], float] = lambda: 0.9
+    journal: Journal,
+    vendor: Vendor,
+    pace: DeliveryOptions = HOURS,
+    draw: Callable[[], float] = lambda: 0.9,
 ) -> Delivery[StoredEvent]:
     return Delivery(journal, destination_feed(journal, "local", same), vendor, pace, draw=draw)
 
@@ -209,7 +212,7 @@ async def test_a_firewall_that_dislikes_one_event_blocks_nothing_for_ever(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, others_arrive: bool
 ) -> None:
     """And while it dislikes everything, nothing is given up."""
-    monkeypatch.setattr(patience, "GIVE_UP_SECONDS", 0.0)
+    monkeypatch.setattr(poison_requests, "GIVE_UP_SECONDS", 0.0)
     tries: Counter[tuple[int, ...]] = Counter()
 
     def answer(request: Request) -> Verdict:
@@ -218,7 +221,7 @@ async def test_a_firewall_that_dislikes_one_event_blocks_nothing_for_ever(
         return STRANGER if is_bad or not others_arrive else Delivered()
 
     vendor = Vendor(answer)
-    pace = Pace(lanes=8, linger=0, batch=4, backoff=Backoff(first=0.001, most=0.001))
+    pace = DeliveryOptions(lanes=8, linger=0, batch=4, backoff=Backoff(first=0.001, most=0.001))
     one = delivery(journal, vendor, pace)
     await append(journal, of_lane(0))
     await append(journal, *[f"good-{n}" for n in range(400)])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.delivery.window import Outcome, Window
+from gateway.delivery.ack_window import AckWindow, Outcome
 from gateway.event import Reason, StoredEvent
 from gateway.journal import DeadLetter
 from tests.journal.building import event
@@ -28,7 +28,7 @@ def dead(sequence: int) -> DeadLetter:
 def test_every_event_is_given_out_once_and_never_past_an_unsettled_one(
     start: int, fates: str, data: st.DataObject
 ) -> None:
-    window = Window(start)
+    window = AckWindow(start)
     order = data.draw(st.permutations(range(len(fates))))
     settled: set[int] = set()
     given_out: Counter[str] = Counter()
@@ -52,7 +52,7 @@ def test_every_event_is_given_out_once_and_never_past_an_unsettled_one(
 
 
 def test_a_state_is_given_out_with_the_step_that_passes_its_event() -> None:
-    window = Window(0)
+    window = AckWindow(0)
     for sequence in (1, 2, 4):
         window.settle(sequence)
     window.keep("behind 2", 2)
@@ -68,7 +68,7 @@ def test_a_state_is_given_out_with_the_step_that_passes_its_event() -> None:
 
 
 def test_an_event_has_one_outcome() -> None:
-    window = Window(0)
+    window = AckWindow(0)
     window.settle(2)
     with pytest.raises(ValueError, match="settled before"):
         window.settle(2, Reason.CONSENT)

@@ -12,14 +12,14 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.appsmith.outbox import KEPT, Outbox
-from gateway.appsmith.signature import sign, verify
-from gateway.appsmith.views import usage
 from gateway.config.routing import CloudDestination as Settings
-from gateway.delivery import Backoff, Delivery, Pace, destination_feed
+from gateway.delivery import Backoff, Delivery, DeliveryOptions, destination_feed
 from gateway.destinations import Delivered, RetryLater
 from gateway.destinations.cloud import PAGE, CloudDestination
 from gateway.event import CleanEvent, Reason, StoredEvent
+from gateway.extensions.appsmith.outbox import KEPT, Outbox
+from gateway.extensions.appsmith.signature import sign, verify
+from gateway.extensions.appsmith.views import usage
 from gateway.journal import Entry, Journal
 from tests.destinations.events import Journal as Events
 from tests.fakes.cloud_services import CloudServices, declines
@@ -274,7 +274,7 @@ async def test_an_outage_of_a_month_loses_nothing(tmp_path: Path, cloud: CloudSe
     )
     cloud.script += [answers(500, "{}"), declines(), resets] * 3
     settings = Settings(type="cloud", license_key=KEY, host=cloud.url)
-    pace = Pace(interval=3600, pieces=200, backoff=Backoff(first=0, most=0.01))
+    pace = DeliveryOptions(interval=3600, pieces=200, backoff=Backoff(first=0, most=0.01))
 
     def delivery() -> Delivery[StoredEvent]:
         sink = CloudDestination("cloud", settings, tmp_path)

@@ -14,16 +14,11 @@ import pytest
 from gateway.clock import DATES_AFTER, DELETES_AFTER, Clock
 from gateway.config.routing import FileDestination as Settings
 from gateway.destinations import Delivered, RetryLater
-from gateway.destinations.file import (
-    FileDestination,
-    audit_line,
-    file_destination,
-    same_event,
-)
+from gateway.destinations.file import FileDestination, audit_line, file_destination, same_event
 from gateway.errors import DestinationError
 from gateway.event import StoredEvent
 from gateway.journal import AuditLine
-from gateway.lines import LineFiles
+from gateway.jsonl.files import LineFiles
 from tests.destinations.events import Journal
 from tests.journal.building import event
 from tests.journal.disks import DISKS, Disk

@@ -13,16 +13,24 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway import logs
 from gateway.config.routing import MixpanelDestination as MixpanelSettings
 from gateway.config.routing import SegmentDestination as SegmentSettings
-from gateway.delivery import Backoff, Care, Delivery, Egress, Pace, Replay, destination_feed
+from gateway.delivery import (
+    Backoff,
+    Delivery,
+    DeliveryOptions,
+    Egress,
+    Replay,
+    VendorCare,
+    destination_feed,
+)
 from gateway.destinations.egress import Guard
 from gateway.destinations.mixpanel import MixpanelDestination
 from gateway.destinations.segment import SegmentDestination
 from gateway.event import StoredEvent
 from gateway.journal import Entry, Journal
-from gateway.privacy.detect import PERSONAL
+from gateway.privacy.detectors import PERSONAL
+from gateway.process import logs
 from tests.fault.events import USERS, event, name
 from tests.journal.building import NO_LIMIT
 
@@ -30,7 +38,7 @@ VENDORS = ("segment", "mixpanel")
 REVIVED = 5
 """Dead letters that each life tries again."""
 GUARD = Guard(PERSONAL)
-PACE = Pace(lanes=3, batch=20, linger=0.001, backoff=Backoff(first=0.01, most=0.05))
+PACE = DeliveryOptions(lanes=3, batch=20, linger=0.001, backoff=Backoff(first=0.01, most=0.05))
 
 
 def deliveries(journal: Journal, segment: str, mixpanel: str) -> Iterator[Delivery[StoredEvent]]:
@@ -46,7 +54,7 @@ def deliveries(journal: Journal, segment: str, mixpanel: str) -> Iterator[Delive
     ):
         feed = destination_feed(journal, destination.name, lambda event: event)
         egress = Egress(destination.name, "block", lambda: GUARD, lambda event: event.message)
-        care = Care(egress, Replay(lambda event: event, destination.render))
+        care = VendorCare(egress, Replay(lambda event: event, destination.render))
         yield Delivery(journal, feed, destination, PACE, care=care)
 
 

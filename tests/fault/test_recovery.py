@@ -19,7 +19,7 @@ import aiohttp
 import pytest
 import yaml
 
-from tests.commands.test_dead_letters import settled
+from tests.cli.test_dead_letters import settled
 from tests.fakes import vendor
 from tests.fakes.segment import FakeSegment
 from tests.wire.running import COMMAND, WRITE_KEY, Gateway, counted, running, until
@@ -75,7 +75,7 @@ async def send(gateway: Gateway, first: int, count: int) -> list[str]:
 
 async def doctor(gateway: Gateway, *options: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway.cli", "doctor", *options, "--config",
+        sys.executable, "-m", "gateway.cli.main", "doctor", *options, "--config",
         str(gateway.folder / "gateway.yaml"), cwd=gateway.folder,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip

@@ -17,13 +17,13 @@ import aiohttp
 import pytest
 import yaml
 
-from gateway import history
 from gateway.app import Gateway
 from gateway.config import Configuration, load
-from gateway.consent import Order
 from gateway.errors import ConfigurationError
-from gateway.rules import compile_rules
+from gateway.pipeline.rules import compile_rules
+from gateway.pipeline.telemetry_switch import Order
 from gateway.snapshot import Snapshot
+from gateway.telemetry import switch_history
 from tests.fault.small import write_schema
 from tests.wire.running import ROOT, WRITE_KEY, running, until
 
@@ -68,8 +68,8 @@ async def observed(gateway: Gateway, folder: Path) -> dict[str, Any]:
         "appsmith": gateway.appsmith,
         "script": gateway.browser_stop,
         "telemetry": (await gateway.telemetry()).as_json(),
-        "history": history.read(folder / "data"),
-        "file": (folder / "data" / history.FILE).read_bytes(),
+        "history": switch_history.read(folder / "data"),
+        "file": (folder / "data" / switch_history.FILE).read_bytes(),
     }
 
 
@@ -89,9 +89,9 @@ STEPS = [
     "gateway.snapshot.history.read",
     "gateway.snapshot.switches",
     "gateway.snapshot.history.entered",
-    "gateway.history.os.open",
-    "gateway.history.os.pwrite",
-    "gateway.history.os.fsync",
+    "gateway.telemetry.switch_history.os.open",
+    "gateway.telemetry.switch_history.os.pwrite",
+    "gateway.telemetry.switch_history.os.fsync",
 ]
 
 
@@ -124,7 +124,10 @@ async def test_a_switch_that_cannot_be_stored_stays_as_it_was(
     async with opened(tmp_path) as gateway:
         before = await observed(gateway, tmp_path)
         with monkeypatch.context() as patched:
-            patched.setattr(f"gateway.history.{step}", _fails(OSError(errno.ENOSPC, "no space")))
+            patched.setattr(
+                f"gateway.telemetry.switch_history.{step}",
+                _fails(OSError(errno.ENOSPC, "no space")),
+            )
             with pytest.raises(OSError, match="no space"):
                 await gateway.order(ORDER)
         assert await observed(gateway, tmp_path) == before
@@ -167,7 +170,7 @@ async def test_a_switch_and_a_reload_at_once_both_hold(tmp_path: Path) -> None:
         standing = await gateway.telemetry()
         assert not standing.classes["optional"].enabled
         assert [change.who for change in standing.changes] == ["API"]
-        period = history.read(tmp_path / "data").periods[-1]
+        period = switch_history.read(tmp_path / "data").periods[-1]
         assert gateway.snapshot.rules.switches.period == period.number
 
 
@@ -187,7 +190,7 @@ async def test_the_loop_has_its_turns_while_the_disk_is_slow(
         new = configured(tmp_path, telemetry=False)
         monkeypatch.setattr("gateway.snapshot.compile_rules", slow(compile_rules))
         monkeypatch.setattr(os, "fsync", slow(os.fsync))
-        monkeypatch.setattr(history, "read", slow(history.read))
+        monkeypatch.setattr(switch_history, "read", slow(switch_history.read))
         ticks = 0
 
         async def tick() -> None:

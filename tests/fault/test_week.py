@@ -11,12 +11,12 @@ import pytest
 from pydantic import ByteSize
 
 from gateway.config.model import Journal as Settings
-from gateway.delivery import Backoff, Delivery, Pace, destination_feed
+from gateway.delivery import Backoff, Delivery, DeliveryOptions, destination_feed
 from gateway.destinations import Delivered, Request, RetryLater, Verdict
 from gateway.errors import JournalError
 from gateway.journal import Entry, Journal
+from gateway.journal.capacity import Usage
 from gateway.journal.forecast import Trend
-from gateway.journal.room import Usage
 from tests.delivery.test_delivery import Vendor
 from tests.fault.hurried import HurriedLoop
 from tests.journal.building import event, until
@@ -29,7 +29,7 @@ USERS = 5
 LANES = 4
 MOST = 1800.0
 NO_DISK = Usage({}, {}, None)
-PACE = Pace(lanes=LANES, batch=100, linger=0, backoff=Backoff(first=1, most=MOST))
+PACE = DeliveryOptions(lanes=LANES, batch=100, linger=0, backoff=Backoff(first=1, most=MOST))
 
 
 @dataclass(slots=True)

@@ -17,20 +17,20 @@ from gateway.budget import OverBudgetError
 from gateway.config.model import Limits, Source
 from gateway.errors import RequestError
 from gateway.ingest import Sources
-from gateway.ingest.decoding import decode
+from gateway.ingest.client_info import Sender
 from gateway.ingest.inflate import inflate
-from gateway.ingest.mixpanel_body import items, json_text, open_call
-from gateway.ingest.query import body_of
-from gateway.ingest.segment import Facts, read
-from gateway.ingest.sender import Sender
+from gateway.ingest.json_decode import decode
+from gateway.ingest.mixpanel.unpack import items, json_text, open_call
+from gateway.ingest.segment.parse import RequestContext, read
+from gateway.ingest.segment.pixel import body_of
 from gateway.ingest.timestamps import read_time, write_time
 from gateway.privacy import client_address
-from gateway.privacy.detect import KINDS, PERSONAL, Scanner
-from gateway.privacy.detect.view import undisguised
-from gateway.privacy.embedded import json_container, rewrite_pairs
-from gateway.privacy.logs import pointer, scrubbed_text
+from gateway.privacy.deobfuscate import undisguised
+from gateway.privacy.detectors import KINDS, PERSONAL, Scanner
+from gateway.privacy.log_safe_text import pointer, scrubbed_text
+from gateway.privacy.nested_text import json_container, rewrite_pairs
 from gateway.privacy.search import Words
-from gateway.privacy.shorten import shortened, without_query
+from gateway.privacy.truncate import shortened, without_query
 
 LIMIT = 64 * 1024
 KEY = "demo-write-key"
@@ -51,7 +51,7 @@ def json(data: bytes) -> None:
 
 def segment(data: bytes) -> None:
     kind = ("track", None)[data[0] % 2] if data else None
-    intake = read(data[1:], Facts(kind, Sender(), 1e9), SOURCES, Limits())
+    intake = read(data[1:], RequestContext(kind, Sender(), 1e9), SOURCES, Limits())
     for event in intake.events:
         orjson.dumps(event.message)
 

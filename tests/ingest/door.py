@@ -13,21 +13,14 @@ from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits, Source
 from gateway.config.outgoing import Outgoing
 from gateway.config.values import Network
-from gateway.connections import Connections
 from gateway.event import Message, Protocol, RawEvent
 from gateway.health import Health
-from gateway.ingest import (
-    Admission,
-    Intake,
-    RateLimit,
-    Refusal,
-    Sources,
-    health,
-    mixpanel_routes,
-    segment_routes,
-)
-from gateway.ingest.server import runner
-from gateway.web_server import Listening
+from gateway.ingest import Admission, Intake, RateLimit, Refusal, Sources, health
+from gateway.ingest.app import runner
+from gateway.ingest.mixpanel import routes as mixpanel_routes
+from gateway.ingest.segment import routes as segment_routes
+from gateway.process.connections import Connections
+from gateway.process.web_server import Listening
 
 KEY = "demo-write-key"
 NOW = 1_795_420_264.317

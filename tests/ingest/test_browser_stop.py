@@ -11,9 +11,9 @@ import pytest
 from aiohttp import ClientSession
 
 from gateway.config.model import Telemetry
-from gateway.consent import Order, switches
 from gateway.contract import load_catalogue
-from gateway.ingest import browser_stop
+from gateway.ingest.segment import browser_stop
+from gateway.pipeline.telemetry_switch import Order, switches
 from tests.ingest.door import KEY, RecordingDoor
 from tests.wire.running import ROOT
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import RequestError
-from gateway.ingest.decoding import decode, is_deeper
+from gateway.ingest.json_decode import decode, is_deeper
 
 WRITTEN = st.recursive(
     st.none()

@@ -13,7 +13,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from gateway.ingest import segment
+from gateway.ingest.segment import parse as segment
 from tests.ingest.door import KEY, RecordingDoor, serving
 
 Ask = Callable[[str, str, bytes, dict[str, str]], tuple[int, bytes]]

@@ -16,12 +16,12 @@ from gateway.config.model import Limits, Source
 from gateway.errors import RequestError
 from gateway.globs import compile_globs
 from gateway.ingest import Sources
-from gateway.ingest.decoding import decode, is_deeper
+from gateway.ingest.client_info import Sender
 from gateway.ingest.inflate import inflate
-from gateway.ingest.mixpanel_body import items, json_text, open_call
-from gateway.ingest.query import body_of
-from gateway.ingest.segment import Facts, read
-from gateway.ingest.sender import Sender
+from gateway.ingest.json_decode import decode, is_deeper
+from gateway.ingest.mixpanel.unpack import items, json_text, open_call
+from gateway.ingest.segment.parse import RequestContext, read
+from gateway.ingest.segment.pixel import body_of
 from gateway.ingest.timestamps import read_time
 from gateway.privacy import client_address
 from tests.linear import is_linear, texts
@@ -52,7 +52,7 @@ def _mixpanel(query: str, body: bytes) -> None:
     items(json_text(open_call(query, body).data), LIMITS.batch_events)
 
 
-FACTS = Facts(None, Sender(), 1_795_420_264.0)
+FACTS = RequestContext(None, Sender(), 1_795_420_264.0)
 DECODERS: dict[str, Callable[[bytes], object]] = {
     "gzip": lambda body: inflate(body, "gzip", LIMITS.body_bytes),
     "deflate": lambda body: inflate(body, "deflate", LIMITS.body_bytes),

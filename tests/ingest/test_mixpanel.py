@@ -14,10 +14,11 @@ from gateway.config.model import Limits, Source
 from gateway.config.values import Bytes
 from gateway.errors import RequestError
 from gateway.event import RawEvent
-from gateway.ingest import Sources, mixpanel
-from gateway.ingest.mixpanel_body import open_call
-from gateway.ingest.mixpanel_identity import LEGAL_ID
-from gateway.ingest.sender import Sender
+from gateway.ingest import Sources
+from gateway.ingest.client_info import Sender
+from gateway.ingest.mixpanel import parse as mixpanel
+from gateway.ingest.mixpanel.insert_id import LEGAL_ID
+from gateway.ingest.mixpanel.unpack import open_call
 from tests.ingest.door import NOW
 
 TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -49,7 +50,7 @@ def read(
 ) -> mixpanel.Reading:
     return mixpanel.read(
         open_call(query, body if isinstance(body, bytes) else orjson.dumps(body)),
-        mixpanel.Facts(
+        mixpanel.MixpanelContext(
             kind=kind,
             is_import=is_import,
             sender=sender or Sender(address="203.0.113.7"),

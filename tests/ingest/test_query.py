@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from gateway.errors import JournalError, RequestError
-from gateway.ingest import segment
-from gateway.ingest.query import body_of
+from gateway.ingest.segment import parse as segment
+from gateway.ingest.segment.pixel import body_of
 from tests.ingest.door import KEY, RecordingDoor
 
 EVENT = {"event": "Opened ø>?", "userId": "u~~~", "writeKey": KEY, "properties": {"s": "ÿÿÿ???"}}

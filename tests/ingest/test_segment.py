@@ -17,9 +17,10 @@ from pydantic import ByteSize
 from gateway.config.model import Limits, Source
 from gateway.errors import RequestError
 from gateway.event import Message, RawEvent, Reason
-from gateway.ingest import Intake, Refusal, Sources, segment
-from gateway.ingest.segment_message import merged
-from gateway.ingest.sender import Sender
+from gateway.ingest import Intake, Refusal, Sources
+from gateway.ingest.client_info import Sender
+from gateway.ingest.segment import parse as segment
+from gateway.ingest.segment.normalize import merged
 
 NOW = 1_795_420_264.317
 NOW_TEXT = "2026-11-23T07:51:04.317Z"
@@ -59,7 +60,7 @@ def take(
     sources: Sources = SOURCES,
     limits: Limits = Limits(),  # noqa: B008 (frozen)
 ) -> Intake:
-    facts = segment.Facts(of, sender, NOW, authorization)
+    facts = segment.RequestContext(of, sender, NOW, authorization)
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
     return segment.read(body, facts, sources, limits)
 

@@ -17,7 +17,7 @@ from pydantic import ByteSize
 from gateway.config.model import Limits, Source
 from gateway.errors import JournalError, Overloaded
 from gateway.event import Reason
-from gateway.ingest import segment
+from gateway.ingest.segment import parse as segment
 from tests.ingest.door import KEY, RecordingDoor, serving
 
 ALONE = [(f"/v1/{name}", of) for of in segment.TYPES for name in (of, of[0])]

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import health
-from gateway.delivery import Delivery, Pace, audit_feed, destination_feed
+from gateway.delivery import Delivery, DeliveryOptions, audit_feed, destination_feed
 from gateway.destinations import Delivered, Rendered, Request
 from gateway.errors import JournalError
 from gateway.event import Reason, StoredEvent
@@ -70,7 +70,11 @@ async def delivered(folder: Path) -> tuple[list[str], list[bytes], Journal]:
     """Carry everything; the journal is closed, and can still be asked."""
     journal = Journal.open(folder, NO_LIMIT)
     await journal.follow({"local": "events", "audit/": "audit"})
-    events, audit, pace = Collector[StoredEvent](), Collector[AuditLine](), Pace(linger=0)
+    events, audit, pace = (
+        Collector[StoredEvent](),
+        Collector[AuditLine](),
+        DeliveryOptions(linger=0),
+    )
     local = Delivery(journal, destination_feed(journal, "local", unchanged), events, pace)
     audited = Delivery(journal, audit_feed(journal), audit, pace)
     local.start()
@@ -222,7 +226,7 @@ async def test_damage_that_is_found_while_running_stops_no_destination(tmp_path:
 
     events = Collector[StoredEvent]()
     feed = destination_feed(journal, "local", unchanged)
-    carrying = Delivery(journal, feed, events, Pace(linger=0))
+    carrying = Delivery(journal, feed, events, DeliveryOptions(linger=0))
     carrying.start()
     await until(lambda: not journal.view.pending("local"))
     assert "doctor --repair" in health.remedy(journal.refusal() or "")

@@ -11,8 +11,8 @@ from pydantic import ByteSize
 
 from gateway.config.model import Journal as Settings
 from gateway.health import Disk
+from gateway.journal.capacity import Usage
 from gateway.journal.forecast import Forecast, Trend, in_words
-from gateway.journal.room import Usage
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 HOUR, DAY = 3600, 86400

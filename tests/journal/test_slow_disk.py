@@ -58,7 +58,7 @@ async def test_a_disk_that_fills_up_and_empties_is_noticed_by_itself(
                 raise OSError
             return Disk(1, 2 * MANY, free)
 
-        monkeypatch.setattr("gateway.journal.room.disk", answers)
+        monkeypatch.setattr("gateway.journal.capacity.disk", answers)
         async with asyncio.timeout(20):
             while bool(journal.refusal()) != expected:  # noqa: ASYNC110 (it is another thread)
                 await asyncio.sleep(0.01)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.event import Reason
 from gateway.journal import AuditLine, Entry, Journal, Step
-from gateway.journal.tail import Tail
+from gateway.journal.recent_events import Tail
 from tests.journal.building import NO_LIMIT, event
 
 ALL = {"most": 10_000, "size": 10**9}

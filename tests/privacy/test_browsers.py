@@ -6,9 +6,9 @@ import importlib
 
 import pytest
 
-from gateway.privacy.detect import Scanner, is_benign, suspicious
+from gateway.privacy.detectors import Scanner, is_benign, suspicious
 
-shapes = importlib.import_module("gateway.privacy.detect.shapes")
+shapes = importlib.import_module("gateway.privacy.detectors.shapes")
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0"
 

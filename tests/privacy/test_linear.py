@@ -17,14 +17,14 @@ from gateway.config import load
 from gateway.destinations import Request
 from gateway.destinations.egress import Guard
 from gateway.event import RawEvent
-from gateway.pipeline import Rules, decide
-from gateway.privacy import Pseudonymizer, embedded
-from gateway.privacy.detect import _FINDERS, PERSONAL, Scanner
-from gateway.privacy.detect.types import PHONE, Finder, Span
-from gateway.privacy.detect.view import undisguised
-from gateway.privacy.logs import scrubbed_text
-from gateway.privacy.shorten import shortened, without_query
-from gateway.rules import compile_rules
+from gateway.pipeline.decide import Rules, decide
+from gateway.pipeline.rules import compile_rules
+from gateway.privacy import Pseudonymizer, nested_text
+from gateway.privacy.deobfuscate import undisguised
+from gateway.privacy.detectors import _FINDERS, PERSONAL, Scanner
+from gateway.privacy.detectors.types import PHONE, Finder, Span
+from gateway.privacy.log_safe_text import scrubbed_text
+from gateway.privacy.truncate import shortened, without_query
 from tests.linear import FACTOR, growth, is_linear, kinds_of, repeated, texts
 from tests.privacy.conftest import Compile, MakeEvent
 from tests.privacy.test_hostile import PIECES
@@ -44,8 +44,8 @@ HARD = (
 RUNS = [["\\"], ['"', "'"]]
 READERS: dict[str, Callable[[str], object]] = {
     "undisguised": undisguised,
-    "pairs": lambda text: embedded.rewrite_pairs(text, lambda *_: None),
-    "json": embedded.json_container,
+    "pairs": lambda text: nested_text.rewrite_pairs(text, lambda *_: None),
+    "json": nested_text.json_container,
     "logs": scrubbed_text,
     "shortened": shortened,
     "query": without_query,

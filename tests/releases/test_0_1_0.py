@@ -83,7 +83,7 @@ async def test_its_data_folder_is_carried_forward(tmp_path: Path) -> None:
 
 async def command(gateway: Gateway, *words: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway.cli", *words, "--config",
+        sys.executable, "-m", "gateway.cli.main", *words, "--config",
         str(gateway.folder / "gateway.yaml"), cwd=gateway.folder,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip

@@ -33,7 +33,7 @@ async def gateway_command(folder: Path, *arguments: str, **environment: str) -> 
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "gateway.cli",
+        "gateway.cli.main",
         *arguments,
         env={**os.environ, **environment},
         cwd=folder,

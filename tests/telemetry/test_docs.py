@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway.commands import telemetry_docs
+from gateway.cli import telemetry_docs
 from gateway.contract import load_catalogue
 from tests.wire.running import ROOT
 

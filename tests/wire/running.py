@@ -19,7 +19,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent.parent
 WRITE_KEY = "wire-test-write-key-0123456789ab"
-COMMAND = (sys.executable, "-m", "gateway.cli", "run", "--config")
+COMMAND = (sys.executable, "-m", "gateway.cli.main", "run", "--config")
 POLL = 0.02  # seconds between two looks at what another process does
 
 Message = dict[str, Any]

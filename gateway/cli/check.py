@@ -1,0 +1,77 @@
+"""`gateway check` finds every mistake that would stop the start, and shows what may leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import TextIO
+
+from gateway.config import Configuration, load
+from gateway.config.loops import loops
+from gateway.config.outgoing import shown
+from gateway.contract import load_catalogue
+from gateway.errors import ConfigurationError, Mistake
+from gateway.pipeline.decide import Rules
+from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
+
+
+def run(file: FilePath, environment: Mapping[str, str], out: TextIO) -> int:
+    """Print what is in force, or raise ConfigurationError with every mistake."""
+    configuration, rules = _everything(file, environment)
+    print("\n".join(_summary(configuration, rules)), file=out)
+    return 0
+
+
+def _everything(file: FilePath, environment: Mapping[str, str]) -> tuple[Configuration, Rules]:
+    """Configuration and rules; where the files are wrong, the default schemas are tried as well."""
+    mistakes: list[Mistake] = []
+    try:
+        configuration = load(file, environment)
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+        if (usual := file.parent / "../schemas").is_dir():
+            try:
+                load_catalogue(usual)
+            except ConfigurationError as more:
+                mistakes += more.mistakes
+        raise ConfigurationError(mistakes) from None
+    rules = compile_rules(configuration, environment, pseudonymizer_for_a_look(configuration))
+    if found := list(loops(configuration)):
+        raise ConfigurationError(found)
+    return configuration, rules
+
+
+def _summary(configuration: Configuration, rules: Rules) -> list[str]:
+    gateway, policy, routing = configuration.gateway, configuration.policy, configuration.routing
+    lines = [
+        f"sources       {', '.join(source.name for source in gateway.sources) or 'any'}",
+        f"schemas       {len(rules.catalogue.plans)}, every example valid",
+        f"policy        {len(policy.rules)} rules, client_ip {policy.client_ip}",
+        f"destinations  {', '.join(f'{n} ({d.type})' for n, d in routing.destinations.items())}",
+        f"routes        {', '.join(route.name for route in routing.routes)}",
+    ]
+    lines += [f"outbound      {line}" for line in shown(configuration.outgoing)]
+    off = [name for name, on in rules.switches.enabled.items() if not on]
+    if off:
+        by = f" (by {rules.switches.locked_by})" if rules.switches.locked_by else ""
+        lines.append(f"telemetry     off for {', '.join(off)}{by}")
+    lines += [f"kept          {pointer}: leaves as it came" for pointer in policy.keep]
+    lines += [
+        f"kept          {rule.id}: leaves as it came"
+        for rule in policy.rules
+        if rule.action == "keep"
+    ]
+    reached = {name for route in routing.routes for name in route.to}
+    lines += [
+        f"note          no route leads to {name}"
+        for name in routing.destinations
+        if name not in reached
+    ]
+    types = {destination.type for destination in routing.destinations.values()}
+    if "cloud" not in types:
+        lines += [
+            f"note          {instance.id} pays, and no destination of type cloud reports its usage"
+            for instance in gateway.appsmith.instances
+            if instance.paying
+        ]
+    return [*lines, "The configuration is good."]

@@ -1,0 +1,198 @@
+"""`gateway dead-letters` shows what a destination refused, and decides about it on request.
+
+Reading is done in the journal itself. Replaying and discarding are done by whoever owns the
+journal: the gateway where one runs, through its admin listener, else this command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path as FilePath
+from typing import Any, Literal, TextIO
+
+from gateway.cli.admin_client import ask
+from gateway.config import Configuration, did_you_mean
+from gateway.config.routing import Vendor
+from gateway.errors import GatewayError
+from gateway.globs import compile_globs
+from gateway.journal import Buried, Journal
+from gateway.journal.snapshot import looking
+from gateway.pipeline.audit_line import timestamp
+from gateway.process.data_dir_lock import TakenError, claimed
+
+Verb = Literal["replay", "discard"]
+AT_ONCE = 1000
+"""Letters decided in one transaction."""
+_PAST = {"replay": "will be tried again", "discard": "discarded"}
+
+
+class LettersError(GatewayError):
+    """What was asked for cannot be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which letters are meant: all that are given must hold, and none given means every letter."""
+
+    ids: frozenset[int] = frozenset()
+    destination: str | None = None
+    reason: str | None = None
+    event: re.Pattern[str] | None = None
+    since: float = 0.0  # epoch seconds
+
+    @property
+    def is_open(self) -> bool:
+        return self == Filter()
+
+    def takes(self, letter: Buried) -> bool:
+        header = letter.letter.event.header
+        return (
+            (not self.ids or letter.id in self.ids)
+            and (self.destination is None or letter.destination == self.destination)
+            and (self.reason is None or letter.letter.reason == self.reason)
+            and (self.event is None or self.event.fullmatch(header.name or header.type) is not None)
+            and letter.died_at >= self.since
+        )
+
+
+def chosen(
+    ids: Sequence[int],
+    destination: str | None,
+    reason: str | None,
+    event: str | None,
+    since: str | None,
+) -> Filter:
+    """The filter of the options. `since` is a time as `parse_since` of `gateway audit` gives it."""
+    moment = datetime.fromisoformat(since).replace(tzinfo=UTC).timestamp() if since else 0.0
+    glob = compile_globs([event]) if event else None
+    return Filter(frozenset(ids), destination, reason, glob, moment)
+
+
+def show(folder: FilePath, which: Filter, *, whole: bool, as_json: bool, out: TextIO) -> int:
+    """Print the letters, with their events where `whole`. Raises JournalError."""
+    letters = list(_letters(folder, which))
+    if as_json:
+        text = json.dumps([as_object(letter, whole=whole) for letter in letters], indent=2)
+        print(text, file=out)
+        return 0
+    if not letters:
+        print("There are no such dead letters.", file=out)
+        return 0
+    for letter in letters:
+        print("\n".join(_lines(letter, whole=whole)), file=out)
+    totals = Counter((letter.destination, letter.letter.reason) for letter in letters)
+    for (destination, reason), count in totals.most_common():
+        print(f"{count:,} of {destination}: {reason}. {reason.meaning}", file=out)
+    return 0
+
+
+def decide(
+    verb: Verb, configuration: Configuration, which: Filter, *, as_json: bool, out: TextIO
+) -> int:
+    """Have the letters tried again, or delete them for good.
+
+    Raises LettersError, JournalError, or what keeps the command from the running gateway.
+    """
+    gateway = configuration.gateway
+    folder = gateway.data_dir / "journal"
+    letters = list(_letters(folder, which))
+    if verb == "replay":
+        _can_be_replayed({letter.destination for letter in letters}, configuration)
+    ids = [letter.id for letter in letters]
+    if ids:
+        try:
+            with claimed(gateway.data_dir):
+                asyncio.run(_here(verb, configuration, ids))
+        except TakenError:
+            for part in _parts(ids):
+                ask(configuration, "POST", f"/api/dead-letters/{verb}", {"ids": part})
+    counts = Counter(letter.destination for letter in letters)
+    if as_json:
+        print(json.dumps({verb: dict(counts)}), file=out)
+        return 0
+    if not ids:
+        print("There are no such dead letters.", file=out)
+    for destination, count in counts.items():
+        print(f"{count:,} of {destination} {_PAST[verb]}", file=out)
+    return 0
+
+
+def as_object(letter: Buried, *, whole: bool) -> dict[str, Any]:
+    """A letter as JSON; its event is clean."""
+    event, header = letter.letter.event, letter.letter.event.header
+    found: dict[str, Any] = {
+        "id": letter.id,
+        "destination": letter.destination,
+        "died_at": timestamp(letter.died_at),
+        "reason": letter.letter.reason,
+        "status": letter.letter.status,
+        "detail": letter.letter.detail,
+        "messageId": header.message_id,
+        "source": header.source,
+        "protocol": header.protocol,
+        "type": header.type,
+        "event": header.name,
+        "received_at": timestamp(header.received_at) if event.is_readable else None,
+    }
+    if not whole:
+        return found
+    if not event.is_readable:
+        return found | {"message": None, "bytes": event.body.decode("utf-8", "replace")}
+    return found | {"message": event.message}
+
+
+def _letters(folder: FilePath, which: Filter) -> Iterator[Buried]:
+    try:
+        with looking(folder) as look:
+            yield from filter(which.takes, look.letters())
+    except FileNotFoundError:
+        return
+
+
+def _lines(letter: Buried, *, whole: bool) -> Iterator[str]:
+    found = as_object(letter, whole=whole)
+    status = f" {found['status']}" if found["status"] else ""
+    name = found["event"] or found["type"]
+    yield (
+        f"{letter.id:>6}  {found['died_at']}  {letter.destination}  {found['reason']}{status}  "
+        f"{name}: {found['detail']}"
+    )
+    if whole:
+        shown = found["message"] or found.get("bytes")
+        text = json.dumps(shown, ensure_ascii=False, indent=2)
+        yield from (f"        {line}" for line in text.splitlines())
+
+
+def _can_be_replayed(destinations: set[str], configuration: Configuration) -> None:
+    known = configuration.routing.destinations
+    for name in sorted(destinations):
+        if not isinstance(known.get(name), Vendor):
+            raise LettersError(
+                f"`{name}` is no vendor of routing.yaml now, so nothing can be sent there again"
+                f"{did_you_mean(name, known)}; add it, or choose others with --destination"
+            )
+
+
+async def _here(verb: Verb, configuration: Configuration, ids: Sequence[int]) -> None:
+    gateway = configuration.gateway
+    journal = await asyncio.to_thread(Journal.open, gateway.data_dir / "journal", gateway.journal)
+    try:
+        for part in _parts(ids):
+            await deciding(journal)[verb](part)
+    finally:
+        await journal.close()
+
+
+def deciding(journal: Journal) -> Mapping[Verb, Callable[[Sequence[int]], Any]]:
+    """What each verb does to letters, by their ids."""
+    return {"replay": journal.revive, "discard": journal.discard}
+
+
+def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))

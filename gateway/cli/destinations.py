@@ -1,0 +1,120 @@
+"""`gateway destinations` shows how each destination is doing, and has one tried at once.
+
+Where a gateway runs, it is asked; where none does, the journal tells what waits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Any, TextIO
+
+from gateway.cli.admin_client import ask
+from gateway.config import Configuration, load
+from gateway.errors import GatewayError, JournalError
+from gateway.journal.snapshot import looking
+from gateway.pipeline.audit_line import timestamp
+from gateway.process.data_dir_lock import is_claimed
+
+NOT_RUNNING = "not running"
+
+_IN_WORDS: Mapping[str, str] = {
+    "connection": "it cannot be reached: nothing listens there, or it hangs up",
+    "timeout": "it does not answer in time",
+    "tls": "its certificate is not trusted",
+    "proxy": "the proxy refuses: see outbound.proxy",
+    "http 401": "it refuses the key or token (http 401)",
+    "http 403": "it refuses the key or token (http 403)",
+    "http 404": "it knows no such address: check host (http 404)",
+    "http 407": "the proxy asks for a password: see outbound.proxy (http 407)",
+    "http 429": "it asks for fewer requests (http 429)",
+}
+
+
+def show(file: FilePath, environment: Mapping[str, str], *, as_json: bool, out: TextIO) -> int:
+    """Print a line for each. Raises ConfigurationError or AskingError."""
+    configuration = load(file, environment)
+    runs = is_claimed(configuration.gateway.data_dir)
+    oldest = _oldest(configuration)
+    found = [
+        {**one, "oldest_pending": oldest.get(one["name"]) if one["pending"] else None}
+        for one in (_asked(configuration) if runs else _read(configuration))
+    ]
+    if as_json:
+        print(json.dumps({"running": runs, "destinations": found}, indent=2), file=out)
+        return 0
+    for one in found:
+        print("\n".join(_lines(one)), file=out)
+    if not runs:
+        print("No gateway is running here; `gateway run` starts one.", file=out)
+    return 0
+
+
+def try_now(
+    file: FilePath, environment: Mapping[str, str], name: str, *, as_json: bool, out: TextIO
+) -> int:
+    """End the waits of a destination. Raises ConfigurationError, AskingError or GatewayError."""
+    configuration = load(file, environment)
+    if not is_claimed(configuration.gateway.data_dir):
+        raise GatewayError("no gateway is running here; a start tries every destination at once")
+    said = ask(configuration, "POST", f"/api/destinations/{name}/try", {})
+    if as_json:
+        print(json.dumps(said, indent=2), file=out)
+    else:
+        print(f"{name} is tried now; `gateway destinations` shows what came of it", file=out)
+    return 0
+
+
+def _asked(configuration: Configuration) -> list[dict[str, Any]]:
+    kept = ("name", "type", "state", "waiting", "waiting_since", "next_try", "pending")
+    return [
+        {**{key: one[key] for key in kept}, "requests_at_once": one["requests_at_once"]}
+        for one in ask(configuration, "GET", "/api/status")["destinations"]
+    ]
+
+
+def _read(configuration: Configuration) -> list[dict[str, Any]]:
+    try:
+        with looking(configuration.gateway.data_dir / "journal") as look:
+            view = look.view()
+    except FileNotFoundError:
+        view = None
+    return [
+        {
+            "name": name,
+            "type": settings.type,
+            "state": NOT_RUNNING,
+            "waiting": None,
+            "waiting_since": None,
+            "next_try": None,
+            "pending": view.pending(name) if view and name in view.cursors else 0,
+            "requests_at_once": 0,
+        }
+        for name, settings in configuration.routing.destinations.items()
+    ]
+
+
+def _oldest(configuration: Configuration) -> dict[str, str]:
+    """When the oldest event that waits for each was received, as far as the journal can tell."""
+    found: dict[str, str] = {}
+    try:
+        with looking(configuration.gateway.data_dir / "journal") as look:
+            view = look.view()
+            for name in configuration.routing.destinations:
+                if name in view.cursors and (moment := look.oldest_pending(view, name)):
+                    found[name] = timestamp(moment)
+    except (FileNotFoundError, JournalError):
+        pass
+    return found
+
+
+def _lines(one: Mapping[str, Any]) -> Iterator[str]:
+    pending = f"{one['pending']:,} pending"
+    oldest = f", the oldest of {one['oldest_pending']}" if one["oldest_pending"] else ""
+    requests = one["requests_at_once"]
+    at_once = f", {requests} request{'s' * (requests != 1)} at once" if requests else ""
+    yield f"{one['name']:<16} {one['type']:<9} {one['state']:<11} {pending}{oldest}{at_once}"
+    if cause := one["waiting"]:
+        yield f"{'':<27}{_IN_WORDS.get(cause, cause)}"
+        yield f"{'':<27}since {one['waiting_since']}, next try {one['next_try']}"

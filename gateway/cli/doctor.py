@@ -1,0 +1,313 @@
+"""`gateway doctor` looks at everything a gateway stands on and says in words what to fix.
+
+It changes nothing, sends no event, and may run beside the gateway: the journal is only read.
+Whether events can be accepted is the running gateway's own word, or the same judgement without it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import secrets
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path as FilePath
+from typing import TextIO
+
+import gateway
+from gateway.cli import backlog, recovered, running
+from gateway.cli.destination_probe import reached
+from gateway.cli.finding import Finding, lines
+from gateway.cli.progress import Progress
+from gateway.cli.running import Running
+from gateway.config import Configuration, load
+from gateway.config.loops import loops
+from gateway.config.model import Journal as JournalSettings
+from gateway.config.outgoing import shown
+from gateway.errors import ConfigurationError, GatewayError, JournalError
+from gateway.health import Disk, Facts, Health, reason, size
+from gateway.journal import capacity, high_water, opening
+from gateway.journal.snapshot import looking
+from gateway.pipeline.audit_line import timestamp
+from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
+from gateway.privacy.pseudonyms import KEY_FILE, Pseudonymizer
+
+_FSYNCS = 9
+_SUSPICIOUS_SECONDS = 20e-6
+"""No disk confirms a write so fast: something between here and there only says so."""
+_AHEAD_SECONDS = 60.0
+
+
+def run(file: FilePath, environment: Mapping[str, str], *, as_json: bool, out: TextIO) -> int:
+    """Print the findings; 1 when one of them is bad, else 0."""
+    progress = Progress(sys.stderr)
+    findings = list(_findings(file, environment, progress))
+    progress.done()
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2), file=out)
+    else:
+        print("\n".join(lines(findings)), file=out)
+    return int(any(finding.verdict == "bad" for finding in findings))
+
+
+def _findings(
+    file: FilePath, environment: Mapping[str, str], progress: Progress
+) -> Iterator[Finding]:
+    try:
+        configuration = load(file, environment)
+    except ConfigurationError as error:
+        yield from _mistakes(error)
+        return
+    data_dir = configuration.gateway.data_dir
+    process = running.asked(configuration)
+    if strangers := [*_strangers(data_dir)]:
+        yield from running.findings(process, configuration)
+        yield from strangers
+        return
+    yield from _configuration(configuration, environment)
+    yield from running.findings(process, configuration)
+    yield from _keys(data_dir / "keys" / KEY_FILE)
+    used = yield from _journal(configuration, process, progress)
+    yield from recovered.findings(configuration)
+    yield from _disk(configuration, process, used)
+    yield from _clock(data_dir)
+    yield from _loops(configuration, process)
+    outgoing = configuration.outgoing.marked(_mark(configuration))
+    for name, sentence, remedy in reached(configuration.routing.destinations, outgoing):
+        yield Finding(name, "bad" if remedy else "good", sentence, remedy)
+
+
+def _strangers(data_dir: FilePath) -> Iterator[Finding]:
+    """Whether this user may look at the files at all."""
+    for folder, mode in ((data_dir, os.X_OK), (data_dir / "journal", os.R_OK | os.X_OK)):
+        try:
+            owner = folder.stat().st_uid
+        except FileNotFoundError:
+            return
+        except OSError:
+            owner = -1
+        if not os.access(folder, mode):
+            yield Finding(
+                "user", "bad",
+                f"{folder} belongs to {_user(owner)}, and {_user(os.geteuid())} may not read it",
+                "run the doctor as the gateway's user: `sudo -u USER gateway doctor`",
+            )  # fmt: skip
+            return
+
+
+def _user(number: int) -> str:
+    if number < 0:
+        return "another user"
+    try:
+        return f"the user {pwd.getpwuid(number).pw_name}"
+    except KeyError:
+        return f"the user {number}"
+
+
+def _mistakes(error: ConfigurationError) -> Iterator[Finding]:
+    for mistake in error.mistakes:
+        where = f"{mistake.file}:{mistake.line}"
+        yield Finding("configuration", "bad", mistake.message, f"edit {where}")
+
+
+def _configuration(
+    configuration: Configuration, environment: Mapping[str, str]
+) -> Iterator[Finding]:
+    try:
+        compile_rules(configuration, environment, _pseudonymizer(configuration))
+    except ConfigurationError as error:
+        yield from _mistakes(error)
+    except GatewayError as error:
+        yield Finding("configuration", "bad", str(error))
+    else:
+        yield Finding("configuration", "good", "every file is right")
+
+
+def _pseudonymizer(configuration: Configuration) -> Pseudonymizer:
+    """The installation's, or a passing one where opening it would make a key."""
+    if (configuration.gateway.data_dir / "keys" / KEY_FILE).exists():
+        return pseudonymizer_for_a_look(configuration)
+    return Pseudonymizer(secrets.token_bytes(32))
+
+
+def _loops(configuration: Configuration, process: Running) -> Iterator[Finding]:
+    for mistake in loops(configuration):
+        yield Finding("loop", "bad", mistake.message, f"edit {mistake.file}:{mistake.line}")
+    for line in shown(configuration.outgoing):
+        yield Finding("outbound", "good", line)
+    refused = (process.status or {}).get("refused_requests", ())
+    if count := sum(one["count"] for one in refused if one["code"] == "loop"):
+        yield Finding(
+            "loop", "bad", f"{count:,} requests of this gateway came back to it since its start",
+            "see `gateway destinations`, and correct the host or the proxy of the one that waits",
+        )  # fmt: skip
+
+
+def _mark(configuration: Configuration) -> str:
+    """None where the installation's key cannot be used, of which another finding tells."""
+    try:
+        return _pseudonymizer(configuration).mark
+    except GatewayError:
+        return ""
+
+
+def _keys(file: FilePath) -> Iterator[Finding]:
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        if file.parent.exists():
+            yield Finding(
+                "keys", "bad", f"{file} is missing, and a start would make new pseudonyms",
+                "restore it from a backup",
+            )  # fmt: skip
+        else:
+            yield Finding("keys", "good", "no gateway has run here yet; the first start makes them")
+        return
+    except OSError as error:
+        yield Finding("keys", "bad", f"{file}: {error.strerror}", "run as the gateway's user")
+        return
+    if found.st_mode & 0o077:
+        yield Finding("keys", "bad", f"others can read {file}", f"chmod 600 {file}")
+    elif found.st_size < 32:
+        yield Finding(
+            "keys", "bad", f"{file} is {found.st_size} bytes, not 32", "restore it from a backup"
+        )
+    else:
+        yield Finding("keys", "good", f"{file} is there, for its user alone; is it in a backup?")
+
+
+def _journal(
+    configuration: Configuration, process: Running, progress: Progress
+) -> Generator[Finding, None, int]:
+    """Returns the bytes that the journal holds."""
+    folder = configuration.gateway.data_dir / "journal"
+    used = 0
+    try:
+        yield from _own(folder)
+        with looking(folder) as look:
+            used = look.used_bytes()
+            yield from backlog.findings(look, configuration, process, progress)
+    except FileNotFoundError:
+        yield _no_journal(folder, process)
+    except JournalError as error:
+        yield Finding("journal", "bad", str(error))
+    finally:
+        progress.done()
+    return used
+
+
+def _own(folder: FilePath) -> Iterator[Finding]:
+    """Whether the journal is the one that its mark is of. Raises JournalError."""
+    found = opening.compared(folder, high_water.read(high_water.path(folder)))
+    if found:
+        yield Finding("journal", "bad", found.sentence, opening.remedy(found))
+
+
+def _no_journal(folder: FilePath, process: Running) -> Finding:
+    if process.is_there:
+        return Finding(
+            "journal", "bad", f"{folder} does not hold what the running gateway writes to",
+            "put the folder back where it was, or mount its disk again",
+        )  # fmt: skip
+    if (folder.parent / "keys" / KEY_FILE).exists():
+        return Finding(
+            "journal", "warning", f"there is none in {folder}, and a gateway has run here; "
+            "a start makes an empty one",
+            "put it back if events waited in it",
+        )  # fmt: skip
+    return Finding("journal", "good", "there is none yet; the first start makes it")
+
+
+def _disk(configuration: Configuration, process: Running, used: int) -> Iterator[Finding]:
+    data_dir, settings = configuration.gateway.data_dir, configuration.gateway.journal
+    place = next(
+        folder for folder in (data_dir / "journal", data_dir, *data_dir.resolve().parents)
+        if folder.exists()
+    )  # fmt: skip
+    disk = capacity.reached(place)
+    if not process.is_there:
+        yield from _could_start(settings, used, disk)
+    if disk is not None and disk.free is not None:
+        free = f"{size(disk.free)} free at {place}"
+        if disk.free - settings.min_free_bytes < settings.max_bytes - used:
+            yield Finding(
+                "disk", "warning", f"{free}, less than journal.max_bytes lets the journal grow",
+                "free space, or set journal.max_bytes to what the disk can hold",
+            )  # fmt: skip
+        else:
+            yield Finding("disk", "good", free)
+    if data_dir.exists():
+        yield from _promise(data_dir)
+
+
+def _could_start(settings: JournalSettings, used: int, disk: Disk | None) -> Iterator[Finding]:
+    """What a gateway that is started now would say of itself."""
+    health = Health(
+        reason(
+            Facts(
+                used=used,
+                max_bytes=settings.max_bytes,
+                disk=disk,
+                min_free_bytes=settings.min_free_bytes,
+            )
+        )
+    )
+    if health.reason:
+        yield Finding("readiness", "bad", health.reason, health.remedy or "")
+    else:
+        yield Finding("readiness", "good", "a gateway could accept events")
+
+
+def _promise(data_dir: FilePath) -> Iterator[Finding]:
+    try:
+        seconds = _fsync_seconds(data_dir)
+    except OSError as error:
+        yield Finding(
+            "disk", "bad", f"{data_dir} cannot be written: {error.strerror}",
+            "run as the gateway's user, on a disk that is mounted for writing and has room",
+        )  # fmt: skip
+        return
+    sentence = f"an fsync takes {seconds * 1e3:,.2f} ms"
+    if seconds < _SUSPICIOUS_SECONDS:
+        yield Finding(
+            "disk", "warning", f"{sentence}: too fast for a disk that keeps its promise",
+            "memory (tmpfs) or a write cache without a battery loses events when the power goes",
+        )  # fmt: skip
+    else:
+        yield Finding("disk", "good", sentence)
+
+
+def _fsync_seconds(folder: FilePath) -> float:
+    taken = []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(_FSYNCS):
+            os.write(file.fileno(), b"\0" * 4096)
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+def _clock(data_dir: FilePath) -> Iterator[Finding]:
+    now = time.time()
+    built = FilePath(gateway.__file__).stat().st_mtime
+    remedy = "set the clock, and let NTP keep it"
+    if now < built - 86400:
+        sentence = f"it is {timestamp(now)} here, before this gateway was installed"
+        yield Finding("clock", "bad", sentence, remedy)
+        return
+    try:
+        with looking(data_dir / "journal") as look:
+            newest = look.newest()
+    except (FileNotFoundError, JournalError):
+        newest = None
+    if newest is not None and newest > now + _AHEAD_SECONDS:
+        sentence = f"an event was received at {timestamp(newest)}, and it is {timestamp(now)} now"
+        yield Finding("clock", "bad", f"{sentence}: the clock went back", remedy)
+    else:
+        yield Finding("clock", "good", f"it is {timestamp(now)}")

@@ -1,0 +1,245 @@
+"""`gateway explain` shows an event's fate and sends nothing: the server calls the same functions.
+
+What it prints is clean, as everything behind the pipeline is.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import Any, Literal, TextIO
+from urllib.parse import parse_qs
+
+import orjson
+
+from gateway.config import Configuration, did_you_mean, load
+from gateway.config.appsmith import Appsmith
+from gateway.consumers import destinations_of
+from gateway.destinations import Destination, Request
+from gateway.errors import GatewayError, RequestError
+from gateway.event import CleanEvent, Decision, Reason, StoredEvent
+from gateway.extensions.appsmith import parse as appsmith
+from gateway.extensions.appsmith.events import usage_report
+from gateway.ingest import Intake, Refusal, Sources
+from gateway.ingest.client_info import Sender
+from gateway.ingest.json_decode import decode
+from gateway.ingest.mixpanel import parse as mixpanel
+from gateway.ingest.mixpanel.unpack import Call
+from gateway.ingest.segment import parse as segment
+from gateway.pipeline.decide import decide
+from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
+from gateway.privacy import Pseudonymizer
+
+_HIDDEN = "***"
+_SOMEBODY = "somebody"
+_KEYS = frozenset({"writeKey", "token", "$token", "api_key"})
+
+
+class ExplainError(GatewayError):
+    """What was given cannot be explained."""
+
+
+def run(
+    body: bytes,
+    file: FilePath,
+    environment: Mapping[str, str],
+    *,
+    source: str | None,
+    as_json: bool,
+    out: TextIO,
+) -> int:
+    """Print what becomes of each event in `body`. Raises ConfigurationError or ExplainError."""
+    configuration = load(file, environment)
+    pseudonymizer = pseudonymizer_for_a_look(configuration)
+    rules = compile_rules(configuration, environment, pseudonymizer)
+    intake = _intake(body, configuration, source)
+    destinations = destinations_of(configuration, pseudonymizer.mark)
+    fates = [_refused(refusal) for refusal in intake.refusals]
+    fates += [_fate(decide(raw, rules), destinations, pseudonymizer) for raw in intake.events]
+    if as_json:
+        text = json.dumps(fates[0] if len(fates) == 1 else fates, ensure_ascii=False, indent=2)
+    else:
+        text = "\n\n".join("\n".join(_lines(fate)) for fate in fates)
+    print(text, file=out)
+    return 0
+
+
+def _intake(body: bytes, configuration: Configuration, name: str | None) -> Intake:
+    """The events, read as if the source had sent them."""
+    gateway = configuration.gateway
+    known = {source.name: source for source in gateway.sources}
+    if name is not None and name not in known:
+        raise ExplainError(f"`{name}` is not a source{did_you_mean(name, known)}")
+    given = known.get(name or "", next(iter(known.values()), None))
+    key = f"{given.write_keys[0]}:" if given else ""
+    authorization = f"Basic {base64.b64encode(key.encode()).decode()}"
+    sources = Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept")
+    try:
+        value = decode(body)
+        if intake := _of_appsmith(body, value, gateway.appsmith):
+            return intake
+        if kind := _mixpanel_kind(value):
+            call = Call(data=body, is_bare=True)
+            facts = mixpanel.MixpanelContext(
+                kind, is_import=True, sender=Sender(), received_at=time.time(), seal=b"",
+                authorization=authorization,
+            )  # fmt: skip
+            return mixpanel.read(call, facts, sources, gateway.limits).intake
+        of = segment.RequestContext(_segment_type(value), Sender(), time.time(), authorization)
+        return segment.read(body, of, sources, gateway.limits)
+    except RequestError as error:
+        raise ExplainError(f"the event cannot be read: {error.message}") from None
+
+
+def _of_appsmith(body: bytes, value: Any, settings: Appsmith) -> Intake | None:
+    """A usage report that the upstream took, or a pulse of somebody whom the server knows."""
+    if not isinstance(value, dict):
+        return None
+    if report := usage_report(value, settings, time.time(), accepted=True):
+        return Intake("appsmith", [report], [])
+    if "viewMode" not in value:
+        return None
+    hosts = [host for instance in settings.instances for host in instance.hosts]
+    facts = appsmith.Facts(
+        host=next(iter(hosts), ""),
+        received_at=time.time(),
+        signed_in_as=_SOMEBODY,
+        session=_SOMEBODY,
+    )
+    return appsmith.read_pulse(body, facts, settings)
+
+
+def _segment_type(value: Any) -> str | None:
+    """The message type of a single event; None for a batch. A missing type means track."""
+    if isinstance(value, dict) and "batch" not in value:
+        return str(value.get("type") or "track")
+    return None
+
+
+def _mixpanel_kind(value: Any) -> Literal["event", "people", "groups"] | None:
+    """What Mixpanel would call it, by the fields that only Mixpanel's SDKs write."""
+    first = value[0] if isinstance(value, list) and value else value
+    if not isinstance(first, dict) or "type" in first:
+        return None
+    if "$group_key" in first:
+        return "groups"
+    if "$distinct_id" in first or "$token" in first:
+        return "people"
+    properties = first.get("properties")
+    names = properties.keys() if isinstance(properties, dict) else set[str]()
+    return "event" if {"token", "distinct_id", "$insert_id"} & names else None
+
+
+def _refused(refusal: Refusal) -> dict[str, Any]:
+    return {
+        "outcome": "rejected",
+        "reason": refusal.reason,
+        "meaning": refusal.reason.meaning,
+        "source": refusal.source,
+        "type": refusal.type,
+    }
+
+
+def _fate(
+    decision: Decision, destinations: Sequence[Destination], pseudonymizer: Pseudonymizer
+) -> dict[str, Any]:
+    fate: dict[str, Any] = {
+        "outcome": "rejected" if decision.event is None else "accepted",
+        "reason": decision.reason,
+        "meaning": decision.reason.meaning if decision.reason else None,
+        "messageId": decision.message_id,
+        "source": decision.source,
+        "protocol": decision.protocol,
+        "type": decision.type,
+        "event": decision.name,
+        "schema": decision.schema,
+        "class": decision.telemetry_class,
+        "violations": [violation.as_json() for violation in decision.violations],
+        "changes": [change.as_json() for change in decision.changes],
+    }
+    if decision.event is not None:
+        record = _stored(decision.event)
+        fate["destinations"] = {
+            destination.name: _delivery(destination, record, pseudonymizer)
+            for destination in destinations
+        }
+    return fate
+
+
+def _stored(event: CleanEvent) -> StoredEvent:
+    """The event as a destination would read it from the journal."""
+    return StoredEvent(0, event.header, orjson.dumps(event.message))
+
+
+def _delivery(
+    destination: Destination, record: StoredEvent, pseudonymizer: Pseudonymizer
+) -> dict[str, Any]:
+    if reason := record.header.filtered.get(destination.name):
+        return _filtered(reason)
+    localised = pseudonymizer.domain(destination.name).localise(record)
+    rendered = destination.render([localised])
+    if reason := rendered.filtered.get(record.sequence):
+        return _filtered(reason)
+    return {"requests": [_request(request) for request in rendered.requests]}
+
+
+def _filtered(reason: Reason) -> dict[str, Any]:
+    return {"filtered": reason, "meaning": reason.meaning}
+
+
+def _request(request: Request) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "url": request.url,
+        "headers": {
+            name: _HIDDEN if name in request.secrets else value
+            for name, value in request.headers.items()
+        },
+        "body": _without_keys(_body(request.body)),
+    }
+
+
+def _body(body: bytes) -> Any:
+    """The JSON of a request, also where a form carries it."""
+    text = body.decode("utf-8", "replace")
+    for candidate in (text, *parse_qs(text).get("data", ())):
+        try:
+            return orjson.loads(candidate)
+        except orjson.JSONDecodeError:
+            continue
+    return text
+
+
+def _without_keys(value: Any) -> Any:
+    """The keys that open a vendor's door do not belong on a screen."""
+    if isinstance(value, dict):
+        return {
+            key: _HIDDEN if key in _KEYS else _without_keys(member) for key, member in value.items()
+        }
+    return [_without_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def _lines(fate: dict[str, Any]) -> Iterator[str]:
+    what = f"{fate['type'] or 'an item'} {fate.get('event') or ''}".strip()
+    yield f"{what}, from {fate['source']}: {fate['outcome']}"
+    if fate["reason"]:
+        yield f"  {fate['reason']}: {fate['meaning']}"
+    if fate.get("schema"):
+        yield f"  schema   {fate['schema']} ({fate['class']})"
+    for violation in fate.get("violations", ()):
+        yield f"  breaks   {violation['pointer'] or '/'}  {violation['message']}"
+    for change in fate.get("changes", ()):
+        size = f"{change['kind']}, length {change['length']}"
+        yield f"  {change['action']:<12} {change['pointer']}  ({size})  rule {change['rule']}"
+    for name, delivery in fate.get("destinations", {}).items():
+        if "filtered" in delivery:
+            yield f"  to {name}: not sent, {delivery['filtered']}: {delivery['meaning']}"
+            continue
+        for request in delivery["requests"]:
+            yield f"  to {name}: {request['method']} {request['url']}"
+            yield from (f"      {key}: {value}" for key, value in request["headers"].items())
+            text = json.dumps(request["body"], ensure_ascii=False, indent=2)
+            yield from (f"      {line}" for line in text.splitlines())

@@ -1,0 +1,48 @@
+"""`gateway doctor --repair` is how a person tells the gateway to go on with a damaged journal.
+
+It copies the journal before it changes anything, and works only while no gateway runs.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+from gateway.config import load
+from gateway.delivery import AUDIT, QUARANTINE
+from gateway.errors import GatewayError
+from gateway.extensions.appsmith.consumer import LEDGER
+from gateway.journal.block import Stream
+from gateway.journal.repair import repair
+from gateway.process.data_dir_lock import claimed
+
+
+class RepairError(GatewayError):
+    """Nothing could be repaired, and nothing was changed."""
+
+
+def run(file: Path, environment: Mapping[str, str], *, as_json: bool, out: TextIO) -> int:
+    """Repair the journal and say what was done; 0. Raises GatewayError."""
+    configuration = load(file, environment)
+    data_dir = configuration.gateway.data_dir
+    consumers: dict[str, Stream] = dict.fromkeys(configuration.routing.destinations, "events")
+    consumers |= {AUDIT: "audit", QUARANTINE: "events", LEDGER: "events"}
+    with claimed(data_dir):
+        try:
+            done = repair(data_dir / "journal", consumers, time.time())
+        except OSError as error:
+            raise RepairError(f"{error.filename or data_dir}: {error.strerror}") from None
+    if as_json:
+        copy = str(done.copy) if done.copy else None
+        print(json.dumps({"copy": copy, "done": done.sentences}, indent=2), file=out)
+        return 0
+    if not done.sentences:
+        print("The journal is whole; nothing was changed.", file=out)
+    for sentence in done.sentences:
+        print(f"{sentence[:1].upper()}{sentence[1:]}.", file=out)
+    if done.copy:
+        print(f"What was there before is in {done.copy}.", file=out)
+    return 0

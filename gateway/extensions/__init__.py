@@ -1,0 +1,1 @@
+"""What one product needs and no other does."""

@@ -1,0 +1,61 @@
+"""A ping that the gateway sends leaves once in each interval, across restarts and crashes.
+
+Intervals are counted from 1970. The number of the last one that had its ping is a counter of the
+journal, which grows in the transaction that makes the ping durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+from gateway.config.appsmith import Appsmith
+from gateway.errors import JournalError
+from gateway.extensions.appsmith.events import keep_alive
+from gateway.extensions.appsmith.setup import Marks, Take
+from gateway.ingest import Intake
+
+RETRY_SECONDS = 10.0
+"""When a ping that could not be kept is tried again."""
+
+
+def due(
+    settings: Appsmith, now: float, counters: Mapping[str, int], pseudonym: Callable[[str], str]
+) -> tuple[Intake, Marks]:
+    """The pings whose interval has not had one. `now`: epoch seconds."""
+    interval = settings.ping_interval
+    number = int(now // interval)
+    intake = Intake("appsmith", [], [])
+    marks: dict[int, tuple[str, int]] = {}
+    for ping in settings.pings:
+        counter = f"pinged/{pseudonym(f'{ping.instance_id} {interval}')}"
+        behind = number - counters.get(counter, 0)
+        if behind > 0:
+            marks[len(intake.events)] = (counter, behind)
+            intake.events.append(
+                keep_alive(settings.source, now, ping.instance_id, ping.version, ping.edition)
+            )
+    return intake, marks
+
+
+def seconds_left(settings: Appsmith, now: float) -> float:
+    """Until the next interval begins."""
+    return settings.ping_interval - now % settings.ping_interval
+
+
+async def send_when_due(
+    settings: Callable[[], Appsmith],
+    counters: Callable[[], Mapping[str, int]],
+    pseudonym: Callable[[str], str],
+    take: Take,
+) -> None:
+    """Send the pings that products do not send themselves, until cancelled."""
+    while True:
+        now, current = time.time(), settings()
+        wait = seconds_left(current, now)
+        try:
+            await take(*due(current, now, counters(), pseudonym))
+        except JournalError:
+            wait = min(wait, RETRY_SECONDS)
+        await asyncio.sleep(wait)

@@ -1,0 +1,251 @@
+"""The gateway stands where Appsmith's cloud services do; what it records never delays an answer.
+
+Each `/api/v1/` request is relayed where there is an upstream. The two live side by side: a ping is
+recorded though the upstream is down, and relayed though it cannot be recorded. Without an upstream
+the gateway answers what it can, once it has what it acknowledges. Usage pulses are always its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from urllib.parse import unquote
+
+import structlog
+from aiohttp import hdrs, web
+
+from gateway.config.appsmith import Appsmith
+from gateway.errors import JournalError, Overloaded, RequestError, fault
+from gateway.extensions.appsmith.events import usage_report
+from gateway.extensions.appsmith.parse import Facts, read_ping, read_pulse, read_registration
+from gateway.extensions.appsmith.relay import Relay, RelayError, Tap, as_upstream
+from gateway.extensions.appsmith.responses import answered, done, failed
+from gateway.ingest import IngestBackend, Intake, cors
+from gateway.ingest.app import go_on
+from gateway.ingest.body import arriving, read_body
+from gateway.ingest.client_info import is_from, sender_of
+from gateway.ingest.error_responses import readable
+from gateway.ingest.inflate import inflate
+from gateway.ingest.json_decode import decode
+
+log = structlog.get_logger(__name__)
+
+_SESSION_COOKIE = "SESSION"
+_READABLE = frozenset({"gzip", "x-gzip", "deflate"})
+_RETRY_SECONDS = 60
+_ANSWER_BYTES = 64 * 1024
+"""Of an answer to a report, in which the upstream says whether it has it."""
+
+
+def add_routes(app: web.Application, door: IngestBackend) -> None:
+    """Appsmith's cloud services, with and without the prefix, and the usage pulse."""
+    cloud = _CloudServices(door)
+    app.cleanup_ctx.append(cloud.open_while)
+    for prefix in dict.fromkeys(("", door.appsmith.cloud_services.prefix)):
+        inner = web.Application()
+        inner.on_response_prepare.append(as_upstream)
+        inner.router.add_route("OPTIONS", "/usage-pulse", readable(door, _preflight))
+        take = readable(door, answered(door, partial(_take_pulse, door)))
+        for path in ("/usage-pulse", "/usage-pulse/"):
+            inner.router.add_route("POST", path, take, expect_handler=go_on)
+        serve = answered(door, partial(cloud.serve, prefix))
+        inner.router.add_route("*", "/{rest:.*}", serve, expect_handler=go_on)
+        app.add_subapp(f"{prefix}/api/v1", inner)
+
+
+async def _take_pulse(door: IngestBackend, request: web.Request) -> web.Response:
+    body = await read_body(request, door.limits)
+    header = door.appsmith.user_header
+    is_told = header and is_from(request.remote, door.trusted_proxies)
+    host = request.host
+    if is_from(request.remote, door.trusted_proxies):
+        host = request.headers.get("X-Forwarded-Host", host).partition(",")[0].strip()
+    facts = Facts(
+        host=host,
+        received_at=door.now(),
+        signed_in_as=request.headers.get(header) if is_told else None,
+        session=request.cookies.get(_SESSION_COOKIE),
+    )
+    intake = read_pulse(body, facts, door.appsmith)
+    door.rate_limit.charge(intake.events, door.limits, time.monotonic())
+    await door.take(intake)
+    return done(data=True, status=201)
+
+
+async def _preflight(request: web.Request) -> web.Response:
+    return web.Response(headers=cors.preflight(request.headers))
+
+
+class _CloudServices:
+    """Relays and records, each without the other's troubles."""
+
+    def __init__(self, door: IngestBackend) -> None:
+        self._door = door
+        self._relay = Relay(door.outgoing)
+        self._recording: set[asyncio.Task[None]] = set()
+
+    async def open_while(self, app: web.Application) -> AsyncIterator[None]:
+        """For `cleanup_ctx`: what is being recorded is finished before the journal closes."""
+        async for _ in self._relay.open_while(app):
+            yield
+            await asyncio.gather(*self._recording)
+
+    async def serve(self, prefix: str, request: web.Request) -> web.StreamResponse:
+        settings = self._door.appsmith
+        route = (request.method, request.match_info["rest"].strip("/"))
+        target = request.rel_url.raw_path_qs.removeprefix(prefix)
+        if _leads_elsewhere(target):
+            raise RequestError("no_such_path", "the path must not lead out of itself")
+        match route:
+            case ("GET", "releases"):
+                query, now = dict(request.query), self._door.now()
+                await self._account(settings, lambda: read_ping(query, now, settings))
+                return await self._pass_on(settings, request, target)
+            case ("POST", "installations"):
+                return await self._registration(settings, request, target)
+            case ("POST", "usage/report"):
+                return await self._report(settings, request, target)
+            case (_, "usage-pulse"):
+                raise RequestError("no_such_path", "usage pulses are sent with POST, and end here")
+        return await self._pass_on(settings, request, target)
+
+    async def _registration(
+        self, settings: Appsmith, request: web.Request, target: str
+    ) -> web.StreamResponse:
+        tap = Tap(self._door.limits.body_bytes)
+        response = await self._pass_on(settings, request, target, asked=tap)
+        now, encoding = self._door.now(), request.headers.get(hdrs.CONTENT_ENCODING, "")
+        await self._account(
+            settings, lambda: read_registration(self._plain(tap, encoding), now, settings)
+        )
+        return response
+
+    async def _report(
+        self, settings: Appsmith, request: web.Request, target: str
+    ) -> web.StreamResponse:
+        """Acknowledged by the upstream or not at all: a success makes the instance forget it."""
+        asked, said = Tap(self._door.limits.body_bytes), Tap(_ANSWER_BYTES)
+        response = await self._pass_on(settings, request, target, asked=asked, said=said)
+        answer_encoding = response.headers.get(hdrs.CONTENT_ENCODING, "")
+        encoding, now = request.headers.get(hdrs.CONTENT_ENCODING, ""), self._door.now()
+
+        def read() -> Intake:
+            body = decode(self._plain(asked, encoding))
+            accepted = 200 <= response.status < 300 and self._is_success(said, answer_encoding)
+            event = usage_report(body, settings, now, accepted=accepted)
+            if event is None:
+                raise RequestError("unreadable_report", "the body is no usage report")
+            return Intake("appsmith", [event], [])
+
+        self._record(read)
+        return response
+
+    async def _pass_on(
+        self,
+        settings: Appsmith,
+        request: web.Request,
+        target: str,
+        *,
+        asked: Tap | None = None,
+        said: Tap | None = None,
+    ) -> web.StreamResponse:
+        cloud = settings.cloud_services
+        if cloud.upstream is None:
+            return await self._answer(request, asked)
+        try:
+            return await self._relay.pass_on(
+                request,
+                cloud.upstream + target,
+                cloud.timeout,
+                withheld=settings.user_header,
+                asked=asked,
+                said=said,
+            )
+        except RelayError as error:
+            self._door.refused("appsmith", "no_upstream")
+            return failed(error.status, "the cloud services cannot be reached", _RETRY_SECONDS)
+
+    async def _answer(self, request: web.Request, asked: Tap | None) -> web.StreamResponse:
+        """What makes sense without an upstream."""
+        if asked and request.body_exists:
+            async for chunk in arriving(request, self._door.limits):
+                asked.take(chunk)
+        match request.method, request.match_info["rest"].strip("/"):
+            case "GET", "releases":
+                return done({"totalCount": 0, "nodes": []})
+            case "GET", "ip":
+                return done(sender_of(request, self._door.trusted_proxies).address or "unknown")
+            case "POST", "installations":
+                return done(data=True, status=201)
+            case "POST", "feature-flags":
+                return done({})
+            case "POST", "usage/report":
+                return failed(503, "no cloud services are configured", _RETRY_SECONDS)
+        raise RequestError("no_such_path", "no cloud services are configured that could answer")
+
+    async def _account(self, settings: Appsmith, read: Callable[[], Intake]) -> None:
+        """Record: behind the upstream's back, or durably before the gateway's own answer.
+
+        Raises JournalError or Overloaded where the gateway would acknowledge what it has not.
+        """
+        if settings.cloud_services.upstream is not None:
+            self._record(read)
+            return
+        try:
+            await self._take(read)
+        except RequestError as error:
+            self._door.refused("appsmith", error.code)
+
+    async def _take(self, read: Callable[[], Intake]) -> None:
+        door, intake = self._door, read()
+        door.rate_limit.charge(intake.events, door.limits, time.monotonic())
+        await door.take(intake)
+
+    def _record(self, read: Callable[[], Intake]) -> None:
+        """Begin to record; nothing waits for it, so the number of those at it is bounded."""
+        if len(self._recording) >= self._door.limits.requests_in_flight:
+            self._door.refused("appsmith", "unrecorded")
+            return
+        task = asyncio.create_task(self._recorded(read))
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+
+    async def _recorded(self, read: Callable[[], Intake]) -> None:
+        door = self._door
+        try:
+            await self._take(read)
+        except RequestError as error:
+            door.refused("appsmith", error.code)
+        except (Overloaded, JournalError):
+            door.refused("appsmith", "unrecorded")
+        except Exception as error:  # noqa: BLE001 (the relay goes on, whatever this is)
+            door.refused("appsmith", "unrecorded")
+            log.error("a request was not recorded", fault=fault(error))  # noqa: TRY400 (may quote it)
+
+    def _plain(self, tap: Tap, encoding: str) -> bytes:
+        """What passed, decompressed. Raises RequestError."""
+        limit = self._door.limits.body_bytes
+        body = tap.body
+        if body is None:
+            raise RequestError("payload_too_large", f"the body is larger than {limit} bytes")
+        if not encoding:
+            return body
+        if encoding.lower() not in _READABLE:
+            raise RequestError("unsupported_encoding", "this encoding cannot be read")
+        return inflate(body, encoding.lower(), limit)
+
+    def _is_success(self, said: Tap, encoding: str) -> bool:
+        try:
+            value = decode(self._plain(said, encoding))
+        except RequestError:
+            return False
+        meta = value.get("responseMeta") if type(value) is dict else None
+        return type(meta) is dict and meta.get("success") is True
+
+
+def _leads_elsewhere(target: str) -> bool:
+    """Whether a step of the path, once an upstream has read it, leads out of the one before."""
+    path = unquote(unquote(target.partition("?")[0])).replace("\\", "/")
+    return not {".", ".."}.isdisjoint(path.split("/"))

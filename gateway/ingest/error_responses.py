@@ -1,0 +1,93 @@
+"""Whatever goes wrong with a request is counted and told, and no client loses what it has.
+
+The errors are the same on every path; how they are said is the protocol's own. 503 and 429 mean:
+send it again. What the gateway did not foresee is one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+from aiohttp import web
+
+from gateway.config.outgoing import LOOP
+from gateway.errors import JournalError, Overloaded, RequestError, fault
+from gateway.event import Protocol
+from gateway.ingest import IngestBackend, cors, loop
+
+RETRY_SECONDS = 5
+
+_OVERLOADED = {
+    True: (429, "overloaded", "too many requests or events from here; send again later"),
+    False: (503, "busy", "the gateway has too much to do; send again later"),
+}
+
+log = structlog.get_logger(__name__)
+
+AnswerT = TypeVar("AnswerT", bound=web.StreamResponse)
+Handler = Callable[[web.Request], Awaitable[AnswerT]]
+
+
+@dataclass(frozen=True, slots=True)
+class Words(Generic[AnswerT]):
+    """How a protocol says no."""
+
+    protocol: Protocol
+    refused: Callable[[RequestError, web.Request], AnswerT]
+    """The request will never be good."""
+    again: Callable[[int, str, str, int], AnswerT]
+    """It may be sent again: status, code, sentence, and after how many seconds."""
+
+
+async def answered(
+    door: IngestBackend, words: Words[AnswerT], handle: Handler[AnswerT], request: web.Request
+) -> AnswerT:
+    """The handler's answer, or that of its error. The request has its `Place` meanwhile."""
+
+    def again(code: str, sentence: str, *, hang_up: bool = False) -> AnswerT:
+        door.refused(words.protocol, code)
+        response = words.again(503, code, sentence, RETRY_SECONDS)
+        if hang_up:
+            response.force_close()
+        return response
+
+    if loop.is_own(request.headers, door.outgoing.mark):
+        door.refused(words.protocol, "loop")
+        loop.warn(words.protocol)
+        response = words.again(LOOP, "loop", loop.SENTENCE, RETRY_SECONDS)
+        response.headers.update(door.outgoing.hops())
+        return response
+    if door.closing:
+        return again("closing", "the gateway is stopping; send again", hang_up=True)
+    try:
+        with door.admission.place(door, request):
+            return await handle(request)
+    except RequestError as error:
+        if error.code == "body_timeout":
+            return again(error.code, error.message, hang_up=True)
+        door.refused(words.protocol, error.code)
+        return words.refused(error, request)
+    except Overloaded as error:
+        status, code, sentence = _OVERLOADED[error.is_own]
+        door.refused(words.protocol, code)
+        return words.again(status, code, sentence, error.retry_after)
+    except JournalError:
+        return again("unavailable", "nothing can be kept just now; send again")
+    except Exception as error:  # noqa: BLE001 (the client must send again, whatever this is)
+        log.error("a request failed", fault=fault(error))  # noqa: TRY400 (a traceback may quote it)
+        return again("unexpected", "something went wrong; send again")
+
+
+def readable(door: IngestBackend, handle: Handler[AnswerT]) -> Handler[AnswerT]:
+    """Let pages of an allowed origin read the answer."""
+
+    async def answer(request: web.Request) -> AnswerT:
+        response = await handle(request)
+        if "Access-Control-Allow-Origin" not in response.headers:
+            response.headers.update(cors.readable(request.headers, door.sources))
+        return response
+
+    return answer

@@ -1,0 +1,1 @@
+"""Mixpanel's wire format: routes, what a request holds, and the answer each SDK expects."""

@@ -1,0 +1,199 @@
+"""A Mixpanel request becomes events as they came, and one bad event never costs its neighbours.
+
+Which source an event belongs to: its own token's, else the first of the request's keys that a
+source has (Basic user, `api_key`, `token`, `project_id`). One request may mix tokens.
+
+Pure: no I/O, no clock. The forms are those that the SDKs were recorded with.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+from gateway.config.model import Limits, Source
+from gateway.errors import RequestError
+from gateway.event import Message, RawEvent, Reason
+from gateway.ingest import Intake, Refusal
+from gateway.ingest.client_info import Sender, basic_user, is_on_a_device
+from gateway.ingest.json_decode import is_deeper
+from gateway.ingest.mixpanel.insert_id import LEGAL_ID, identify
+from gateway.ingest.mixpanel.unpack import Call, items, json_text
+from gateway.ingest.sources import Sources
+
+Kind = Literal["event", "people", "groups"]
+
+_ON_A_DEVICE = frozenset({"web", "swift", "iphone", "android", "react-native", "flutter", "unity"})
+_ON_A_SERVER = frozenset({"python", "node", "jdk", "go", "ruby", "php"})
+"""What SDKs call themselves in `mp_lib`."""
+_TOKEN: dict[Kind, str] = {"event": "token", "people": "$token", "groups": "$token"}
+
+
+@dataclass(frozen=True, slots=True)
+class MixpanelContext:
+    """What is known of a request beside what it carries."""
+
+    kind: Kind
+    is_import: bool
+    sender: Sender
+    received_at: float  # epoch seconds
+    seal: bytes = field(repr=False)  # a secret of at most 64 bytes, for the ids made here
+    authorization: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An event that was not taken, by its place in the request."""
+
+    index: int
+    insert_id: str = field(repr=False)
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one request holds. `$ignore`d events are refused, and no failure."""
+
+    intake: Intake
+    failures: list[Failure]
+
+
+class _Sources:
+    """The source of each token that a request names."""
+
+    def __init__(self, keys: Iterable[str], sources: Sources, origin: str | None) -> None:
+        self._keys = tuple(keys)
+        self._sources = sources
+        self._origin = origin
+        self._found: dict[str, Source | None] = {}
+
+    def of(self, token: Any) -> Source | None:
+        own = token if type(token) is str else ""
+        if own not in self._found:
+            self._found[own] = self._search(own)
+        return self._found[own]
+
+    def _search(self, own: str) -> Source | None:
+        named = [key for key in (own, *self._keys) if key]
+        unknown = self._sources.unknown if named else None
+        source = next(filter(None, map(self._sources.find, named)), unknown)
+        return source if source and self._sources.allows(source, self._origin) else None
+
+
+@dataclass(slots=True)  # as `Call`
+class _Request:
+    """What the events of one request have in common."""
+
+    facts: MixpanelContext
+    sources: _Sources
+    limits: Limits
+    may_be_the_users: bool  # the peer's address, by the request's word
+    may_be_deep: bool
+    may_be_large: bool
+    twins: Counter[bytes]  # events that differ in nothing
+
+
+def read(call: Call, facts: MixpanelContext, sources: Sources, limits: Limits) -> Reading:
+    """The events of one request. Raises RequestError when it cannot be read as a whole.
+
+    Its codes: `no_data`, `invalid_encoding`, `invalid_json`, `too_deep`, `not_an_object` and, for
+    /import, whose callers can send less at once, `too_many_events`.
+    """
+    text = json_text(call.data)
+    found = items(text, limits.batch_events)
+    if facts.is_import and len(found) > limits.batch_events:
+        message = f"send at most {limits.batch_events} events in one request"
+        raise RequestError("too_many_events", message)
+    keys = (basic_user(facts.authorization), *call.keys)
+    request = _Request(
+        facts=facts,
+        sources=_Sources(keys, sources, facts.sender.origin),
+        limits=limits,
+        # /track looks at the address where told to; the others unless told not to.
+        may_be_the_users=call.ip is not False
+        and (call.ip is True or facts.is_import or facts.kind != "event"),
+        may_be_deep=text.count(b"{") + text.count(b"[") > limits.nesting
+        and is_deeper(found, limits.nesting),
+        may_be_large=len(text) > limits.event_bytes,
+        twins=Counter(),
+    )
+    taken = [_event(item, request) for item in found[: limits.batch_events]]
+    events = [event for event in taken if type(event) is RawEvent]
+    refusals = [event for event in taken if type(event) is Refusal]
+    if behind := len(found) - len(taken):
+        source = events[0].source if events else "unknown"
+        refusals.append(Refusal(source, facts.kind, Reason.TOO_MANY_IN_BATCH, behind))
+    failures = [
+        Failure(index, _insert_id(found[index]), event.reason)
+        for index, event in enumerate(taken)
+        if type(event) is Refusal and event.reason is not Reason.IGNORED
+    ]
+    return Reading(Intake("mixpanel", events, refusals), failures)
+
+
+def _event(item: Any, request: _Request) -> RawEvent | Refusal:
+    facts = request.facts
+    kind = facts.kind
+    if type(item) is not dict:
+        return Refusal("unknown", kind, Reason.NOT_AN_OBJECT)
+    if kind == "event":
+        properties = item.get("properties")
+        if properties is None:
+            properties = item["properties"] = {}
+        elif type(properties) is not dict:
+            return Refusal("unknown", kind, Reason.NOT_AN_OBJECT)
+    else:
+        properties = item
+    source = request.sources.of(properties.get(_TOKEN[kind]))
+    if source is None:
+        return Refusal("unknown", kind, Reason.UNKNOWN_WRITE_KEY)
+    if kind == "event" and properties.get("$ignore"):
+        return Refusal(source.name, kind, Reason.IGNORED)
+    limits = request.limits
+    if request.may_be_deep and is_deeper(item, limits.nesting):
+        return Refusal(source.name, kind, Reason.TOO_DEEP)
+    if request.may_be_large and len(orjson.dumps(item)) > limits.event_bytes:
+        return Refusal(source.name, kind, Reason.EVENT_TOO_LARGE)
+    is_the_users = request.may_be_the_users and _is_on_a_device(item, properties, source, facts)
+    given_id = None
+    if kind == "event":
+        given_id = identify(item, properties, facts.received_at, facts.seal, request.twins)
+    name = item.get("event")
+    return RawEvent(
+        source=source.name,
+        protocol="mixpanel",
+        type=kind,
+        name=name if kind == "event" and type(name) is str else None,
+        message=item,
+        received_at=facts.received_at,
+        client_address=facts.sender.address if is_the_users else None,
+        opted_out=facts.sender.opted_out,
+        hops=facts.sender.hops,
+        given_id=given_id,
+    )
+
+
+def _is_on_a_device(
+    item: Message, properties: Message, source: Source, facts: MixpanelContext
+) -> bool:
+    """Profile updates name no library; a phone's carry `$mp_metadata`."""
+    if source.kind == "any":
+        library = properties.get("mp_lib")
+        if type(library) is str and library in _ON_A_SERVER:
+            return False
+        if type(library) is str and library in _ON_A_DEVICE:
+            return True
+        if type(item.get("$mp_metadata")) is dict:
+            return True
+    return is_on_a_device(source.kind, None, facts.sender)
+
+
+def _insert_id(item: Any) -> str:
+    """The id by which a sender knows its event; empty unless it is one of Mixpanel's form."""
+    properties = item.get("properties") if type(item) is dict else None
+    found = properties.get("$insert_id") if type(properties) is dict else None
+    return found if type(found) is str and LEGAL_ID.fullmatch(found) else ""

@@ -1,0 +1,253 @@
+"""A Segment request becomes events of one shape, and one bad event never costs its neighbours.
+
+Which source an event belongs to: the request's key is the first of the Authorization header's and
+the body's that a source has. An item of a batch may name a key of its own; where that is another
+source's, the event goes there, so that no source's events end up under another's name. Where the
+request itself names no source, each item must.
+
+Pure: no I/O, no clock. The facts are Segment's HTTP API and what its SDKs were seen to send.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+import orjson
+
+from gateway.config.model import Limits, Source
+from gateway.errors import RequestError
+from gateway.event import Message, RawEvent, Reason
+from gateway.ingest import Intake, Refusal
+from gateway.ingest.client_info import Sender, is_on_a_device
+from gateway.ingest.inflate import too_large
+from gateway.ingest.json_decode import decode, is_deeper
+from gateway.ingest.segment.normalize import merged, normalise
+from gateway.ingest.sources import Sources
+from gateway.ingest.timestamps import read_time
+
+TYPES = ("track", "identify", "page", "screen", "group", "alias")
+
+_NAMED_BY = {"track": "event", "page": "name", "screen": "name"}
+_GROWTH = 4
+"""How many times `limits.body_bytes` a body may become as each item gets what the envelope has."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """What is known of a request beside its body."""
+
+    type: str | None  # the message type that its path names; None: a batch
+    sender: Sender
+    received_at: float  # epoch seconds
+    authorization: str | None = None
+
+
+@dataclass(slots=True)  # made for every request, and a frozen one takes three times as long
+class _Envelope:
+    """What the events of one request have in common."""
+
+    facts: RequestContext
+    source: Source | None
+    sources: Sources
+    limits: Limits
+    received: int  # epoch milliseconds, as `sent`
+    sent: int | None
+    context: Message
+    integrations: Message
+    shared_bytes: int  # of both as JSON
+    may_be_deep: bool
+    may_be_large: bool
+
+    @property
+    def source_name(self) -> str:
+        return self.source.name if self.source else "unknown"
+
+
+def read(body: bytes, facts: RequestContext, sources: Sources, limits: Limits) -> Intake:
+    """The events of one request. Raises RequestError when it cannot be read as a whole.
+
+    Its codes: `invalid_json`, `not_an_object`, `invalid_batch`, `too_deep`, `payload_too_large`,
+    `invalid_write_key` and `origin_not_allowed`.
+    """
+    value = decode(body)
+    if type(value) is not dict:
+        raise RequestError("not_an_object", "the body must be a JSON object")
+    batch: Any = [value] if facts.type else value.get("batch")
+    if type(batch) is not list:
+        raise RequestError("invalid_batch", "`batch` must be an array of events")
+    keys = (_write_key(facts.authorization), value.pop("writeKey", None))
+    source = _source(keys, batch, sources, facts.sender.origin)
+    shared = {} if facts.type else value
+    envelope = _envelope(body, batch, shared, facts, source=source, sources=sources, limits=limits)
+    taken = [_event(item, envelope) for item in batch[: limits.batch_events]]
+    events = [event for event in taken if type(event) is RawEvent]
+    refusals = [event for event in taken if type(event) is Refusal]
+    if facts.type and refusals:
+        raise _refused(refusals[0].reason, limits)
+    behind = len(batch) - limits.batch_events
+    if behind > 0:
+        refusals.append(Refusal(envelope.source_name, None, Reason.TOO_MANY_IN_BATCH, behind))
+    return Intake("segment", events, refusals)
+
+
+def _write_key(authorization: str | None) -> str | None:
+    """The user of `Basic`; the colon behind it may be missing. `Bearer` (OAuth) names no key."""
+    scheme, _, credentials = (authorization or "").strip().partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(credentials + "==").decode().partition(":")[0]
+    except ValueError:
+        return None
+
+
+def _source(
+    keys: Iterable[Any], batch: list[Any], sources: Sources, origin: str | None
+) -> Source | None:
+    """The source that the request names; None where only its items name one.
+
+    Raises RequestError `invalid_write_key` or `origin_not_allowed`.
+    """
+    named = [key for key in keys if _is_key(key)]
+    source = next(filter(None, map(sources.find, named)), sources.unknown if named else None)
+    if source is None:
+        if any(_own_source(item, sources) for item in batch if type(item) is dict):
+            return None
+        raise RequestError("invalid_write_key", "no source of this gateway has this write key")
+    if not sources.allows(source, origin):
+        raise RequestError("origin_not_allowed", "the source takes no events from this origin")
+    return source
+
+
+def _own_source(item: Message, sources: Sources) -> Source | None:
+    """The source that an item of a batch names for itself."""
+    key = item.get("writeKey")
+    return (sources.find(key) or sources.unknown) if _is_key(key) else None
+
+
+def _is_key(value: Any) -> TypeGuard[str]:
+    return type(value) is str and value != ""
+
+
+def _envelope(
+    body: bytes,
+    batch: list[Any],
+    shared: Message,
+    facts: RequestContext,
+    *,
+    source: Source | None,
+    sources: Sources,
+    limits: Limits,
+) -> _Envelope:
+    """`shared`: the body of a batch; a message that is sent alone shares nothing.
+
+    Raises RequestError where what is shared would make too much of the body.
+    """
+    context, integrations = (
+        found if type(found := shared.get(key)) is dict else {}
+        for key in ("context", "integrations")
+    )
+    may_be_deep = body.count(b"{") + body.count(b"[") > limits.nesting and is_deeper(
+        batch, limits.nesting
+    )
+    shared_bytes = 0
+    if context or integrations:
+        if is_deeper([context, integrations], limits.nesting):
+            raise _refused(Reason.TOO_DEEP, limits)
+        shared_bytes = len(orjson.dumps([context, integrations]))
+        if shared_bytes * len(batch) > _GROWTH * limits.body_bytes:
+            raise too_large(limits.body_bytes)
+    return _Envelope(
+        facts=facts,
+        source=source,
+        sources=sources,
+        limits=limits,
+        received=round(facts.received_at * 1000),
+        sent=read_time(shared.get("sentAt")),
+        context=context,
+        integrations=integrations,
+        shared_bytes=shared_bytes,
+        may_be_deep=may_be_deep,
+        may_be_large=len(body) > limits.event_bytes,
+    )
+
+
+def _event(item: Any, envelope: _Envelope) -> RawEvent | Refusal:
+    if type(item) is not dict:
+        return Refusal(envelope.source_name, None, Reason.NOT_AN_OBJECT)
+    of = item.get("type")
+    of = of.lower() if type(of) is str else None
+    of = of if of in TYPES else envelope.facts.type
+    source = envelope.source
+    if "writeKey" in item and (own := _own_source(item, envelope.sources)) is not source:
+        source = _reconciled(own, envelope)
+    if source is None:
+        return Refusal("unknown", of, Reason.UNKNOWN_WRITE_KEY)
+    if of is None:
+        return Refusal(source.name, None, Reason.UNKNOWN_TYPE)
+    limits = envelope.limits
+    if envelope.may_be_deep and is_deeper(item, limits.nesting):
+        return Refusal(source.name, of, Reason.TOO_DEEP)
+    if envelope.may_be_large and (
+        len(orjson.dumps(item)) + envelope.shared_bytes > limits.event_bytes
+    ):
+        return Refusal(source.name, of, Reason.EVENT_TOO_LARGE)
+    given_id = normalise(item, of, envelope.sent, envelope.received)
+    _share(item, envelope)
+    name = item.get(_NAMED_BY.get(of, ""))
+    facts = envelope.facts
+    return RawEvent(
+        source=source.name,
+        protocol="segment",
+        type=of,
+        name=name if type(name) is str else None,
+        message=item,
+        received_at=facts.received_at,
+        client_address=facts.sender.address
+        if _is_on_a_device(item, source, facts.sender)
+        else None,
+        opted_out=facts.sender.opted_out,
+        hops=facts.sender.hops,
+        given_id=given_id,
+    )
+
+
+def _reconciled(own: Source | None, envelope: _Envelope) -> Source | None:
+    """Where an item goes that names another source than its request, or none at all."""
+    if own is None or own is envelope.sources.unknown:
+        return envelope.source or own
+    return own if envelope.sources.allows(own, envelope.facts.sender.origin) else None
+
+
+def _share(message: Message, envelope: _Envelope) -> None:
+    """Give the message what its envelope says for all; its own word wins.
+
+    An option of an integration belongs together, so it is taken whole.
+    """
+    if envelope.context and type(own := message.get("context", {})) is dict:
+        message["context"] = merged(envelope.context, own)
+    if envelope.integrations and type(own := message.get("integrations", {})) is dict:
+        message["integrations"] = merged(envelope.integrations, {}) | own
+
+
+def _is_on_a_device(message: Message, source: Source, sender: Sender) -> bool:
+    """`context.direct` is how a caller of the HTTP API says that it runs on a person's device."""
+    context = message.get("context")
+    if type(context) is not dict:
+        return is_on_a_device(source.kind, None, sender)
+    if context.get("direct") is True and source.kind == "any":
+        return True
+    library = context.get("library")
+    name = library.get("name") if type(library) is dict else None
+    return is_on_a_device(source.kind, name if type(name) is str else None, sender)
+
+
+def _refused(reason: Reason, limits: Limits) -> RequestError:
+    """The only event of a request is not taken, so the client hears why."""
+    if reason is Reason.EVENT_TOO_LARGE:
+        message = f"the event is larger than {limits.event_bytes} bytes"
+        return RequestError("payload_too_large", message)
+    return RequestError("too_deep", "the JSON is nested too deeply")

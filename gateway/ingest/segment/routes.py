@@ -1,0 +1,104 @@
+"""All of Segment's paths exist here, with and without a slash at the end; the rest is answered 400.
+
+Nothing depends on a Content-Type: browsers send JSON as text, other SDKs as a form.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from dataclasses import replace
+from functools import partial
+
+from aiohttp import hdrs, web
+
+from gateway.errors import RequestError
+from gateway.ingest import IngestBackend, cors
+from gateway.ingest.admission import PLACE
+from gateway.ingest.app import go_on
+from gateway.ingest.body import read_body
+from gateway.ingest.client_info import Sender, sender_of
+from gateway.ingest.segment import cdn
+from gateway.ingest.segment import parse as segment
+from gateway.ingest.segment.pixel import body_of
+from gateway.ingest.segment.responses import Handler, answered, taken
+
+_GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+_CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,127}", re.ASCII)
+
+
+def add_routes(app: web.Application, door: IngestBackend) -> None:
+    """Segment's API and CDN."""
+    for of in segment.TYPES:
+        for name in (of, of[0]):
+            _add(app, "POST", f"/v1/{name}", answered(door, partial(_take_body, door, of)))
+            _add(app, "GET", f"/v1/{name}", answered(door, partial(_take_call, door, of)))
+        _add(app, "GET", f"/v1/pixel/{of}", partial(_take_pixel, door, of))
+    for name in ("batch", "b", "import"):
+        _add(app, "POST", f"/v1/{name}", answered(door, partial(_take_body, door, None)))
+    _add(app, "POST", "/v1/m", answered(door, _drop_metrics))
+    for path, serve in cdn.paths(door):
+        _add(app, "GET", path, answered(door, serve))
+    for folder in ("v1", *cdn.FOLDERS):
+        app.router.add_route("OPTIONS", f"/{folder}/{{rest:.*}}", answered(door, _preflight))
+    app.router.add_route("*", "/v1/{rest:.*}", answered(door, _no_such_path), expect_handler=go_on)
+
+
+def _add(app: web.Application, method: str, path: str, handle: Handler) -> None:
+    for form in (path, path + "/"):
+        app.router.add_route(method, form, handle, expect_handler=go_on)
+
+
+async def _take_body(door: IngestBackend, of: str | None, request: web.Request) -> web.Response:
+    body = await read_body(request, door.limits)
+    await _take(door, of, request, body, sender_of(request, door.trusted_proxies))
+    return taken()
+
+
+async def _take_call(door: IngestBackend, of: str, request: web.Request) -> web.Response:
+    """JSONP, the way of browsers without CORS: `callback` is a function that gets the answer."""
+    await _take_query(door, of, request)
+    response = taken()
+    callback = request.query.get("callback", "")
+    if _CALLBACK.fullmatch(callback):
+        response.body = f'/**/{callback}({{"success": true}});'.encode()
+        response.headers["Content-Type"] = "text/javascript; charset=utf-8"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+async def _take_pixel(door: IngestBackend, of: str, request: web.Request) -> web.Response:
+    """An image in an e-mail: whoever opens it sees no error, so the errors are only counted."""
+    await answered(door, partial(_take_call, door, of))(request)
+    headers = {"Content-Type": "image/gif", "Cache-Control": "no-store"}
+    return web.Response(body=_GIF, headers=headers | cors.readable(request.headers, door.sources))
+
+
+async def _take_query(door: IngestBackend, of: str, request: web.Request) -> None:
+    sender = sender_of(request, door.trusted_proxies)
+    body = body_of(request.query)
+    await request[PLACE].work(len(body))
+    await _take(door, of, request, body, replace(sender, is_page=True))
+
+
+async def _take(
+    door: IngestBackend, of: str | None, request: web.Request, body: bytes, sender: Sender
+) -> None:
+    facts = segment.RequestContext(of, sender, door.now(), request.headers.get(hdrs.AUTHORIZATION))
+    intake = segment.read(body, facts, door.sources, door.limits)
+    door.rate_limit.charge(intake.events, door.limits, time.monotonic())
+    await door.take(intake)
+
+
+async def _drop_metrics(_: web.Request) -> web.Response:
+    """SDKs count their own calls for Segment; these numbers are no events."""
+    return taken()
+
+
+async def _preflight(request: web.Request) -> web.Response:
+    return web.Response(headers=cors.preflight(request.headers))
+
+
+async def _no_such_path(_: web.Request) -> web.Response:
+    raise RequestError("no_such_path", "nothing takes events at this path with this method")

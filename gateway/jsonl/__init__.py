@@ -1,0 +1,1 @@
+"""Files of JSON lines: whole lines only, each once, and none is ever cut off."""

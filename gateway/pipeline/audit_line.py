@@ -1,0 +1,64 @@
+"""The account of every removed field tells the pointer, the rule and the size, never the value.
+
+One JSON line an event that was changed, broke its schema or was refused. The line is written in the
+transaction that makes the event durable.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from math import modf
+from typing import Any
+
+import orjson
+
+from gateway.contract.violations import UNPLANNED_EVENT
+from gateway.event import Decision, Reason
+
+_KEPT_NOWHERE = frozenset({Reason.TELEMETRY_OFF, Reason.OPTED_OUT})
+
+
+def line(decision: Decision) -> bytes | None:
+    """The audit line of a decision, without its newline; None when there is nothing to account for.
+
+    What a switch turned away is counted and leaves no line: nothing of it is kept. Nor does an
+    event that is merely unplanned, where the configuration allows it.
+    """
+    reason = decision.reason
+    if reason in _KEPT_NOWHERE:
+        return None
+    broken = any(violation.type != UNPLANNED_EVENT for violation in decision.violations)
+    if not (decision.changes or broken or reason):
+        return None
+    entry: dict[str, Any] = {
+        "time": timestamp(decision.received_at),
+        "messageId": decision.message_id,
+        "source": decision.source,
+        "protocol": decision.protocol,
+        "type": decision.type,
+        "event": decision.name,
+        "schema": decision.schema,
+        "class": decision.telemetry_class,
+        "outcome": "rejected" if decision.event is None else "accepted",
+    }
+    if reason is not None:
+        entry["reason"] = reason
+    if decision.changes:
+        entry["changes"] = [change.as_json() for change in decision.changes]
+    if decision.violations:
+        entry["violations"] = [violation.as_json() for violation in decision.violations]
+    return orjson.dumps(entry)
+
+
+def timestamp(seconds: float) -> str:
+    """Epoch seconds as `2026-11-23T07:51:04.317Z`."""
+    fraction, whole = modf(seconds)
+    carry, microseconds = divmod(round(fraction * 1e6), 1_000_000)
+    return f"{_second(int(whole) + carry)}.{microseconds // 1000:03}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(second: int) -> str:
+    """Most events of a moment fall into few seconds."""
+    return datetime.fromtimestamp(second, UTC).isoformat()[:-6]

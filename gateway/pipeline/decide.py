@@ -1,0 +1,196 @@
+"""One pure function decides what becomes of an event; the server, `explain` and the tests call it.
+
+    match ─▶ consent ─▶ contract ─▶ privacy ─▶ routing
+
+Whatever goes wrong inside, the event ends as `privacy_failed` and nothing of it is kept: a raw
+value can leave this module only through the policy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.budget import CHARACTERS, Budget, OverBudgetError
+from gateway.config.model import Schemas
+from gateway.contract import UNPLANNED_BREACH, Breach, Catalogue, Examination, examine
+from gateway.errors import fault
+from gateway.event import (
+    CleanEvent,
+    Decision,
+    Header,
+    Message,
+    Protocol,
+    RawEvent,
+    Reason,
+    TelemetryClass,
+    Violation,
+)
+from gateway.pipeline.routing import Routes, RoutingFacts
+from gateway.pipeline.telemetry_switch import Switches, refusal
+from gateway.privacy import CompiledPolicy, Omission
+
+UNPLANNED = "none"
+"""The schema name of an event that no schema covers, not even its type's."""
+
+_UNPLANNED_VIOLATION = Violation(UNPLANNED_BREACH.type, "/event", UNPLANNED_BREACH.message)
+
+_IDENTITIES: dict[Protocol, tuple[tuple[str, ...], ...]] = {
+    "segment": (("userId",), ("anonymousId",), ("groupId",), ("previousId",)),
+    "mixpanel": (
+        ("properties", "distinct_id"),
+        ("properties", "$user_id"),
+        ("properties", "$device_id"),
+        ("$distinct_id",),
+        ("$group_id",),
+    ),
+    "appsmith": (("user",), ("instanceId",)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything a decision depends on beside the event. Replaced as a whole on reload."""
+
+    policy: CompiledPolicy
+    catalogue: Catalogue
+    schemas: Schemas
+    routes: Routes
+    switches: Switches
+    budget: int = CHARACTERS  # of one event
+
+
+def decide(raw: RawEvent, rules: Rules) -> Decision:
+    """What becomes of an event. Pure: no I/O, no clock; `raw.message` may be changed in place."""
+    try:
+        return _decide(raw, rules)
+    except OverBudgetError:
+        return _rejected(raw, Reason.OVER_BUDGET)
+    except Exception as error:  # noqa: BLE001 (whatever it is, the event must not travel)
+        return replace(_rejected(raw, Reason.PRIVACY_FAILED), fault=fault(error))
+
+
+def _decide(raw: RawEvent, rules: Rules) -> Decision:
+    plan = rules.catalogue.match(raw)
+    telemetry_class: TelemetryClass = plan.telemetry_class if plan else "optional"
+    schema = plan.name if plan else UNPLANNED
+    if reason := refusal(raw, telemetry_class, rules.switches):
+        return _rejected(raw, reason, schema, telemetry_class)
+
+    budget = Budget(rules.budget)
+    examination = examine(raw, plan, rules.schemas, budget)
+    violations = tuple(_violation(b, rules.policy, budget) for b in examination.breaches)
+    if examination.reason in (Reason.UNPLANNED_EVENT, Reason.SCHEMA_VIOLATION):
+        blocked = _rejected(raw, examination.reason, schema, telemetry_class)
+        return replace(
+            blocked,
+            name=rules.policy.text(raw.name) if raw.name else None,
+            message_id=rules.policy.text(_message_id(raw.message)),
+            violations=violations,
+        )
+
+    omissions = [Omission(path, "contract") for path in examination.omit]
+    scrubbed = rules.policy.scrub(raw, schema, omissions, budget=budget)
+    message = scrubbed.message
+    name = _name(message, raw)
+    user = _user(message, raw.protocol)
+    facts = RoutingFacts(raw.source, raw.protocol, raw.type, name, schema, telemetry_class, user)
+    to, filtered = _routes(examination, rules.routes, facts, message)
+    header = Header(
+        message_id=_message_id(message),
+        source=raw.source,
+        protocol=raw.protocol,
+        type=raw.type,
+        name=name,
+        schema=schema,
+        telemetry_class=telemetry_class,
+        received_at=raw.received_at,
+        user=user,
+        pseudonyms=scrubbed.pseudonyms,
+        to=to,
+        filtered=filtered,
+        hops=raw.hops,
+    )
+    return Decision(
+        source=raw.source,
+        protocol=raw.protocol,
+        type=raw.type,
+        name=name,
+        message_id=header.message_id,
+        received_at=raw.received_at,
+        event=CleanEvent(header, message),
+        reason=examination.reason,
+        schema=schema,
+        telemetry_class=telemetry_class,
+        changes=scrubbed.changes,
+        violations=violations,
+    )
+
+
+def _routes(
+    examination: Examination, routes: Routes, facts: RoutingFacts, message: Message
+) -> tuple[tuple[str, ...], dict[str, Reason]]:
+    if examination.reason is Reason.QUARANTINED:
+        names = [destination.name for destination in routes.destinations]
+        return (), dict.fromkeys(names, Reason.QUARANTINED)
+    to, filtered = routes.lead(facts, message)
+    return to, dict(filtered)
+
+
+def _rejected(
+    raw: RawEvent,
+    reason: Reason,
+    schema: str | None = None,
+    telemetry_class: TelemetryClass | None = None,
+) -> Decision:
+    return Decision(
+        source=raw.source,
+        protocol=raw.protocol,
+        type=raw.type,
+        name=None,
+        message_id="",
+        received_at=raw.received_at,
+        event=None,
+        reason=reason,
+        schema=schema,
+        telemetry_class=telemetry_class,
+    )
+
+
+def _violation(breach: Breach, policy: CompiledPolicy, budget: Budget) -> Violation:
+    if breach is UNPLANNED_BREACH:
+        return _UNPLANNED_VIOLATION
+    place = policy.pointer(breach.path)
+    budget.spend(len(place))
+    return Violation(breach.type, place, breach.message)
+
+
+def _name(message: Message, raw: RawEvent) -> str | None:
+    """The name as the policy left it."""
+    if raw.name is None:
+        return None
+    name = message.get("event" if raw.type in ("track", "event") else "name")
+    return name if isinstance(name, str) else None
+
+
+def _message_id(message: Message) -> str:
+    found = message.get("messageId") or _at(message, ("properties", "$insert_id"))
+    return str(found) if found else ""
+
+
+def _user(message: Message, protocol: Protocol) -> str:
+    """Whose event it is, for order and samples; an event of nobody stands for itself."""
+    for path in _IDENTITIES[protocol]:
+        found = _at(message, path)
+        if isinstance(found, str | int) and found != "":
+            return str(found)
+    return _message_id(message)
+
+
+def _at(message: Message, path: tuple[str, ...]) -> Any:
+    value: Any = message
+    for key in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value

@@ -1,0 +1,172 @@
+"""Every destination is named for every event: it gets the event, or there is one reason why not.
+
+Routes add destinations. On top, the event has its say: `context.consent.categoryPreferences` first,
+then the `integrations` object, as Segment evaluates them; then what a browser sent by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.config.routing import Routing
+from gateway.event import Message, Protocol, Reason, TelemetryClass
+from gateway.globs import compile_globs
+
+_USUAL_NAMES = {"segment": "Segment.io", "mixpanel": "Mixpanel"}
+_ALL_USERS = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingFacts:
+    """What a route may look at."""
+
+    source: str
+    protocol: Protocol
+    type: str
+    name: str | None
+    schema: str
+    telemetry_class: TelemetryClass
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    name: str
+    integration: str
+    consent: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    classes: frozenset[str]
+    protocols: frozenset[str]
+    types: frozenset[str]
+    sources: frozenset[str]
+    event: re.Pattern[str] | None
+    not_event: re.Pattern[str] | None
+    schema: re.Pattern[str] | None
+    to: frozenset[str]
+    sample: int  # of _ALL_USERS
+
+    def matches(self, facts: RoutingFacts) -> bool:
+        return (
+            (not self.classes or facts.telemetry_class in self.classes)
+            and (not self.protocols or facts.protocol in self.protocols)
+            and (not self.types or facts.type in self.types)
+            and (not self.sources or facts.source in self.sources)
+            and (self.event is None or self.event.fullmatch(facts.name or "") is not None)
+            and (self.not_event is None or self.not_event.fullmatch(facts.name or "") is None)
+            and (self.schema is None or self.schema.fullmatch(facts.schema) is not None)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """routing.yaml, compiled."""
+
+    destinations: tuple[_Destination, ...]
+    routes: tuple[_Route, ...]
+
+    def lead(
+        self, facts: RoutingFacts, message: Message
+    ) -> tuple[tuple[str, ...], Mapping[str, Reason]]:
+        """The destinations of a clean message, and for every other one the reason."""
+        reached, sampled_out = self._reached(facts)
+        integrations = _object(message.get("integrations"))
+        preferences = _preferences(message)
+        bundled = _bundled(message)
+        to: list[str] = []
+        filtered: dict[str, Reason] = {}
+        for destination in self.destinations:
+            name = destination.name
+            if name not in reached:
+                filtered[name] = Reason.SAMPLED_OUT if name in sampled_out else Reason.NO_ROUTE
+            elif not _consents(destination, preferences):
+                filtered[name] = Reason.CONSENT
+            elif not _integrates(destination, integrations):
+                filtered[name] = Reason.INTEGRATIONS
+            elif destination.integration in bundled:
+                filtered[name] = Reason.BUNDLED
+            else:
+                to.append(name)
+        return tuple(to), filtered
+
+    def _reached(self, facts: RoutingFacts) -> tuple[set[str], set[str]]:
+        reached: set[str] = set()
+        sampled_out: set[str] = set()
+        for route in self.routes:
+            if route.matches(facts):
+                inside = route.sample >= _ALL_USERS or _place(facts.user) < route.sample
+                (reached if inside else sampled_out).update(route.to)
+        return reached, sampled_out
+
+
+def compile_routes(routing: Routing) -> Routes:
+    return Routes(
+        destinations=tuple(
+            _Destination(
+                name,
+                settings.integration or _USUAL_NAMES.get(settings.type, name),
+                settings.consent,
+            )
+            for name, settings in routing.destinations.items()
+        ),
+        routes=tuple(
+            _Route(
+                classes=frozenset(route.match.telemetry_class),
+                protocols=frozenset(route.match.protocol),
+                types=frozenset(route.match.type),
+                sources=frozenset(route.match.source),
+                event=compile_globs(route.match.event),
+                not_event=compile_globs(route.match.not_event),
+                schema=compile_globs(route.match.schema_),
+                to=frozenset(route.to),
+                sample=int(route.sample * _ALL_USERS),
+            )
+            for route in routing.routes
+        ),
+    )
+
+
+def _place(user: str) -> int:
+    """Where a user stands among all users: the same for every route and every run."""
+    return int.from_bytes(hashlib.blake2b(user.encode(), digest_size=8).digest(), "big")
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _preferences(message: Message) -> Mapping[str, Any] | None:
+    """The person's choices; None where the event does not speak of consent."""
+    consent = _object(message.get("context")).get("consent")
+    if not isinstance(consent, dict):
+        return None
+    return _object(consent.get("categoryPreferences"))
+
+
+def _consents(destination: _Destination, preferences: Mapping[str, Any] | None) -> bool:
+    """Segment: without a consent object nothing is enforced; with one, silence means no."""
+    if preferences is None:
+        return True
+    return all(preferences.get(category) is True for category in destination.consent)
+
+
+def _integrates(destination: _Destination, integrations: Mapping[str, Any]) -> bool:
+    """An object of options switches a destination on, as `true` does."""
+    said = integrations.get(destination.integration)
+    if said is None:
+        said = integrations.get("All")
+    return said is not False
+
+
+def _bundled(message: Message) -> frozenset[str]:
+    """What analytics.js served from the browser; `Segment.io` is how the event came here."""
+    names = _object(message.get("_metadata")).get("bundled")
+    if not isinstance(names, list):
+        return frozenset()
+    return frozenset(name for name in names if isinstance(name, str)) - {"Segment.io"}

@@ -1,0 +1,65 @@
+"""What a decision depends on is read whole: one mistake anywhere, and the old rules stay.
+
+The server, `check`, `explain` and the doctor compile the same files in the same way.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from gateway.config import Configuration
+from gateway.contract import Catalogue, load_catalogue
+from gateway.errors import ConfigurationError, Mistake
+from gateway.pipeline.decide import Rules
+from gateway.pipeline.routing import compile_routes
+from gateway.pipeline.telemetry_switch import switches
+from gateway.privacy import CompiledPolicy, Pseudonymizer, compile_policy
+from gateway.telemetry import switch_history
+
+
+def compile_rules(
+    configuration: Configuration, environment: Mapping[str, str], pseudonymizer: Pseudonymizer
+) -> Rules:
+    """Everything a decision depends on. Raises ConfigurationError with every mistake."""
+    mistakes: list[Mistake] = []
+    catalogue: Catalogue | None = None
+    policy: CompiledPolicy | None = None
+    try:
+        catalogue = load_catalogue(configuration.schemas_path)
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+    try:
+        policy = compile_policy(
+            configuration.policy,
+            configuration.policy_document,
+            catalogue.annotations() if catalogue else {},
+            pseudonymizer,
+        )
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+    if catalogue is None or policy is None:
+        raise ConfigurationError(mistakes)
+    return Rules(
+        policy=policy,
+        catalogue=catalogue,
+        schemas=configuration.gateway.schemas,
+        routes=compile_routes(configuration.routing),
+        switches=switches(
+            configuration.gateway.telemetry,
+            environment,
+            switch_history.read(configuration.gateway.data_dir).orders,
+        ),
+        budget=configuration.gateway.limits.budget,
+    )
+
+
+def pseudonymizer_for_a_look(configuration: Configuration) -> Pseudonymizer:
+    """The installation's pseudonyms, or passing ones where no gateway has ever run.
+
+    `check` and `explain` leave no file behind, so they do not make the key.
+    """
+    keys, form = configuration.gateway.data_dir / "keys", configuration.policy.pseudonyms.form
+    if keys.exists():
+        return Pseudonymizer.open(keys, form)
+    return Pseudonymizer(secrets.token_bytes(32), form)

@@ -1,0 +1,116 @@
+"""Addresses of machines: IPv4, IPv6 and MAC, whole, and never a version number.
+
+`1.2.3.4` is a version when its key says so, when `v` or the word version stands before it, when a
+fifth part or a pre-release follows, or when it is the product of a user agent.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+
+from gateway.privacy.detectors.types import ADDRESS, AGENT, VERSION, Span
+
+_QUAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9]|\.[0-9])")
+_BEFORE_QUAD = re.compile(r"[0-9]\.?\Z")
+_VERSION_BEFORE = re.compile(
+    r"(?:(?<![A-Za-z])v|\b(?:version|versions|ver|build|release|rev|revision|firmware|sdk)"
+    r"[\s:=\"'.]{0,3}v?)\Z",
+    re.IGNORECASE,
+)
+_PRE_RELEASE_AFTER = re.compile(
+    r"[-+.](?:alpha|beta|rc|pre|dev|snapshot|release|final|build|nightly|canary|ga|sp)",
+    re.IGNORECASE,
+)
+_AGENT_TEXT = re.compile(r"[A-Za-z][\w.\-]*/[0-9][\w.]* \(")
+_IPV6 = re.compile(
+    r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,32}(?:(?:\.[0-9]{1,3}){3})?(?:%[A-Za-z0-9_.\-]+)?"
+)
+_LONGEST_VERSION = 40
+_LONGEST_PRODUCT = 32
+_MAC = re.compile(
+    r"(?<![0-9A-Fa-f])(?<![0-9A-Fa-f][:-])[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}"
+    r"(?![0-9A-Fa-f]|[:-][0-9A-Fa-f])"
+)
+
+
+def ipv4(text: str, context: int) -> list[Span]:
+    if text.count(".") < 3:
+        return []
+    found: list[Span] = []
+    is_agent: bool | None = None
+    for match in _QUAD.finditer(text):
+        start, end = match.span()
+        if is_agent is None:
+            is_agent = bool(context & AGENT) or _AGENT_TEXT.match(text) is not None
+        if (
+            match[0] != "0.0.0.0"  # noqa: S104 (nobody's address, and Segment's way to say none)
+            and max(map(int, match[0].split("."))) < 256
+            and not (start and _BEFORE_QUAD.search(text[max(0, start - 2) : start]))
+            and not _is_version(text, start, end, context, is_agent=is_agent)
+        ):
+            found.append((start, end, "ipv4"))
+    return found
+
+
+def _is_version(text: str, start: int, end: int, context: int, *, is_agent: bool) -> bool:
+    if context & ADDRESS:
+        return False
+    if context & VERSION and len(text) <= _LONGEST_VERSION:
+        return True
+    before = text[max(0, start - _LONGEST_PRODUCT) : start]
+    if before.endswith("/"):
+        word = before[:-1].rpartition(" ")[2].lstrip("(;,")
+        if not word[:1].isalpha() or "/" in word or ":" in word:
+            return False
+        return is_agent or text.endswith(".0.0", start, end)
+    is_told = any(map(str.isalpha, before[-4:]))
+    return bool((is_told and _VERSION_BEFORE.search(before)) or _PRE_RELEASE_AFTER.match(text, end))
+
+
+def ipv6(text: str, context: int) -> list[Span]:
+    if text.count(":") < 2:
+        return []
+    found: list[Span] = []
+    for match in _IPV6.finditer(text):
+        start, end = match.span()
+        address, _, zone = match[0].partition("%")
+        trimmed = address
+        if trimmed.endswith(":") and not trimmed.endswith("::"):
+            trimmed = trimmed[:-1]
+        if trimmed.startswith(":") and not trimmed.startswith("::"):
+            start += 1
+            trimmed = trimmed[1:]
+        if not zone:
+            end = start + len(trimmed)
+        if _is_ipv6(trimmed, text, start, end, context):
+            found.append((start, end, "ipv6"))
+    return found
+
+
+def _is_ipv6(address: str, text: str, start: int, end: int, context: int) -> bool:
+    if len(address) < 3 or ("::" not in address and address.count(":") < 6):
+        return False
+    if not _parses(address):
+        groups = address.split(":")
+        if len(groups) <= 8 or not (_parses(":".join(groups[:8])) or "::" in address):
+            return False
+    if any(letter.isdecimal() for letter in address) or address.count(":") >= 4:
+        return True
+    # `d::c` stands in `std::cout`; `dead::beef` is an address alone or in brackets.
+    whole = start == 0 and end == len(text)
+    return whole or bool(context & ADDRESS) or text[start - 1 : start] + text[end : end + 1] == "[]"
+
+
+def _parses(text: str) -> bool:
+    try:
+        socket.inet_pton(socket.AF_INET6, text)  # ipaddress takes twenty times as long
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def mac(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape of every finder)
+    if text.count(":") < 5 and text.count("-") < 5:
+        return []
+    return [(*match.span(), "mac") for match in _MAC.finditer(text)]

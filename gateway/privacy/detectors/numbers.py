@@ -1,0 +1,221 @@
+"""Numbers that name a person or an account: cards, IBANs, social security and phone numbers.
+
+Checksums decide where there are any (Luhn, mod 97). A phone number must be written like one, or
+stand beside a word that says so: timestamps, ids, prices and dates are numbers too.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from itertools import accumulate, chain
+
+from gateway.privacy.detectors.types import PHONE, Span
+
+_RUN = re.compile("[0-9](?:[ .+/()-]{0,2}[0-9])+")
+_ENOUGH_DIGITS = re.compile("[0-9](?:[ .+/()-]{0,3}[0-9]){6}")
+_GROUP = re.compile("[0-9]+")
+_UUID_OR_HASH = re.compile("[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32,}")
+_SHORTEST = 7
+
+_CARD_PREFIX = re.compile("4|5[0-9]|6|3[0-9]|2(?:2(?:2[1-9]|[3-9])|[3-6]|7[01]|720)|220[0-4]|9792")
+_CARD_LENGTHS = range(13, 20)
+_DOUBLED = str.maketrans("0123456789", "0246813579")
+_ALNUM = string.ascii_letters + string.digits
+_AROUND = 24
+_MOST_GROUPS = 6
+_WHOLE_PART = re.compile(r"(?<![0-9])[0-9]{1,6}\.\Z")
+_DIGIT = re.compile("[0-9]")
+
+_SSN = re.compile(r"(?<![0-9+-])[0-9]{3}([- ])[0-9]{2}\1[0-9]{4}(?![0-9-])")
+
+_IBAN_COUNTRIES = {
+    15: "NO",
+    16: "BE",
+    18: "DK FI FK FO GL NL SD",
+    19: "MK SI",
+    20: "AT BA EE KZ LT LU MN XK",
+    21: "CH HR LI LV",
+    22: "BG BH CR DE GB GE IE ME RS VA",
+    23: "AE GI IL IQ OM SO TL",
+    24: "AD CZ ES MD PK RO SA SE SK TN VG",
+    25: "LY PT ST",
+    26: "IS TR",
+    27: "BI DJ FR GR IT MC MR SM",
+    28: "AL AZ BY CY DO GT HN HU LB NI PL SV",
+    29: "BR EG PS QA UA",
+    30: "JO KW MU YE",
+    31: "MT SC",
+    32: "LC",
+    33: "RU",
+}
+_IBAN_LENGTHS = {
+    code: length for length, codes in _IBAN_COUNTRIES.items() for code in codes.split()
+}
+_IBAN = re.compile("[0-9][0-9](?<=[A-Za-z][A-Za-z][0-9][0-9])(?=[ .+-]?[A-Za-z0-9])")
+_NO_SEPARATORS = str.maketrans("", "", " .+-")
+_IBAN_DIGITS = str.maketrans({letter: str(int(letter, 36)) for letter in string.ascii_uppercase})
+_IBAN_REACH = 80
+
+_SEP = r"[ .\-()/]"
+_INTERNATIONAL = re.compile(rf"\+[ ]?\(?[1-9](?:{_SEP}{{0,3}}[0-9]){{6,14}}(?![0-9])")
+_NATIONAL = re.compile(
+    r"""
+    (?:
+      (?<![\w.\-/])00[1-9](?:[ \-/]?[0-9]){8,13}(?![0-9])           # 0049 30 1234567
+    | (?<![0-9])(?<![0-9][+.])(?<![0-9A-Za-z]-)                      # (415) 555-2671
+      (?:1[ .\-])?(?:\([0-9]{3}\)[ ]?|[0-9]{3}[ \-])[0-9]{3}[ .\-][0-9]{4}
+      (?![0-9]|[.\-][0-9])
+    | (?<![0-9])(?<![0-9][+.\-])                                    # 415.555.2671
+      (?:1\.)?[2-9][0-9]{2}\.[2-9][0-9]{2}\.[0-9]{4}
+      (?![0-9]|\.[0-9])
+    | (?<![0-9A-Za-z])(?<![0-9][.+/])(?<![0-9A-Za-z]-)               # 030 1234567, and no date
+      (?!\(?[0-9]{2}([./\-])[0-9]{2}\1(?:19|20)[0-9]{2})
+      \(?0[1-9][0-9]{0,4}[ \-/.)]{1,2}[0-9](?:[ \-/.]?[0-9]){5,9}
+      (?![0-9A-Za-z]|[.\-][0-9A-Za-z])
+    | (?<![\w.+\-/])0[1-9][0-9]{8,9}(?![\w.\-])                     # 01711234567
+    )
+    """,
+    re.VERBOSE,
+)
+_START_OF_PHONE = re.compile(
+    r"(?<![0-9])(?=0[0-9]|1[ .\-]\(?[0-9]{3}|[0-9]{3}|(?:(?<=\+)|(?<=\+.)|(?<=\+..))[0-9])[0-9]",
+    re.DOTALL,
+)
+"""What every number above has, from its first digit on."""
+_SAID = re.compile(
+    r"(?:phone|mobile|whatsapp|(?<![a-z])(?:tel|cell|call|fax|sms|dial))"
+    r"(?:[ ]?number|[ ]no|[ ]me|[ ]us)?(?:[ ](?:at|on|is))?[.:=#, +(]{0,4}\Z"
+)
+_SAID_BEFORE = 32
+_LAST_WORDS = (
+    *("phone", "mobile", "whatsapp", "tel", "cell", "call", "fax", "sms", "dial"),
+    *("number", "no", "me", "us", "at", "on", "is"),
+)
+_ANY_PHONE = re.compile(rf"(?<![0-9])\+?\(?[0-9](?:{_SEP}{{0,3}}[0-9]){{6,14}}(?![0-9])")
+
+
+def numbers(text: str, context: int) -> list[Span]:
+    """Cards, social security numbers and phones, in this order of trust."""
+    if not _ENOUGH_DIGITS.search(text):
+        return []
+    runs = [match.span() for match in _RUN.finditer(text) if len(match[0]) >= _SHORTEST]
+    if len(text) >= 32:
+        text = _UUID_OR_HASH.sub(lambda match: "x" * len(match[0]), text)
+    found: list[Span] = []
+    for start, end in runs:
+        groups = [match.span() for match in _GROUP.finditer(text, start, end)]
+        if end - start >= _CARD_LENGTHS.start:
+            found += _cards(text, groups)
+        if not context & PHONE and groups:
+            found += _phones(text, groups[0][0], end)
+    found += [(*match.span(), "us_ssn") for match in _SSN.finditer(text)]
+    if not context & PHONE:
+        return found
+    if text.count(":") >= 2:  # a time of day, whatever the key says
+        return found
+    return found + [(*match.span(), "phone") for match in _ANY_PHONE.finditer(text)]
+
+
+def _cards(text: str, groups: list[tuple[int, int]]) -> list[Span]:
+    found: list[Span] = []
+    until = -1
+    before = [0, *accumulate(end - start for start, end in groups)]
+    """How many digits stand before each group."""
+    for first, (start, _) in enumerate(groups):
+        reach = before[min(first + _MOST_GROUPS, len(groups))] - before[first]
+        if reach < _CARD_LENGTHS.start or start < until or not _CARD_PREFIX.match(text, start):
+            continue
+        digits = ""
+        separator = None
+        for position in range(first, min(first + _MOST_GROUPS, len(groups))):
+            begin, end = groups[position]
+            if position > first:
+                between = text[groups[position - 1][1] : begin]
+                if separator not in (None, between):
+                    break
+                separator = between
+            digits += text[begin:end]
+            if len(digits) > 19:
+                break
+            if is_card(digits) and _stands_alone(text, start, end):
+                found.append((start, end, "credit_card"))
+                until = end
+                break
+    return found
+
+
+def is_card(digits: str) -> bool:
+    """Whether 13 to 19 digits have an issuer's prefix and pass Luhn's check."""
+    if len(digits) not in _CARD_LENGTHS or not _CARD_PREFIX.match(digits):
+        return False
+    doubled = digits[-2::-2].translate(_DOUBLED)
+    return (sum(digits[-1::-2].encode()) + sum(doubled.encode()) - len(digits) * 48) % 10 == 0
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Not a piece of an id whose letters and digits alternate, nor the decimals of a number."""
+    before = text[max(0, start - _AROUND) : start]
+    after = text[end : end + _AROUND]
+    if text[start:end].isdecimal() and _WHOLE_PART.search(before):
+        return False
+    right = after[: len(after) - len(after.lstrip(_ALNUM))]
+    return _starts_alone(text, start) and not _DIGIT.search(right)
+
+
+def _starts_alone(text: str, start: int) -> bool:
+    before = text[max(0, start - _AROUND) : start]
+    return not _DIGIT.search(before[len(before.rstrip(_ALNUM)) :])
+
+
+def _phones(text: str, first: int, end: int) -> list[Span]:
+    """Of one run of digits; only the first of them can stand behind a word."""
+    found: list[Span] = []
+    until = -1
+    others = (match.start() for match in _START_OF_PHONE.finditer(text, first + 1, end))
+    for start in chain((first,), others):
+        if start < until:
+            continue
+        plus = text.rfind("+", max(0, start - 3), start)
+        if plus >= 0 and not text[plus - 1 : plus].isdecimal():
+            match = _INTERNATIONAL.match(text, plus)
+        else:
+            match = _NATIONAL.match(text, start)
+            if match is None and text[start - 1 : start] == "(":
+                match = _NATIONAL.match(text, start - 1)
+            if match is None and start == first:
+                match = _said(text, start)
+        if match is not None:
+            until = match.end()
+            found.append((*match.span(), "phone"))
+    return found
+
+
+def _said(text: str, start: int) -> re.Match[str] | None:
+    """A number of any form after a word such as `call`."""
+    before = text[max(0, start - _SAID_BEFORE) : start].lower()
+    if before.rstrip(" .:=#,+(").endswith(_LAST_WORDS) and _SAID.search(before):
+        return _ANY_PHONE.match(text, start)
+    return None
+
+
+def ibans(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape of every finder)
+    found: list[Span] = []
+    for match in _IBAN.finditer(text):
+        start = match.start() - 2
+        length = _IBAN_LENGTHS.get(text[start : start + 2].upper(), 0)
+        if not length or not _starts_alone(text, start):
+            continue
+        reach = text[start : start + _IBAN_REACH]
+        if is_iban(reach.translate(_NO_SEPARATORS)[:length]):
+            letters = [at for at, letter in enumerate(reach, start + 1) if letter not in " .+-"]
+            found.append((start, letters[length - 1], "iban"))
+    return found
+
+
+def is_iban(text: str) -> bool:
+    """Whether the text, without separators, passes the check of ISO 7064 (mod 97)."""
+    text = text.upper()
+    if not (text.isascii() and text.isalnum()) or len(text) != _IBAN_LENGTHS.get(text[:2]):
+        return False
+    return int((text[4:] + text[:4]).translate(_IBAN_DIGITS)) % 97 == 1

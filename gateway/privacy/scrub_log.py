@@ -1,0 +1,171 @@
+"""What was done to an event: the changes, the pseudonyms, and what was kept on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from gateway.budget import Budget
+from gateway.event import Change
+from gateway.privacy.field_rules import Key
+from gateway.privacy.log_safe_text import pointer
+from gateway.privacy.plan import Identities
+from gateway.privacy.pseudonyms import Pseudonymizer
+from gateway.privacy.rule_set import Claim
+from gateway.privacy.rules import Rule
+from gateway.privacy.truncate import network
+from gateway.privacy.values import shape
+
+MASK = "[masked]"
+DEVICE = "$device:"
+"""Mixpanel's mark of an id that names a device; it stays before the pseudonym."""
+
+Spot = tuple[int, str | int]
+"""A place in this very event: the id() of a container, and the key or index in it."""
+
+
+class Gone:
+    """Stands for a value that leaves the event."""
+
+
+GONE = Gone()
+
+
+class Ledger:
+    """Carries out the actions of rules on the value at hand, and tells of each."""
+
+    __slots__ = (
+        "_keys",
+        "_pseudonymizer",
+        "_steps",
+        "budget",
+        "changes",
+        "identities",
+        "kept",
+        "known",
+        "path",
+        "spot",
+        "tokens",
+    )
+
+    def __init__(
+        self, keys: Mapping[str, Key], pseudonymizer: Pseudonymizer, budget: Budget
+    ) -> None:
+        self.budget = budget
+        self._keys = keys
+        self._pseudonymizer = pseudonymizer
+        self._steps: dict[str | int, str] = {}
+        self.path: list[str | int] = []  # where the value at hand is
+        self.spot: Spot = (0, 0)
+        self.changes: list[Change] = []
+        self.tokens: dict[str, str] = {}  # value → pseudonym
+        self.identities: dict[str, Rule] = {}  # whole values that a rule pseudonymised
+        self.known: dict[str, Rule] = {}  # and those that the walk has yet to reach
+        self.kept: set[Spot] = set()
+
+    def expect(self, message: Any, places: Identities) -> None:
+        """Learn the identities of the message before the walk reaches them."""
+        for key, place in places.items():
+            value = message.get(key)
+            if value is None:
+                continue
+            if isinstance(place, dict):
+                if type(value) is dict:
+                    self.expect(value, place)
+            elif type(value) is str:
+                if value:
+                    self.known[value.removeprefix(DEVICE)] = place
+            elif type(value) is int:
+                self.known[str(value)] = place
+
+    def keep(self) -> None:
+        """The value at hand stays on purpose."""
+        self.kept.add(self.spot)
+
+    def drop(self, value: Any, rule: Rule) -> Gone:
+        self.change("drop", rule.id, *shape(value))
+        return GONE
+
+    def mask(self, value: Any, rule: Rule) -> str:
+        self.change("mask", rule.id, *shape(value))
+        return MASK
+
+    def pseudonymize(self, text: str, rule: Rule, kind: str) -> str:
+        prefix = DEVICE if text.startswith(DEVICE) and len(text) > len(DEVICE) else ""
+        own = text[len(prefix) :]
+        self.identities[own] = rule
+        self.change("pseudonymize", rule.id, kind, len(text))
+        return prefix + self.token(own)
+
+    def token(self, value: str) -> str:
+        token = self.tokens.get(value)
+        if token is None:
+            token = self.tokens[value] = self._pseudonymizer.pseudonym(value)
+        return token
+
+    def identity(self, piece: str) -> Rule | None:
+        """The rule that pseudonymises this very text elsewhere in the event."""
+        return self.identities.get(piece) or self.known.get(piece)
+
+    def change(self, action: str, rule: str, kind: str, length: int) -> None:
+        keys = self._keys
+        place = "".join(
+            [
+                known.step
+                if isinstance(step, str) and (known := keys.get(step)) is not None
+                else self._step(step)
+                for step in self.path
+            ]
+        )
+        self.budget.spend(len(place))
+        self.changes.append(Change(place, action, rule, kind, length))
+
+    def _step(self, step: str | int) -> str:
+        """Of a pointer. What is personal in a key is looked for once for all that lies below."""
+        clean = self._steps.get(step)
+        if clean is None:
+            clean = self._steps[step] = pointer((step,))
+        return clean
+
+    def told(self, text: str, new: str, rule: Rule) -> str:
+        if new == text:
+            return text
+        self.change(rule.action, rule.id, "string", len(text) - len(new))
+        return new
+
+    def pieces(self, text: str, found: Sequence[Claim]) -> Any:
+        """The text with each piece as its rule says."""
+        made: list[str] = []
+        told: dict[tuple[Rule, str], int] = {}
+        since = 0
+        for start, end, kind, rule in found:
+            piece = text[start:end]
+            match rule.action:
+                case "keep":
+                    continue
+                case "drop":
+                    new = ""
+                case "pseudonymize":
+                    new = self.token(piece)
+                case "truncate":
+                    new = network(piece) or f"[{kind}]"
+                case _:
+                    new = f"[{kind}]"
+                    plain = unquote(piece) if "%" in piece else piece
+                    identity = self.identity(plain)
+                    if identity is not None:
+                        new, rule = self.token(plain), identity  # noqa: PLW2901 (it decides)
+            if new == piece:
+                continue
+            made += (text[since:start], new)
+            since = end
+            told[rule, kind] = told.get((rule, kind), 0) + end - start
+        for (rule, kind), length in told.items():
+            self.change(rule.action, rule.id, kind, length)
+        if found and found[0][:2] == (0, len(text)):
+            if found[0][3].action in ("keep", "truncate"):
+                self.keep()
+            elif found[0][3].action == "drop":
+                return GONE
+        return "".join((*made, text[since:])) if made else text
