@@ -24,7 +24,7 @@ import yaml
 
 from benchmarks import load
 from benchmarks.server import ROOT, _free_port, _resident, _wait_for, event
-from gateway.config.model import Journal as JournalSettings
+from gateway.config.model import JournalSettings
 from gateway.event import CleanEvent, Header
 from gateway.journal import Entry, Journal
 

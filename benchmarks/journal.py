@@ -16,7 +16,7 @@ from pathlib import Path
 import uvloop
 from pydantic import ByteSize
 
-from gateway.config.model import Journal as Settings
+from gateway.config.model import JournalSettings as Settings
 from gateway.delivery import Delivery, DeliveryOptions, destination_feed
 from gateway.destinations.file import FileDestination, segment_line
 from gateway.event import CleanEvent, Header, Reason

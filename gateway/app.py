@@ -22,8 +22,7 @@ from gateway.admin.status import DestinationStatus, Status
 from gateway.config import Configuration
 from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits
-from gateway.config.routing import CloudDestination as CloudSettings
-from gateway.config.routing import Guarded, Vendor
+from gateway.config.routing import CloudSettings, Guarded, Vendor
 from gateway.config.values import Network
 from gateway.consumers import consumers_of
 from gateway.contract import Catalogue

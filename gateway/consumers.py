@@ -10,10 +10,8 @@ from gateway.clock import Clock
 from gateway.config import Configuration
 from gateway.config.model import Files
 from gateway.config.outgoing import Outgoing
-from gateway.config.routing import CloudDestination as CloudSettings
+from gateway.config.routing import CloudSettings, MixpanelSettings, SegmentSettings
 from gateway.config.routing import Destination as AnyDestination
-from gateway.config.routing import MixpanelDestination as MixpanelSettings
-from gateway.config.routing import SegmentDestination as SegmentSettings
 from gateway.delivery import QUARANTINE, Feed, Sink, audit_feed, destination_feed, quarantine_feed
 from gateway.destinations import Destination
 from gateway.destinations.file import (

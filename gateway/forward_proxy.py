@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple, cast
 
 import structlog
 
-from gateway.config.model import ForwardProxy as Settings
+from gateway.config.model import ForwardProxySettings as Settings
 from gateway.globs import compile_globs
 from gateway.ingest.client_info import is_from
 from gateway.process.connections import Connections, State

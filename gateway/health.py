@@ -57,7 +57,7 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class HealthFacts:
     """What readiness depends on. Sizes are bytes."""
 
     used: int
@@ -89,7 +89,7 @@ class Health:
         return remedy(self.reason) if self.reason else None
 
 
-def reason(facts: Facts) -> str | None:
+def reason(facts: HealthFacts) -> str | None:
     """Why nothing can be accepted, or None."""
     if facts.is_stopping:
         return STOPPING

@@ -13,7 +13,7 @@ from contextlib import suppress
 import structlog
 
 from gateway import data_usage
-from gateway.config.model import Journal as Settings
+from gateway.config.model import JournalSettings as Settings
 from gateway.data_usage import Folders
 from gateway.errors import JournalError
 from gateway.health import STOPPING, Began, Ended, Health, Outages, remedy

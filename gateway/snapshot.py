@@ -15,7 +15,7 @@ from gateway.config import Configuration
 from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits, Telemetry
 from gateway.config.values import Network
-from gateway.destinations.egress import Guard, promised
+from gateway.destinations.egress import EgressGuard, promised
 from gateway.errors import ConfigurationError, Mistake
 from gateway.ingest import Sources
 from gateway.ingest.segment import browser_stop
@@ -32,7 +32,7 @@ class Snapshot:
     """What requests are read with and events are decided under, all of one configuration."""
 
     rules: Rules
-    guard: Guard
+    guard: EgressGuard
     sources: Sources
     limits: Limits
     trusted_proxies: Sequence[Network]
@@ -61,7 +61,7 @@ def compile_snapshot(
     rules = compile_rules(configuration, environment, pseudonymizer)
     return Snapshot(
         rules=rules,
-        guard=Guard(promised(configuration.policy)),
+        guard=EgressGuard(promised(configuration.policy)),
         sources=Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept"),
         limits=gateway.limits,
         trusted_proxies=gateway.trusted_proxies,

@@ -30,7 +30,7 @@ import yaml
 
 from gateway import health
 from gateway.cli import doctor
-from gateway.health import HEALED_SECONDS, Began, Disk, Ended, Facts, Outages
+from gateway.health import HEALED_SECONDS, Began, Disk, Ended, HealthFacts, Outages
 from gateway.journal import store
 from tests.cli.test_dead_letters import settled
 from tests.fakes import vendor
@@ -43,7 +43,9 @@ from tests.wire.running import Gateway, running, until
 MIB = 1024**2
 NUMBERS = itertools.count()
 REFUSED, ACCEPTED = "events are refused", "events are accepted again"
-HEALTHY = Facts(used=0, max_bytes=8 * MIB, disk=Disk(1, 64 * MIB, 32 * MIB), min_free_bytes=MIB)
+HEALTHY = HealthFacts(
+    used=0, max_bytes=8 * MIB, disk=Disk(1, 64 * MIB, 32 * MIB), min_free_bytes=MIB
+)
 
 
 class Away(FakeSegment):
@@ -258,9 +260,9 @@ def test_every_reason_of_a_database_has_a_remedy_of_its_own() -> None:
         assert health.remedy(store.cause(error)) != health.remedy("something else")
 
 
-def replaced(**changes: Any) -> Facts:
-    fields = {name: getattr(HEALTHY, name) for name in Facts.__slots__}
-    return Facts(**{**fields, **changes})
+def replaced(**changes: Any) -> HealthFacts:
+    fields = {name: getattr(HEALTHY, name) for name in HealthFacts.__slots__}
+    return HealthFacts(**{**fields, **changes})
 
 
 @pytest.mark.parametrize(
@@ -281,7 +283,7 @@ def replaced(**changes: Any) -> Facts:
         (replaced(is_stopping=True, disk=None), health.STOPPING),
     ],
 )
-def test_the_judgement(facts: Facts, said: str | None) -> None:
+def test_the_judgement(facts: HealthFacts, said: str | None) -> None:
     assert health.reason(facts) == said
 
 

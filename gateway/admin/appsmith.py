@@ -25,14 +25,14 @@ _ODD = frozenset({"replayed", "tampered", "invalid"})
 Row = Mapping[str, Any]
 
 
-class Ledger(Protocol):
+class InstanceRecords(Protocol):
     """Who keeps account."""
 
     async def instances(self) -> list[dict[str, Any]]: ...
     async def usage(self, since: float) -> dict[str, Any]: ...
 
 
-def routes(ledger: Ledger) -> list[web.RouteDef]:
+def routes(ledger: InstanceRecords) -> list[web.RouteDef]:
     """`/api/instances?overdue=1`, `/api/usage?since=7d&format=csv&by=hour`, and their page."""
 
     async def instances(request: web.Request) -> web.Response:

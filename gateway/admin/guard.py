@@ -50,7 +50,7 @@ class Visitor:
 VISITOR = web.RequestKey("visitor", Visitor)
 
 
-class Guard:
+class AdminGuard:
     """Lets requests in."""
 
     def __init__(self, token: str, sessions: Sessions) -> None:

@@ -9,14 +9,14 @@ from gateway.admin import html
 from gateway.admin.guard import Visitor
 from gateway.admin.html import Column
 from gateway.admin.status import DestinationStatus, Status
-from gateway.contract import Catalogue, Plan
+from gateway.contract import Catalogue, EventPlan
 from gateway.event import TelemetryClass
 from gateway.health import size
 from gateway.journal.block import REASONS
 from gateway.journal.forecast import in_words
 from gateway.pipeline.audit_line import timestamp
 from gateway.pipeline.telemetry_switch import CLASSES
-from gateway.telemetry.switch_history import Account, Change, Standing, decider
+from gateway.telemetry.switch_history import Account, Standing, SwitchChange, decider
 
 _TITLES: Mapping[TelemetryClass, str] = {
     "optional": "Share anonymous usage data",
@@ -201,7 +201,7 @@ def general(standing: Standing, catalogue: Catalogue, visitor: Visitor, *notices
 def _setting(
     name: TelemetryClass,
     account: Account,
-    events: Mapping[TelemetryClass, Sequence[Plan]],
+    events: Mapping[TelemetryClass, Sequence[EventPlan]],
     *,
     is_locked: bool = False,
 ) -> str:
@@ -226,25 +226,25 @@ def _setting(
     )
 
 
-def _events(catalogue: Catalogue) -> dict[TelemetryClass, list[Plan]]:
+def _events(catalogue: Catalogue) -> dict[TelemetryClass, list[EventPlan]]:
     """The documented events of each class, one of those with one title."""
     plans = {
         (plan.telemetry_class, plan.title): plan
         for plan in reversed([*catalogue.plans.values()])
         if plan.planned
     }
-    found: dict[TelemetryClass, list[Plan]] = {name: [] for name in CLASSES}
+    found: dict[TelemetryClass, list[EventPlan]] = {name: [] for name in CLASSES}
     for (name, _), plan in sorted(plans.items()):
         found[name].append(plan)
     return found
 
 
-def _list(plans: Sequence[Plan]) -> str:
+def _list(plans: Sequence[EventPlan]) -> str:
     items = "".join(f"<li>{escape(plan.title)}{_names(plan)}</li>" for plan in plans)
     return f"<details><summary>{len(plans)} documented kinds</summary><ul>{items}</ul></details>"
 
 
-def _names(plan: Plan) -> str:
+def _names(plan: EventPlan) -> str:
     match = plan.match
     names = [*match.names, *match.globs, *([match.pattern] if match.pattern else [])]
     shown = ", ".join(f"<code>{escape(name)}</code>" for name in names[:6])
@@ -252,7 +252,7 @@ def _names(plan: Plan) -> str:
     return f'<br><span class="soft">{shown}{more}</span>' if names else ""
 
 
-def _changes(changes: Iterable[Change]) -> str:
+def _changes(changes: Iterable[SwitchChange]) -> str:
     rows = [
         (_deed(change), html.when(change.time), _person(change)) for change in reversed([*changes])
     ]
@@ -261,7 +261,7 @@ def _changes(changes: Iterable[Change]) -> str:
     return html.table([Column("what", "title"), Column("when"), Column("who")], rows)
 
 
-def _deed(change: Change) -> str:
+def _deed(change: SwitchChange) -> str:
     if change.enabled is None:
         return f"{change.telemetry_class.capitalize()} events: as the configuration says"
     return (
@@ -269,7 +269,7 @@ def _deed(change: Change) -> str:
     )
 
 
-def _person(change: Change) -> str:
+def _person(change: SwitchChange) -> str:
     sign_in = f', <span class="soft">{escape(change.sign_in)}</span>' if change.sign_in else ""
     return f"{escape(change.who)}{sign_in}"
 

@@ -21,7 +21,7 @@ from gateway.admin import (
     settings,
     sign_in,
 )
-from gateway.admin.guard import VISITOR, Guard
+from gateway.admin.guard import VISITOR, AdminGuard
 from gateway.admin.settings import Restart
 from gateway.admin.status import Status
 from gateway.admin.style import STYLE
@@ -29,7 +29,7 @@ from gateway.health import Health
 
 
 class Observed(
-    appsmith.Ledger,
+    appsmith.InstanceRecords,
     destinations.Carrier,
     dead_letters_api.DeadLetterStore,
     settings.TelemetryControl,
@@ -41,7 +41,7 @@ class Observed(
     async def status(self) -> Status: ...
 
 
-def application(observed: Observed, guard: Guard, restart: Restart) -> web.Application:
+def application(observed: Observed, guard: AdminGuard, restart: Restart) -> web.Application:
     """The routes of the admin listener."""
     app = web.Application(middlewares=[guard.middleware])
 

@@ -9,14 +9,14 @@ from aiohttp import web
 
 from gateway.admin import html, pages
 from gateway.admin.bodies import form_of
-from gateway.admin.guard import COOKIE, VISITOR, Guard, too_many
+from gateway.admin.guard import COOKIE, VISITOR, AdminGuard, too_many
 from gateway.admin.sessions import SECONDS
 from gateway.jsonl.files import cause
 
 _PAGES = {path for _, entries in html.NAVIGATION for path, _ in entries}
 
 
-def routes(guard: Guard) -> list[web.RouteDef]:
+def routes(guard: AdminGuard) -> list[web.RouteDef]:
     """In and out."""
 
     async def show(request: web.Request) -> web.Response:

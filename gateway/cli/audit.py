@@ -21,7 +21,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class AuditFilter:
     """Which lines count."""
 
     since: str = ""  # a timestamp as the lines write it; they sort as text
@@ -91,7 +91,7 @@ def parse_since(text: str, now: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def run(folder: FilePath, chosen: Filter, *, as_json: bool, follow: bool, out: TextIO) -> int:
+def run(folder: FilePath, chosen: AuditFilter, *, as_json: bool, follow: bool, out: TextIO) -> int:
     """Print the totals of an audit folder, or with `follow` each line as it comes."""
     if follow:
         return _follow(folder, chosen, as_json=as_json, out=out)
@@ -131,7 +131,7 @@ def _section(title: str, counted: Counter[str], most: int = 20) -> Iterator[str]
             yield f"           … and {len(counted) - most} more (--json has all)"
 
 
-def _follow(folder: FilePath, chosen: Filter, *, as_json: bool, out: TextIO) -> int:
+def _follow(folder: FilePath, chosen: AuditFilter, *, as_json: bool, out: TextIO) -> int:
     for line in _tail(folder):
         if chosen.takes(line):
             print(orjson.dumps(line).decode() if as_json else _brief(line), file=out, flush=True)

@@ -37,7 +37,7 @@ class LettersError(GatewayError):
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class LetterFilter:
     """Which letters are meant: all that are given must hold, and none given means every letter."""
 
     ids: frozenset[int] = frozenset()
@@ -48,7 +48,7 @@ class Filter:
 
     @property
     def is_open(self) -> bool:
-        return self == Filter()
+        return self == LetterFilter()
 
     def takes(self, letter: Buried) -> bool:
         header = letter.letter.event.header
@@ -67,14 +67,14 @@ def chosen(
     reason: str | None,
     event: str | None,
     since: str | None,
-) -> Filter:
+) -> LetterFilter:
     """The filter of the options. `since` is a time as `parse_since` of `gateway audit` gives it."""
     moment = datetime.fromisoformat(since).replace(tzinfo=UTC).timestamp() if since else 0.0
     glob = compile_globs([event]) if event else None
-    return Filter(frozenset(ids), destination, reason, glob, moment)
+    return LetterFilter(frozenset(ids), destination, reason, glob, moment)
 
 
-def show(folder: FilePath, which: Filter, *, whole: bool, as_json: bool, out: TextIO) -> int:
+def show(folder: FilePath, which: LetterFilter, *, whole: bool, as_json: bool, out: TextIO) -> int:
     """Print the letters, with their events where `whole`. Raises JournalError."""
     letters = list(_letters(folder, which))
     if as_json:
@@ -93,7 +93,7 @@ def show(folder: FilePath, which: Filter, *, whole: bool, as_json: bool, out: Te
 
 
 def decide(
-    verb: Verb, configuration: Configuration, which: Filter, *, as_json: bool, out: TextIO
+    verb: Verb, configuration: Configuration, which: LetterFilter, *, as_json: bool, out: TextIO
 ) -> int:
     """Have the letters tried again, or delete them for good.
 
@@ -147,7 +147,7 @@ def as_object(letter: Buried, *, whole: bool) -> dict[str, Any]:
     return found | {"message": event.message}
 
 
-def _letters(folder: FilePath, which: Filter) -> Iterator[Buried]:
+def _letters(folder: FilePath, which: LetterFilter) -> Iterator[Buried]:
     try:
         with looking(folder) as look:
             yield from filter(which.takes, look.letters())

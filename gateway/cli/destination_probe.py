@@ -16,12 +16,7 @@ from urllib.parse import urlsplit
 import requests
 
 from gateway.config.outgoing import Outgoing
-from gateway.config.routing import (
-    Destination,
-    FileDestination,
-    MixpanelDestination,
-    SegmentDestination,
-)
+from gateway.config.routing import Destination, FileSettings, MixpanelSettings, SegmentSettings
 from gateway.destinations import RetryLater
 from gateway.destinations.transport import CONNECT_SECONDS, Reply, attempt, harnessed, threads
 
@@ -70,9 +65,9 @@ async def _ask(call: Callable[[], object], outgoing: Outgoing) -> Reply | RetryL
 
 def _call(settings: Destination) -> Callable[[], object] | None:
     match settings:
-        case SegmentDestination():
+        case SegmentSettings():
             return lambda: _request("GET", f"{settings.host}/", {}, None)
-        case MixpanelDestination():
+        case MixpanelSettings():
             account = settings.service_account
             signer = f"{account.username}:{account.secret}" if account else f"{settings.token}:"
             query = f"?strict=1&project_id={account.project_id}" if account else "?strict=1"
@@ -96,9 +91,9 @@ def _request(method: str, url: str, headers: Mapping[str, str], body: bytes | No
 def _told(
     settings: Destination, answer: Reply | RetryLater | None, outgoing: Outgoing
 ) -> tuple[str, str]:
-    if isinstance(settings, FileDestination):
+    if isinstance(settings, FileSettings):
         return "files, on this disk", ""
-    if answer is None or not isinstance(settings, SegmentDestination | MixpanelDestination):
+    if answer is None or not isinstance(settings, SegmentSettings | MixpanelSettings):
         return "not asked: nothing harmless can be sent there", ""
     host = settings.host
     if isinstance(answer, RetryLater):
@@ -112,7 +107,7 @@ def _told(
             f"{host} answers {answer.status}",
             "it is reachable but failing; events wait meanwhile",
         )
-    if isinstance(settings, MixpanelDestination):
+    if isinstance(settings, MixpanelSettings):
         if answer.status in (401, 403):
             return (
                 f"{host} does not let us import ({answer.status})",

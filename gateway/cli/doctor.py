@@ -27,10 +27,10 @@ from gateway.cli.progress import Progress
 from gateway.cli.running import Running
 from gateway.config import Configuration, load
 from gateway.config.loops import loops
-from gateway.config.model import Journal as JournalSettings
+from gateway.config.model import JournalSettings
 from gateway.config.outgoing import shown
 from gateway.errors import ConfigurationError, GatewayError, JournalError
-from gateway.health import Disk, Facts, Health, reason, size
+from gateway.health import Disk, Health, HealthFacts, reason, size
 from gateway.journal import capacity, high_water, opening
 from gateway.journal.snapshot import looking
 from gateway.pipeline.audit_line import timestamp
@@ -249,7 +249,7 @@ def _could_start(settings: JournalSettings, used: int, disk: Disk | None) -> Ite
     """What a gateway that is started now would say of itself."""
     health = Health(
         reason(
-            Facts(
+            HealthFacts(
                 used=used,
                 max_bytes=settings.max_bytes,
                 disk=disk,

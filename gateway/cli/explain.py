@@ -103,7 +103,7 @@ def _of_appsmith(body: bytes, value: Any, settings: Appsmith) -> Intake | None:
     if "viewMode" not in value:
         return None
     hosts = [host for instance in settings.instances for host in instance.hosts]
-    facts = appsmith.Facts(
+    facts = appsmith.PulseContext(
         host=next(iter(hosts), ""),
         received_at=time.time(),
         signed_in_as=_SOMEBODY,

@@ -271,7 +271,7 @@ def _audit(given: argparse.Namespace) -> int:
         print("gateway: --since takes 7d, 12h, 30m, a date or a time", file=sys.stderr)
         return USAGE
     folder = load(given.config, os.environ).gateway.data_dir / "audit"
-    chosen = audit.Filter(since, audit.event_filter(given.event))
+    chosen = audit.AuditFilter(since, audit.event_filter(given.event))
     return audit.run(folder, chosen, as_json=given.json, follow=given.follow, out=sys.stdout)
 
 

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from gateway.admin import metrics
 from gateway.cli import main as cli
 from gateway.config import ENVIRONMENT
-from gateway.config.model import Gateway
+from gateway.config.model import GatewaySettings
 from gateway.config.privacy import Policy
 from gateway.config.routing import Routing
 from gateway.config.values import Settings, seconds
@@ -55,7 +55,7 @@ def configuration() -> str:
     """The text of docs/configuration.md."""
     parts = [_NOTE, _CONFIGURATION]
     for title, model in (
-        ("gateway.yaml", Gateway),
+        ("gateway.yaml", GatewaySettings),
         ("privacy.yaml", Policy),
         ("routing.yaml", Routing),
     ):

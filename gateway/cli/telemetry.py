@@ -22,7 +22,7 @@ from gateway.pipeline.audit_line import timestamp
 from gateway.pipeline.telemetry_switch import Order, switches
 from gateway.process.data_dir_lock import TakenError, claimed, is_claimed
 from gateway.telemetry import switch_history
-from gateway.telemetry.switch_history import Change, Standing
+from gateway.telemetry.switch_history import Standing, SwitchChange
 
 _API = "/api/telemetry"
 
@@ -122,7 +122,7 @@ def _lines(standing: Standing, *, runs: bool) -> Iterator[str]:
         yield from map(_change, standing.changes)
 
 
-def _change(change: Change) -> str:
+def _change(change: SwitchChange) -> str:
     words = {True: "on", False: "off", None: "as configured"}
     sign_in = f", {change.sign_in}" if change.sign_in else ""
     deed = f"{change.telemetry_class} {words[change.enabled]}"

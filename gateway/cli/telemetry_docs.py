@@ -20,7 +20,7 @@ import orjson
 
 from gateway.cli.telemetry_fields import Row, rows
 from gateway.config import load
-from gateway.contract import Plan
+from gateway.contract import EventPlan
 from gateway.contract.library import SUFFIX, Library
 from gateway.contract.plan import event_of
 from gateway.contract.source import read
@@ -99,7 +99,7 @@ _SEVERAL = 4
 class _Event:
     """One schema, ready for the page."""
 
-    plan: Plan
+    plan: EventPlan
     description: str
     rows: tuple[Row, ...]
     example: Decision
@@ -138,7 +138,7 @@ def _library(folder: FilePath) -> Library:
     )
 
 
-def _event(plan: Plan, library: Library, rules: Rules, domain: Domain) -> _Event:
+def _event(plan: EventPlan, library: Library, rules: Rules, domain: Domain) -> _Event:
     root = library.root(plan.name)
     example = copy.deepcopy(root.schema["examples"][0])
     open_switches = replace(rules.switches, enabled=MappingProxyType(dict.fromkeys(CLASSES, True)))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.contract import Plan
+from gateway.contract import EventPlan
 from gateway.contract.library import Library, Node
 from gateway.contract.plan import event_of
 from gateway.event import Change, JsonPath, Message
@@ -38,7 +38,7 @@ _DEEPEST = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class DocumentedField:
     """One place of an event, as its schema describes it."""
 
     pointer: str  # `*` stands for any item or member
@@ -51,11 +51,11 @@ class Field:
 class Row:
     """A field, and what becomes of it."""
 
-    field: Field
+    field: DocumentedField
     treatment: str
 
 
-def rows(plan: Plan, root: Node, library: Library, rules: Rules) -> list[Row]:
+def rows(plan: EventPlan, root: Node, library: Library, rules: Rules) -> list[Row]:
     """Every field of a schema, with its treatment under the policy."""
     example = root.schema["examples"][0]
     found = []
@@ -66,10 +66,15 @@ def rows(plan: Plan, root: Node, library: Library, rules: Rules) -> list[Row]:
 
 def _fields(
     nodes: list[Node], path: tuple[str, ...], library: Library, *, required: bool
-) -> Iterator[tuple[tuple[str, ...], Field]]:
+) -> Iterator[tuple[tuple[str, ...], DocumentedField]]:
     expanded = library.expand(nodes)
     if path:
-        yield path, Field("/" + "/".join(path), _type(expanded), _description(expanded), required)
+        yield (
+            path,
+            DocumentedField(
+                "/" + "/".join(path), _type(expanded), _description(expanded), required
+            ),
+        )
     if len(path) == _DEEPEST:
         return
     certain = library.expand(nodes, branches=False)
@@ -98,7 +103,9 @@ def _description(nodes: list[Node]) -> str:
     return next((text for node in nodes if (text := node.schema.get("description"))), "")
 
 
-def _treatment(plan: Plan, example: Message, path: tuple[str, ...], kind: str, rules: Rules) -> str:
+def _treatment(
+    plan: EventPlan, example: Message, path: tuple[str, ...], kind: str, rules: Rules
+) -> str:
     kind = kind.partition(" or ")[0]
     if kind in _PROBES:
         change = _tried(plan, example, path, _PROBES[kind], rules)
@@ -127,7 +134,7 @@ def _rule(change: Change) -> str:
 
 
 def _tried(
-    plan: Plan, example: Message, path: tuple[str, ...], probe: Any, rules: Rules
+    plan: EventPlan, example: Message, path: tuple[str, ...], probe: Any, rules: Rules
 ) -> Change | None:
     """What the policy does to the probe at `path` of an event that is otherwise the example."""
     message = copy.deepcopy(example)

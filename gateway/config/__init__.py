@@ -15,7 +15,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from gateway.config.model import Certificate, Gateway
+from gateway.config.model import Certificate, GatewaySettings
 from gateway.config.outgoing import Outgoing
 from gateway.config.privacy import Policy
 from gateway.config.routing import Routing
@@ -40,7 +40,7 @@ Model = TypeVar("Model", bound=Settings)
 class Configuration:
     """All three files, with where everything in them stands."""
 
-    gateway: Gateway
+    gateway: GatewaySettings
     policy: Policy
     routing: Routing
     gateway_document: Document
@@ -73,7 +73,7 @@ def load(file: FilePath, environment: Mapping[str, str]) -> Configuration:
     """Read and check the configuration. Raises ConfigurationError with every mistake found."""
     gateway_document = load_yaml(file, environment)
     mistakes: list[Mistake] = []
-    gateway = _typed(Gateway, gateway_document, mistakes, _overrides(environment))
+    gateway = _typed(GatewaySettings, gateway_document, mistakes, _overrides(environment))
     policy_file, routing_file = _neighbours(file, gateway_document.value)
     policy, policy_document = _load(Policy, policy_file, environment, mistakes)
     routing, routing_document = _load(Routing, routing_file, environment, mistakes)
@@ -107,7 +107,7 @@ def pair_of(document: Document, certificate: Certificate | None) -> Pair | None:
     return Pair(folder / certificate.cert, folder / certificate.key)
 
 
-def _unusable_certificates(gateway: Gateway, document: Document) -> Iterable[Mistake]:
+def _unusable_certificates(gateway: GatewaySettings, document: Document) -> Iterable[Mistake]:
     places: dict[JsonPath, Certificate | None] = {
         ("tls",): gateway.tls,
         ("admin", "tls"): gateway.admin.tls,
@@ -117,7 +117,7 @@ def _unusable_certificates(gateway: Gateway, document: Document) -> Iterable[Mis
             yield document.mistake((*path, "cert"), what)
 
 
-def _unbelievable_hosts(gateway: Gateway, document: Document) -> Iterable[Mistake]:
+def _unbelievable_hosts(gateway: GatewaySettings, document: Document) -> Iterable[Mistake]:
     """Hosts that the forward proxy would answer for with a certificate of others."""
     pair = pair_of(document, gateway.tls)
     for i, host in enumerate(gateway.forward_proxy.here if gateway.forward_proxy else ()):
@@ -130,7 +130,7 @@ def _unbelievable_hosts(gateway: Gateway, document: Document) -> Iterable[Mistak
 
 
 def _unreadable_authorities(
-    gateway: Gateway, document: Document, environment: Mapping[str, str]
+    gateway: GatewaySettings, document: Document, environment: Mapping[str, str]
 ) -> Iterable[Mistake]:
     """Only what is configured: a variable may be meant for other programs."""
     if gateway.outbound.ca_bundle is None:
@@ -267,7 +267,7 @@ def _models_in(field: FieldInfo) -> list[type[BaseModel]]:
 
 
 def _unknown_names(
-    gateway: Gateway | None, routing: Routing, document: Document
+    gateway: GatewaySettings | None, routing: Routing, document: Document
 ) -> Iterable[Mistake]:
     for i, route in enumerate(routing.routes):
         for j, name in enumerate(route.to):
@@ -281,7 +281,9 @@ def _unknown_names(
             yield from _not_sources(gateway, route.match.source, document, path)
 
 
-def _unknown_sources(gateway: Gateway, policy: Policy, document: Document) -> Iterable[Mistake]:
+def _unknown_sources(
+    gateway: GatewaySettings, policy: Policy, document: Document
+) -> Iterable[Mistake]:
     for i, rule in enumerate(policy.rules):
         yield from _not_sources(
             gateway, rule.match.source, document, ("rules", i, "match", "source")
@@ -289,7 +291,7 @@ def _unknown_sources(gateway: Gateway, policy: Policy, document: Document) -> It
 
 
 def _not_sources(
-    gateway: Gateway, names: tuple[str, ...], document: Document, path: JsonPath
+    gateway: GatewaySettings, names: tuple[str, ...], document: Document, path: JsonPath
 ) -> Iterable[Mistake]:
     known = {source.name for source in gateway.sources} | {gateway.appsmith.source}
     if gateway.unknown_keys == "accept":

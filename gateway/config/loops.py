@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from gateway.config import Configuration
-from gateway.config.routing import FileDestination
+from gateway.config.routing import FileSettings
 from gateway.config.values import Listen
 from gateway.errors import Mistake
 from gateway.event import JsonPath
@@ -24,7 +24,7 @@ def loops(configuration: Configuration) -> Iterator[Mistake]:
     """Each destination that leads back to this gateway, and the upstream if it does."""
     document = configuration.routing_document
     for name, settings in configuration.routing.destinations.items():
-        if isinstance(settings, FileDestination):
+        if isinstance(settings, FileSettings):
             continue
         if how := _leads_back(configuration, settings.host):
             path: JsonPath = ("destinations", name, "host")

@@ -51,7 +51,7 @@ class Tls(Certificate):
     """Address and port."""
 
 
-class ForwardProxy(Settings):
+class ForwardProxySettings(Settings):
     """Where HTTPS_PROXY of an app leads that cannot be told another host name.
 
     It answers with the certificate of `tls`, which must be for the names of `here` and trusted by
@@ -193,7 +193,7 @@ class Limits(Settings):
         return self.event_work or 8 * self.event_bytes
 
 
-class Journal(Settings):
+class JournalSettings(Settings):
     """The durable log between accepting and delivering."""
 
     max_bytes: Bytes = Bytes(8 * 1024**3)
@@ -202,7 +202,7 @@ class Journal(Settings):
     """Free disk space below which the gateway answers 503."""
 
 
-class Dedup(Settings):
+class DedupSettings(Settings):
     """What an SDK sends again, because it heard no answer, is dropped. Changes at a restart."""
 
     window: Seconds = Field(default=24 * 3600, ge=0, le=30 * 24 * 3600)
@@ -231,14 +231,14 @@ class AnalyticsJs(Settings):
     """Scheme that browsers reach this gateway with. Empty: the one they used."""
 
 
-class Gateway(Settings):
+class GatewaySettings(Settings):
     """gateway.yaml."""
 
     listen: ListenAddress = Listen("127.0.0.1", 8080)
     """Address and port of SDK traffic. Environment: GATEWAY_LISTEN."""
     tls: Tls | None = None
     """Takes SDK traffic over https too."""
-    forward_proxy: ForwardProxy | None = None
+    forward_proxy: ForwardProxySettings | None = None
     """Takes the traffic of apps that can only be given a proxy."""
     admin: Admin = Admin()
     outbound: Outbound = Outbound()
@@ -259,8 +259,8 @@ class Gateway(Settings):
     routing: FilePath = FilePath("routing.yaml")
     """Destinations and routes."""
     limits: Limits = Limits()
-    journal: Journal = Journal()
-    dedup: Dedup = Dedup()
+    journal: JournalSettings = JournalSettings()
+    dedup: DedupSettings = DedupSettings()
     files: Files = Files()
     analytics_js: AnalyticsJs = AnalyticsJs()
     appsmith: Appsmith = Appsmith()

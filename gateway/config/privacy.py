@@ -14,7 +14,7 @@ Action = Literal["drop", "mask", "pseudonymize", "truncate", "strip_query", "kee
 _RULE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
-class Match(Settings):
+class RuleMatch(Settings):
     """What a rule applies to. All selectors given must hold."""
 
     path: Many[str] = ()
@@ -34,12 +34,12 @@ class Match(Settings):
     groups."""
 
 
-class Rule(Settings):
+class PolicyRule(Settings):
     """One decision. The first rule that matches a value makes it."""
 
     id: str
     """What the audit calls it."""
-    match: Match
+    match: RuleMatch
     action: Action
     """What becomes of it."""
     reason: str = ""
@@ -66,7 +66,7 @@ class Policy(Settings):
     client_ip: Literal["drop", "truncate", "pseudonymize", "keep"] = "drop"
     """The address of the person's device: the one thing it may be used for."""
     pseudonyms: Pseudonyms = Pseudonyms()
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[PolicyRule, ...] = ()
     keep: tuple[str, ...] = Field(default=())
     """Named exceptions: JSON Pointers that leave as they came. `check` shows each one."""
 

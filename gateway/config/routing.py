@@ -35,7 +35,7 @@ class Common(Settings):
     """What `integrations` objects call this destination, where not by its usual name."""
 
 
-class FileDestination(Common):
+class FileSettings(Common):
     """JSON lines in a folder, one clean Segment-shaped message a line."""
 
     type: Literal["file"]
@@ -78,7 +78,7 @@ class OAuth(Settings):
     """What a token is asked for."""
 
 
-class SegmentDestination(Vendor):
+class SegmentSettings(Vendor):
     """Segment, or whatever takes batches as Segment does."""
 
     type: Literal["segment"]
@@ -104,7 +104,7 @@ class ServiceAccount(Settings):
     """The project it may import into."""
 
 
-class MixpanelDestination(Vendor):
+class MixpanelSettings(Vendor):
     """A Mixpanel project."""
 
     type: Literal["mixpanel"]
@@ -135,7 +135,7 @@ class MixpanelDestination(Vendor):
     repeated after a crash counts twice."""
 
 
-class CloudDestination(Guarded):
+class CloudSettings(Guarded):
     """Appsmith's cloud services, which bill by the usage pulses that this destination reports."""
 
     type: Literal["cloud"]
@@ -151,7 +151,7 @@ class CloudDestination(Guarded):
 
 
 Destination = Annotated[
-    FileDestination | SegmentDestination | MixpanelDestination | CloudDestination,
+    FileSettings | SegmentSettings | MixpanelSettings | CloudSettings,
     Field(discriminator="type"),
 ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gateway.contract.catalogue import Catalogue
 from gateway.contract.load import load_catalogue
-from gateway.contract.plan import Plan
+from gateway.contract.plan import EventPlan
 from gateway.contract.validate import UNPLANNED_BREACH, Examination, NotExaminableError, examine
 from gateway.contract.violations import Breach
 
@@ -16,9 +16,9 @@ __all__ = [
     "UNPLANNED_BREACH",
     "Breach",
     "Catalogue",
+    "EventPlan",
     "Examination",
     "NotExaminableError",
-    "Plan",
     "examine",
     "load_catalogue",
 ]

@@ -15,15 +15,15 @@ from types import MappingProxyType
 import jsonschema_rs
 
 from gateway.config.privacy import Action
-from gateway.contract.plan import Match, Plan, name_pattern
+from gateway.contract.plan import EventMatch, EventPlan, name_pattern
 from gateway.contract.validate import NotExaminableError
 from gateway.event import Message, RawEvent
 
 Annotations = Mapping[str, Sequence[tuple[str, Action]]]
-_Levels = tuple[tuple[Plan, ...], ...]
+_Levels = tuple[tuple[EventPlan, ...], ...]
 _Place = tuple[str, str, str]  # protocol, type, and name, glob or pattern
-_Keys = Callable[[Match], Iterable[str]]
-_Family = tuple[jsonschema_rs.Validator, tuple[Plan, ...]]
+_Keys = Callable[[EventMatch], Iterable[str]]
+_Family = tuple[jsonschema_rs.Validator, tuple[EventPlan, ...]]
 _REMEMBERED_NAMES = 4096
 _LONGEST_REMEMBERED_NAME = 200
 
@@ -31,8 +31,8 @@ _LONGEST_REMEMBERED_NAME = 200
 class Catalogue:
     """The plans by name, and the plan of each event."""
 
-    def __init__(self, plans: Sequence[Plan], annotations: Annotations) -> None:
-        self.plans: Mapping[str, Plan] = MappingProxyType({plan.name: plan for plan in plans})
+    def __init__(self, plans: Sequence[EventPlan], annotations: Annotations) -> None:
+        self.plans: Mapping[str, EventPlan] = MappingProxyType({plan.name: plan for plan in plans})
         self._annotations = annotations
         self._exact = _grouped(plans, lambda match: match.names)
         self._globs = _families(plans, lambda match: match.globs, _glob_pattern)
@@ -44,7 +44,7 @@ class Catalogue:
         )
         self._remembered = lru_cache(_REMEMBERED_NAMES)(self._levels)
 
-    def match(self, raw: RawEvent) -> Plan | None:
+    def match(self, raw: RawEvent) -> EventPlan | None:
         """The plan of an event. Raises NotExaminableError where the engine cannot read its name."""
         name = raw.name
         find = (
@@ -82,7 +82,7 @@ class Catalogue:
         return tuple(plans for plans in levels if plans)
 
 
-def _chosen(plans: tuple[Plan, ...], message: Message) -> Plan | None:
+def _chosen(plans: tuple[EventPlan, ...], message: Message) -> EventPlan | None:
     """Of plans with one claim: what asks for most of what the event has, in its version.
 
     Segment's rule: `context.protocols.event_version` names the version; without it, or where there
@@ -109,8 +109,8 @@ def _event_version(message: Message) -> int | None:
     return version if isinstance(version, int) and not isinstance(version, bool) else None
 
 
-def _grouped(plans: Sequence[Plan], keys: _Keys) -> dict[_Place, tuple[Plan, ...]]:
-    grouped: defaultdict[_Place, tuple[Plan, ...]] = defaultdict(tuple)
+def _grouped(plans: Sequence[EventPlan], keys: _Keys) -> dict[_Place, tuple[EventPlan, ...]]:
+    grouped: defaultdict[_Place, tuple[EventPlan, ...]] = defaultdict(tuple)
     for plan in plans:
         for kind in plan.match.types:
             for key in keys(plan.match):
@@ -119,10 +119,12 @@ def _grouped(plans: Sequence[Plan], keys: _Keys) -> dict[_Place, tuple[Plan, ...
 
 
 def _families(
-    plans: Sequence[Plan], keys: _Keys, pattern_of: Callable[[str], str]
+    plans: Sequence[EventPlan], keys: _Keys, pattern_of: Callable[[str], str]
 ) -> dict[tuple[str, str], tuple[_Family, ...]]:
     """The plans whose names are open, by protocol and type: most literal characters first."""
-    families: defaultdict[tuple[str, str], list[tuple[str, tuple[Plan, ...]]]] = defaultdict(list)
+    families: defaultdict[tuple[str, str], list[tuple[str, tuple[EventPlan, ...]]]] = defaultdict(
+        list
+    )
     for (protocol, kind, key), group in _grouped(plans, keys).items():
         families[protocol, kind].append((key, group))
     return {

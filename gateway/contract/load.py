@@ -18,7 +18,7 @@ from gateway.config.source import Document
 from gateway.contract.catalogue import Catalogue
 from gateway.contract.library import SUFFIX, Library, Node
 from gateway.contract.lint import is_common, python_validator, review
-from gateway.contract.plan import Plan, compile_plan, event_of
+from gateway.contract.plan import EventPlan, compile_plan, event_of
 from gateway.contract.source import read
 from gateway.errors import ConfigurationError, Mistake
 from gateway.event import JsonPath
@@ -65,7 +65,7 @@ def _sound(library: Library) -> Library:
     return library if len(sound) == len(library.documents) else _sound(Library(sound))
 
 
-def _plans(library: Library, mistakes: list[Mistake]) -> list[Plan]:
+def _plans(library: Library, mistakes: list[Mistake]) -> list[EventPlan]:
     plans = []
     registry = library.rust_registry()
     for name, document in library.documents.items():
@@ -93,7 +93,7 @@ def _files(folder: FilePath, mistakes: list[Mistake]) -> Iterator[tuple[str, Fil
 
 
 def _examples(
-    plan: Plan, catalogue: Catalogue, library: Library, registry: Registry[Any]
+    plan: EventPlan, catalogue: Catalogue, library: Library, registry: Registry[Any]
 ) -> Iterator[Mistake]:
     """Every example must be right, by the reference implementation, and be the schema's own."""
     document = library.documents[plan.name]
@@ -118,7 +118,7 @@ def _examples(
             yield document.mistake(place, f"the example is not this schema's event but {found}")
 
 
-def _claimed_twice(plans: Sequence[Plan], library: Library) -> Iterator[Mistake]:
+def _claimed_twice(plans: Sequence[EventPlan], library: Library) -> Iterator[Mistake]:
     owners: dict[tuple[Any, ...], str] = {}
     for plan in plans:
         match = plan.match
@@ -140,7 +140,7 @@ def _claimed_twice(plans: Sequence[Plan], library: Library) -> Iterator[Mistake]
 
 
 def _annotations(
-    plan: Plan, library: Library, mistakes: list[Mistake]
+    plan: EventPlan, library: Library, mistakes: list[Mistake]
 ) -> tuple[tuple[str, Action], ...]:
     """The `x-privacy` of one schema. A schema that contains itself has no end of places for it."""
     met = dict.fromkeys(_annotated([library.root(plan.name)], "", library, {}))

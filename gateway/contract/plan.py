@@ -30,7 +30,7 @@ NAMED_TYPES = frozenset({"track", "page", "screen", "event"})
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class EventMatch:
     """Which events a schema is for."""
 
     protocol: Protocol
@@ -57,7 +57,7 @@ def _present(message: Any, path: JsonPath) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EventPlan:
     """One schema of the catalogue, compiled."""
 
     name: str  # path below the folder, without `.schema.json`
@@ -65,7 +65,7 @@ class Plan:
     title: str
     telemetry_class: TelemetryClass
     planned: bool  # False for the open contract of a whole message type
-    match: Match
+    match: EventMatch
     version: int
     engine: jsonschema_rs.Validator = field(repr=False)
     shapes: tuple[tuple[JsonPath, Shape], ...] = field(repr=False)
@@ -75,11 +75,11 @@ class Plan:
     """Whether an error of the engine may cost much more than the value it is about."""
 
 
-def compile_plan(node: Node, library: Library, registry: jsonschema_rs.Registry) -> Plan:
+def compile_plan(node: Node, library: Library, registry: jsonschema_rs.Registry) -> EventPlan:
     """Compile a reviewed schema. Raises jsonschema_rs.ValidationError if the engine cannot."""
     telemetry = node.schema["x-telemetry"]
     match = _match_of(telemetry["match"])
-    return Plan(
+    return EventPlan(
         name=node.name,
         file=library.documents[node.name].file,
         title=node.schema["title"],
@@ -94,10 +94,10 @@ def compile_plan(node: Node, library: Library, registry: jsonschema_rs.Registry)
     )
 
 
-def _match_of(given: Mapping[str, Any]) -> Match:
+def _match_of(given: Mapping[str, Any]) -> EventMatch:
     """The `match` of a reviewed file."""
     names = many(given.get("event"))
-    return Match(
+    return EventMatch(
         protocol=given["protocol"],
         types=tuple(many(given["type"])),
         names=tuple(name for name in names if not is_glob(name)),
@@ -149,7 +149,7 @@ def name_pattern(pattern: str) -> jsonschema_rs.Validator:
     )
 
 
-def event_of(message: Message, match: Match) -> RawEvent:
+def event_of(message: Message, match: EventMatch) -> RawEvent:
     """An example of a schema as the event that ingest would make of it."""
     given = message.get("type")
     kind = given if match.protocol == "segment" and isinstance(given, str) else match.types[0]

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.budget import Budget, OverBudgetError
 from gateway.config.model import Schemas
-from gateway.contract.plan import Plan
+from gateway.contract.plan import EventPlan
 from gateway.contract.shape import MIXPANEL_FRAME, Shape
 from gateway.contract.violations import (
     REQUIRED_MISSING,
@@ -56,7 +56,7 @@ _ONLY_UNPLANNED = {
 
 
 def examine(
-    raw: RawEvent, plan: Plan | None, settings: Schemas, budget: Budget | None = None
+    raw: RawEvent, plan: EventPlan | None, settings: Schemas, budget: Budget | None = None
 ) -> Examination:
     """Hold an event against its plan; changes nothing.
 
@@ -102,7 +102,7 @@ def _reason(settings: Schemas, *, unplanned: bool, broken: bool) -> Reason | Non
     return None
 
 
-def _unlisted(message: Message, plan: Plan) -> list[JsonPath]:
+def _unlisted(message: Message, plan: EventPlan) -> list[JsonPath]:
     found: list[JsonPath] = []
     for ground, shape in plan.shapes:
         value: Any = message
@@ -130,7 +130,7 @@ def _compare(value: Any, shape: Shape, path: JsonPath, found: list[JsonPath]) ->
             _compare(item, shape.items, (*path, index), found)
 
 
-def _violations(message: Message, plan: Plan, budget: Budget) -> list[Breach]:
+def _violations(message: Message, plan: EventPlan, budget: Budget) -> list[Breach]:
     present = _without_nulls(message)
     if plan.engine.is_valid(present):
         return []
@@ -141,7 +141,7 @@ def _violations(message: Message, plan: Plan, budget: Budget) -> list[Breach]:
     return _less_permitted_nulls(found, message, plan)
 
 
-def _spend_on_errors(message: Message, plan: Plan, budget: Budget) -> None:
+def _spend_on_errors(message: Message, plan: EventPlan, budget: Budget) -> None:
     """The engine copies the value at hand into each error, which is a square where names are wrong.
 
     To evaluate tells beforehand how many there will be, and of what.
@@ -170,7 +170,9 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-def _less_permitted_nulls(breaches: list[Breach], message: Message, plan: Plan) -> list[Breach]:
+def _less_permitted_nulls(
+    breaches: list[Breach], message: Message, plan: EventPlan
+) -> list[Breach]:
     """Takes back that a member is missing where it is null and its own schema permits null."""
     suspects = {
         breach.path

@@ -1,7 +1,7 @@
 """Everything the journal holds reaches each of its consumers in order, or is accounted for."""
 
 from gateway.delivery.backoff import Backoff
-from gateway.delivery.delivery import Delivery, Sink, Status, VendorCare
+from gateway.delivery.delivery import Delivery, DeliveryStatus, Sink, VendorCare
 from gateway.delivery.egress import Egress
 from gateway.delivery.feed import (
     AUDIT,
@@ -22,11 +22,11 @@ __all__ = [
     "Backoff",
     "Delivery",
     "DeliveryOptions",
+    "DeliveryStatus",
     "Egress",
     "Feed",
     "Replay",
     "Sink",
-    "Status",
     "VendorCare",
     "Wait",
     "audit_feed",

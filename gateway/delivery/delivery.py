@@ -63,7 +63,7 @@ class VendorCare:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class DeliveryStatus:
     """What a consumer is doing, for people."""
 
     doing: Literal["stopped", "idle", "delivering", "waiting"]
@@ -120,7 +120,7 @@ class Delivery(Generic[ItemT]):
         return self._care.egress.leaks if self._care else {}
 
     @property
-    def status(self) -> Status:
+    def status(self) -> DeliveryStatus:
         pending = self._journal.view.pending(self.name)
         wait = self._waiting.wait
         doing: Literal["stopped", "idle", "delivering", "waiting"] = "idle"
@@ -130,7 +130,7 @@ class Delivery(Generic[ItemT]):
             doing = "waiting"
         elif pending:
             doing = "delivering"
-        return Status(doing, pending, wait, self._last_error)
+        return DeliveryStatus(doing, pending, wait, self._last_error)
 
     def start(self) -> None:
         self._due = self._journal.view.heads[self.stream]

@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 import structlog
 
 from gateway.destinations import Rejected, Request
-from gateway.destinations.egress import Guard, Value, values_in
+from gateway.destinations.egress import EgressGuard, Value, values_in
 from gateway.event import Message, Reason, StoredEvent
 
 TELL_SECONDS = 60.0
@@ -42,7 +42,7 @@ class Egress:
         self,
         destination: str,
         mode: Literal["warn", "block"],
-        guard: Callable[[], Guard],
+        guard: Callable[[], EgressGuard],
         permits: Permits,
     ) -> None:
         """`guard` gives the one that fits the policy in force."""

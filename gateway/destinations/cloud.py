@@ -23,7 +23,7 @@ import requests
 import structlog
 
 from gateway.config.outgoing import DIRECT, Outgoing
-from gateway.config.routing import CloudDestination as Settings
+from gateway.config.routing import CloudSettings as Settings
 from gateway.destinations import Delivered, Rendered, Request, RetryLater
 from gateway.destinations.http_outcomes import said, stranger, wait
 from gateway.destinations.transport import CONNECT_SECONDS, attempt, harnessed, threads

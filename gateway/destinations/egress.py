@@ -33,7 +33,7 @@ _JSON_SIGNS = tuple(
 _NO_ADDRESS = "0.0.0.0"  # noqa: S104 (Segment's word for "no address")
 
 
-class Guard:
+class EgressGuard:
     """Looks for what the policy promised to take out."""
 
     __slots__ = ("_scanner",)

@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 import orjson
 
 from gateway.clock import Clock
-from gateway.config.routing import FileDestination as Settings
+from gateway.config.routing import FileSettings as Settings
 from gateway.destinations import Delivered, Rendered, Request, RetryLater
 from gateway.errors import DestinationError
 from gateway.event import Reason, StoredEvent

@@ -22,7 +22,7 @@ import requests
 from mixpanel import Consumer, ServiceAccountCredentials
 
 from gateway.config.outgoing import DIRECT, Outgoing, hops_in
-from gateway.config.routing import MixpanelDestination as Settings
+from gateway.config.routing import MixpanelSettings as Settings
 from gateway.destinations import Delivered, Rejected, Rendered, Request, RetryLater, Verdict
 from gateway.destinations.form import quoted
 from gateway.destinations.http_outcomes import locked_out, said, spoken, stranger, wait

@@ -22,7 +22,7 @@ from segment.analytics import request as sdk
 from segment.analytics.version import VERSION
 
 from gateway.config.outgoing import DIRECT, Outgoing, hops_in
-from gateway.config.routing import SegmentDestination as Settings
+from gateway.config.routing import SegmentSettings as Settings
 from gateway.destinations import Delivered, Rejected, Rendered, Request, RetryLater, Verdict
 from gateway.destinations.http_outcomes import is_data, locked_out, said, spoken, stranger, wait
 from gateway.destinations.oauth import Tokens

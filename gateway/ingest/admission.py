@@ -59,11 +59,11 @@ class Admission:
         self.bodies_of_strangers = Pool(half, half // 4, waiting=_WAITING_BODIES)
         self.work = Pool(_WORK_BYTES, _WORK_BYTES_EACH, small=_SMALL_BYTES, waiting=_WAITING_WORK)
 
-    def place(self, door: _Door, request: web.BaseRequest) -> Place:
+    def place(self, door: _Door, request: web.BaseRequest) -> RequestSlot:
         """What a request has while it lasts, as a context manager. Raises Overloaded."""
         source = source_of(door, request)
         pool = self.bodies if source else self.bodies_of_strangers
-        place = Place(self, pool, source or address_of(door, request), door.limits)
+        place = RequestSlot(self, pool, source or address_of(door, request), door.limits)
         if request.content.is_eof():
             place.begin()
         request[PLACE] = place
@@ -87,7 +87,7 @@ class Admission:
             del self._counts[key]
 
 
-class Place:
+class RequestSlot:
     """What one request has been given."""
 
     __slots__ = ("_admission", "_bodies", "_body", "_is_begun", "_key", "_limits", "_work")
@@ -147,7 +147,7 @@ class Place:
             self._is_begun = False
 
 
-PLACE = web.RequestKey("place", Place)
+PLACE = web.RequestKey("place", RequestSlot)
 
 
 def source_of(door: _Door, request: web.BaseRequest) -> str | None:

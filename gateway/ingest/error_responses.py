@@ -32,7 +32,7 @@ Handler = Callable[[web.Request], Awaitable[AnswerT]]
 
 
 @dataclass(frozen=True, slots=True)
-class Words(Generic[AnswerT]):
+class ErrorResponses(Generic[AnswerT]):
     """How a protocol says no."""
 
     protocol: Protocol
@@ -43,7 +43,10 @@ class Words(Generic[AnswerT]):
 
 
 async def answered(
-    door: IngestBackend, words: Words[AnswerT], handle: Handler[AnswerT], request: web.Request
+    door: IngestBackend,
+    words: ErrorResponses[AnswerT],
+    handle: Handler[AnswerT],
+    request: web.Request,
 ) -> AnswerT:
     """The handler's answer, or that of its error. The request has its `Place` meanwhile."""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from gateway.config.model import Journal as Settings
+from gateway.config.model import JournalSettings as Settings
 from gateway.health import size
 from gateway.journal.capacity import Usage
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from gateway.clock import Clock
-from gateway.config.model import Journal as Settings
+from gateway.config.model import JournalSettings as Settings
 from gateway.errors import JournalError
 from gateway.event import CleanEvent, StoredEvent
 from gateway.journal.block import AuditLine, Stream, audit_of, encode, events_of

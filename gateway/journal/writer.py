@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import health
-from gateway.config.model import Journal as Settings
+from gateway.config.model import JournalSettings as Settings
 from gateway.errors import JournalError
 from gateway.event import StoredEvent
 from gateway.journal import capacity, high_water, rows, store
@@ -88,7 +88,7 @@ class Writer:
 
     def refusal(self) -> str | None:
         """Why nothing can be appended just now, or None. From any thread."""
-        facts = health.Facts(
+        facts = health.HealthFacts(
             used=self.used_bytes,
             max_bytes=self._settings.max_bytes,
             disk=self._whereabouts.disk,

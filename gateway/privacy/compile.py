@@ -9,12 +9,12 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gateway.config import did_you_mean
-from gateway.config.privacy import Action, Match, Policy
-from gateway.config.privacy import Rule as Written
+from gateway.config.privacy import Action, Policy, RuleMatch
+from gateway.config.privacy import PolicyRule as Written
 from gateway.config.source import Document
 from gateway.errors import ConfigurationError, Mistake
 from gateway.privacy.detectors import KINDS, PERSONAL
-from gateway.privacy.path_automaton import LARGEST, Entry, TooManyPaths
+from gateway.privacy.path_automaton import LARGEST, PathEntry, TooManyPaths
 from gateway.privacy.plan import Planner
 from gateway.privacy.policy import CompiledPolicy
 from gateway.privacy.pseudonyms import Pseudonymizer
@@ -81,7 +81,7 @@ def _annotation(
     annotation: tuple[str, Action],
     document: Document,
     mistakes: list[Mistake],
-) -> Iterator[Entry]:
+) -> Iterator[PathEntry]:
     pointer, action = annotation
     where = f"the schema `{schema}`, at {pointer or 'its root'}: "
     if action == "keep":
@@ -97,7 +97,7 @@ def _annotation(
     except ValueError as error:
         mistakes.append(document.mistake((), f"{where}{error}"))
         return
-    yield Entry(pattern, Rule(order, f"schema:{schema}", action, frozenset(), schema=True))
+    yield PathEntry(pattern, Rule(order, f"schema:{schema}", action, frozenset(), schema=True))
 
 
 def _mistakes(policy: Policy, document: Document) -> Iterator[Mistake]:
@@ -116,7 +116,7 @@ def _mistakes(policy: Policy, document: Document) -> Iterator[Mistake]:
             sound.append(rule)
 
 
-def _in_selectors(i: int, match: Match, document: Document) -> Iterator[Mistake]:
+def _in_selectors(i: int, match: RuleMatch, document: Document) -> Iterator[Mistake]:
     for j, text in enumerate(match.path):
         try:
             parse_pattern(text)
@@ -192,7 +192,7 @@ def _shadowing(earlier: Sequence[Written], later: Written) -> Written | None:
     return last
 
 
-def _takes(rule: Written, later: Match, piece: Sequence[str | None]) -> bool:
+def _takes(rule: Written, later: RuleMatch, piece: Sequence[str | None]) -> bool:
     """Whether `rule` decides over one combination of selectors. Never true by mistake."""
     match = rule.match
     path, key, kind, parameter, event = piece

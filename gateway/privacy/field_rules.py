@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.privacy.detectors import ADDRESS, PHONE
-from gateway.privacy.path_automaton import State
+from gateway.privacy.path_automaton import PathState
 from gateway.privacy.rules import Hits, Rule, in_order
 
 
@@ -23,12 +23,12 @@ class Key:
         self.hits: Hits = ()  # those that need no path
 
 
-class Member:
+class FieldRules:
     """What holds for a value at a path and under a key."""
 
     __slots__ = ("below", "hits", "key", "plain")
 
-    def __init__(self, below: State, key: Key) -> None:
+    def __init__(self, below: PathState, key: Key) -> None:
         self.below = below
         self.key = key
         hits = in_order(below.rules, key.hits)
@@ -45,13 +45,13 @@ def _untouched(hits: Hits) -> Hits:
     return tuple(rule for rule in hits if not rule.by_key)
 
 
-def inherit(inherited: Hits, member: Member) -> Hits:
+def inherit(inherited: Hits, member: FieldRules) -> Hits:
     """What holds for a value with the rules that hold for what is around it."""
     hits = in_order(inherited, member.hits) if member.hits else inherited
     return _untouched(hits) if member.below.structural else hits
 
 
-def element(inherited: Hits, below: State) -> Hits:
+def element(inherited: Hits, below: PathState) -> Hits:
     """What holds for an element of a list."""
     hits = in_order(inherited, below.rules) if below.rules else inherited
     return _untouched(hits) if below.structural else hits

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.privacy.detectors import PERSONAL, suspicious
-from gateway.privacy.rule_set import Place
+from gateway.privacy.rule_set import RuleSet
 from gateway.privacy.rules import Rule
 from gateway.privacy.selectors import format_pointer
 
-_EVERYTHING = Place((), (Rule(0, "log", "mask", frozenset(PERSONAL)),))
+_EVERYTHING = RuleSet((), (Rule(0, "log", "mask", frozenset(PERSONAL)),))
 
 
 def scrubbed_text(text: str) -> str:

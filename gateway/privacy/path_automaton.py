@@ -18,7 +18,7 @@ LARGEST = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PathEntry:
     """What holds where a pattern matches: a rule, or a mark of our own.
 
     `inside`: in all that lies below the place, too. A rule needs none: the walk hands it down.
@@ -31,7 +31,7 @@ class Entry:
     inside: bool = False
 
 
-class State:
+class PathState:
     """A place in an event, as far as paths tell places apart."""
 
     __slots__ = (
@@ -48,9 +48,9 @@ class State:
         "structural",
     )
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        self.next: dict[str, State] = {}
-        self.other: State = self
+    def __init__(self, entries: Sequence[PathEntry]) -> None:
+        self.next: dict[str, PathState] = {}
+        self.other: PathState = self
         self.members: dict[str, Any] = {}  # what a plan knows of keys here
         self.rules = in_order(tuple(e.rule for e in entries if e.rule and not e.with_key))
         self.keyed = in_order(tuple(e.rule for e in entries if e.rule and e.with_key))
@@ -62,7 +62,7 @@ class State:
         self.indexed = False  # some pattern below names a number, which may be a list's index
         self.earliest = 1 << 30  # the lowest order of a rule, or of a `keep`, here or below
 
-    def at(self, index: int) -> State:
+    def at(self, index: int) -> PathState:
         """The state of a list's element."""
         return self.next.get(str(index), self.other) if self.indexed else self.other
 
@@ -74,16 +74,16 @@ class TooManyPaths(Exception):  # noqa: N818 (not an error of a person's making 
 _Places = frozenset[tuple[int, int]]
 
 
-def compile_paths(entries: Sequence[Entry]) -> State:
+def compile_paths(entries: Sequence[PathEntry]) -> PathState:
     """The state of the event itself. Raises TooManyPaths."""
-    states: dict[_Places, State] = {}
+    states: dict[_Places, PathState] = {}
     pending: list[_Places] = []
 
-    def state(places: _Places) -> State:
+    def state(places: _Places) -> PathState:
         if places not in states:
             if len(states) >= LARGEST:
                 raise TooManyPaths
-            states[places] = State(
+            states[places] = PathState(
                 [entries[i] for i, at in sorted(places) if _holds(entries[i], at)]
             )
             pending.append(places)
@@ -102,11 +102,11 @@ def compile_paths(entries: Sequence[Entry]) -> State:
     return root
 
 
-def _holds(entry: Entry, at: int) -> bool:
+def _holds(entry: PathEntry, at: int) -> bool:
     return at == len(entry.pattern.steps)
 
 
-def _closed(places: set[tuple[int, int]], entries: Sequence[Entry]) -> _Places:
+def _closed(places: set[tuple[int, int]], entries: Sequence[PathEntry]) -> _Places:
     """With `**` standing for no key at all."""
     for i, at in tuple(places):
         steps = entries[i].pattern.steps
@@ -115,7 +115,7 @@ def _closed(places: set[tuple[int, int]], entries: Sequence[Entry]) -> _Places:
     return frozenset(places)
 
 
-def _moves(places: _Places, entries: Sequence[Entry]) -> tuple[_Places, dict[str, _Places]]:
+def _moves(places: _Places, entries: Sequence[PathEntry]) -> tuple[_Places, dict[str, _Places]]:
     """Where any key leads from `places`, and where else the keys lead that a pattern names."""
     anywhere: set[tuple[int, int]] = set()
     named: dict[str, set[tuple[int, int]]] = {}
@@ -134,7 +134,7 @@ def _moves(places: _Places, entries: Sequence[Entry]) -> tuple[_Places, dict[str
     return _closed(anywhere, entries), closed
 
 
-def _find_earliest(states: Sequence[State]) -> None:
+def _find_earliest(states: Sequence[PathState]) -> None:
     for state in states:
         orders = [rule.order for rule in state.rules + state.keyed]
         state.earliest = -1 if state.keep or state.structural else min(orders, default=1 << 30)

@@ -13,10 +13,10 @@ from typing import TypeVar
 from gateway.config.privacy import Policy
 from gateway.event import Protocol
 from gateway.privacy.detectors import KINDS, context_of, may_hold, suspicious
-from gateway.privacy.field_rules import Key, Member
+from gateway.privacy.field_rules import FieldRules, Key
 from gateway.privacy.fields import ADDRESS_PLACES, STRUCTURAL
-from gateway.privacy.path_automaton import Entry, State, compile_paths
-from gateway.privacy.rule_set import Place
+from gateway.privacy.path_automaton import PathEntry, PathState, compile_paths
+from gateway.privacy.rule_set import RuleSet
 from gateway.privacy.rules import Hits, Rule, in_order
 from gateway.privacy.selection import Selection
 from gateway.privacy.selectors import Pattern, format_pointer, parse_pattern
@@ -32,7 +32,7 @@ Identities = dict[str, "Rule | Identities"]
 """Places, as nested keys, whose values a rule pseudonymises."""
 
 
-class Plan:
+class PrivacyPlan:
     """The policy as it applies to events of one sort."""
 
     __slots__ = (
@@ -51,13 +51,13 @@ class Plan:
         "text",
     )
 
-    def __init__(self, written: Sequence[Selection], root: State) -> None:
+    def __init__(self, written: Sequence[Selection], root: PathState) -> None:
         self._written = written
         self._on_keys = tuple(w for w in written if w.has_key)
         self.root = root
-        self.nowhere = State(())  # inside a text, where no path leads
+        self.nowhere = PathState(())  # inside a text, where no path leads
         self.text: Hits = tuple(w.rule for w in written if w.is_text)
-        self.open = Place((), self.text)
+        self.open = RuleSet((), self.text)
         # Where a policy has rules on shapes, texts that hold nothing else must be read, too.
         self.look: Callable[[str], object] = bool if self.open.reads_shapes else suspicious
         """Whether a text may hold anything."""
@@ -69,17 +69,17 @@ class Plan:
         self.identities = _identities(written)
         self.keys: dict[str, Key] = {}
         self._parameters: dict[str, Hits] = {}
-        self._places: dict[Hits, Place] = {(): self.open}
+        self._places: dict[Hits, RuleSet] = {(): self.open}
 
     def key(self, name: str) -> Key:
         """What a key says."""
         known = self.keys.get(name)
         return known if known is not None else self._learn(name)
 
-    def member(self, state: State, name: str) -> Member:
+    def member(self, state: PathState, name: str) -> FieldRules:
         """What holds for the member of this name at this state."""
         key = self.key(name)
-        member = Member(state.next.get(name, state.other), key)
+        member = FieldRules(state.next.get(name, state.other), key)
         if name in self.keys:
             _remember(state.members, name, member)
         return member
@@ -109,11 +109,11 @@ class Plan:
             _remember(self._parameters, name, hits)
         return hits
 
-    def place(self, hits: Hits) -> Place:
+    def place(self, hits: Hits) -> RuleSet:
         """What `hits` do. There are as many places as the policy tells apart, whatever comes in."""
         place = self._places.get(hits)
         if place is None:
-            place = self._places[hits] = Place(hits, self.text)
+            place = self._places[hits] = RuleSet(hits, self.text)
         return place
 
 
@@ -126,14 +126,14 @@ class Planner:
         self,
         policy: Policy,
         kept: Sequence[Pattern],
-        annotated: Mapping[str, tuple[Entry, ...]],
+        annotated: Mapping[str, tuple[PathEntry, ...]],
     ) -> None:
-        self._kept = tuple(Entry(pattern, mark="keep", inside=True) for pattern in kept)
+        self._kept = tuple(PathEntry(pattern, mark="keep", inside=True) for pattern in kept)
         self._annotated = annotated
         self._compiled = tuple(Selection(order, rule) for order, rule in enumerate(policy.rules))
         self._conditional = tuple(w for w in self._compiled if w.is_conditional)
-        self._known: dict[tuple[str | None, ...], Plan] = {}
-        self._plans: dict[tuple[object, ...], Plan] = {}
+        self._known: dict[tuple[str | None, ...], PrivacyPlan] = {}
+        self._plans: dict[tuple[object, ...], PrivacyPlan] = {}
         # Too many paths must show at load. One protocol a schema is enough for that: those few of
         # another protocol are planned at their first event.
         for protocol in STRUCTURAL:
@@ -143,7 +143,7 @@ class Planner:
 
     def plan(
         self, protocol: Protocol, kind: str, name: str | None, source: str, schema: str | None
-    ) -> Plan:
+    ) -> PrivacyPlan:
         """The plan for events of this sort."""
         if schema not in self._annotated:
             schema = None
@@ -158,17 +158,22 @@ class Planner:
                 _remember(self._known, sort, known)
         return known
 
-    def _plan(self, protocol: Protocol, schema: str | None, active: tuple[Selection, ...]) -> Plan:
+    def _plan(
+        self, protocol: Protocol, schema: str | None, active: tuple[Selection, ...]
+    ) -> PrivacyPlan:
         sort = (protocol, schema, active)
         if sort not in self._plans:
             entries = [
-                *(Entry(parse_pattern(text), mark="structural") for text in STRUCTURAL[protocol]),
-                *(Entry(Pattern(place), mark="address") for place in ADDRESS_PLACES[protocol]),
+                *(
+                    PathEntry(parse_pattern(text), mark="structural")
+                    for text in STRUCTURAL[protocol]
+                ),
+                *(PathEntry(Pattern(place), mark="address") for place in ADDRESS_PLACES[protocol]),
                 *self._kept,
                 *(self._annotated[schema] if schema is not None else ()),
                 *(entry for w in active for entry in w.entries()),
             ]
-            _remember(self._plans, sort, Plan(active, compile_paths(entries)))
+            _remember(self._plans, sort, PrivacyPlan(active, compile_paths(entries)))
         return self._plans[sort]
 
 

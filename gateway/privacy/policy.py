@@ -14,8 +14,8 @@ from gateway.privacy.log_safe_text import pointer, scrubbed_text
 from gateway.privacy.plan import Planner
 from gateway.privacy.propagate import identity_needles, propagate
 from gateway.privacy.pseudonyms import Pseudonymizer
-from gateway.privacy.scrub_log import Ledger
-from gateway.privacy.scrubber import Walk
+from gateway.privacy.scrub_log import ScrubLog
+from gateway.privacy.scrubber import Scrubber
 from gateway.privacy.values import shape
 
 
@@ -63,10 +63,10 @@ class CompiledPolicy:
         changes = _omit(raw.message, omissions, budget) if omissions else []
         plan = self._planner.plan(raw.protocol, raw.type, raw.name, raw.source, schema)
         settled = settle(self._client_ip, raw, self._pseudonymizer.pseudonym)
-        ledger = Ledger(plan.keys, self._pseudonymizer, budget)
+        ledger = ScrubLog(plan.keys, self._pseudonymizer, budget)
         ledger.tokens.update((token, token) for token in tokens)
         ledger.kept |= settled.spots
-        Walk(plan, ledger).scrub(raw.message)
+        Scrubber(plan, ledger).scrub(raw.message)
         changes += settled.changes
         changes += ledger.changes
         needles = settled.needles

@@ -18,7 +18,7 @@ from gateway.event import Change, Message
 from gateway.privacy.log_safe_text import pointer
 from gateway.privacy.rules import Rule
 from gateway.privacy.scrub_log import Spot
-from gateway.privacy.search import LONG, Words
+from gateway.privacy.search import LONG, Needles
 from gateway.privacy.values import canonical, rename
 
 _UNRESERVED = re.compile("[0-9A-Za-z_.~-]*").fullmatch
@@ -107,7 +107,7 @@ class _Finder:
         for needle in needles:
             if needle.is_unmistakable:
                 self._needles.setdefault(needle.value, needle)
-        self._words = Words(self._needles) if len(self._needles) > _FEW else None
+        self._words = Needles(self._needles) if len(self._needles) > _FEW else None
 
     def __call__(self, text: str) -> list[Found]:
         """Where needles stand: each as a word of its own, or too long to be part of another's."""

@@ -13,7 +13,7 @@ Claim = tuple[int, int, str, Rule]
 _KIND_ORDER = {kind: order for order, kind in enumerate(KINDS)}
 
 
-class Place:
+class RuleSet:
     """What the rules that hold at one place of an event do to a value there."""
 
     __slots__ = ("drop", "hits", "keepers", "reads_shapes", "rules", "scanner", "steps")

@@ -32,7 +32,7 @@ class Gone:
 GONE = Gone()
 
 
-class Ledger:
+class ScrubLog:
     """Carries out the actions of rules on the value at hand, and tells of each."""
 
     __slots__ = (

@@ -15,13 +15,13 @@ import orjson
 from gateway.event import Message
 from gateway.privacy.detectors import SHORTEST
 from gateway.privacy.errors import ScrubError, TooDeepError
-from gateway.privacy.field_rules import Key, Member, element, inherit
+from gateway.privacy.field_rules import FieldRules, Key, element, inherit
 from gateway.privacy.nested_text import json_container, rewrite_pairs
-from gateway.privacy.path_automaton import State
-from gateway.privacy.plan import Plan
-from gateway.privacy.rule_set import Place
+from gateway.privacy.path_automaton import PathState
+from gateway.privacy.plan import PrivacyPlan
+from gateway.privacy.rule_set import RuleSet
 from gateway.privacy.rules import Hits, Rule
-from gateway.privacy.scrub_log import GONE, MASK, Ledger
+from gateway.privacy.scrub_log import GONE, MASK, ScrubLog
 from gateway.privacy.truncate import shortened, without_query
 from gateway.privacy.values import canonical, rename
 
@@ -34,12 +34,12 @@ HASH_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b
 """SHA-256 of the empty text, which stands for nobody: Appsmith's hash of a domain it knows not."""
 
 
-class Walk:
+class Scrubber:
     """The state of one scrub."""
 
     __slots__ = ("_depth", "_parameters", "_plan", "ledger")
 
-    def __init__(self, plan: Plan, ledger: Ledger) -> None:
+    def __init__(self, plan: PrivacyPlan, ledger: ScrubLog) -> None:
         self._plan = plan
         self._depth = 0
         self._parameters = 0
@@ -52,7 +52,7 @@ class Walk:
 
     # Containers. The first branch of each loop is the way of almost every value.
 
-    def _object(self, node: Message, state: State, inherited: Hits) -> None:
+    def _object(self, node: Message, state: PathState, inherited: Hits) -> None:
         self._descend()
         plan = self._plan
         members = state.members
@@ -105,7 +105,7 @@ class Walk:
             self._rename(node, renamed)
         self._depth -= 1
 
-    def _list(self, node: list[Any], state: State, hits: Hits, key: Key) -> None:
+    def _list(self, node: list[Any], state: PathState, hits: Hits, key: Key) -> None:
         self._descend()
         path = self.ledger.path
         gone: list[int] = []
@@ -137,7 +137,7 @@ class Walk:
         if self._depth > _DEEPEST:
             raise TooDeepError("nested too deep to scrub")
 
-    def _container(self, node: Any, state: State, hits: Hits, key: Key) -> Any:
+    def _container(self, node: Any, state: PathState, hits: Hits, key: Key) -> Any:
         drop = self._plan.place(hits).drop if hits else None
         if drop is not None and (
             not node or drop.order <= min(state.earliest, self._plan.earliest_key)
@@ -182,7 +182,7 @@ class Walk:
 
     # Values.
 
-    def _value(self, value: Any, below: State, hits: Hits, key: Key) -> Any:
+    def _value(self, value: Any, below: PathState, hits: Hits, key: Key) -> Any:
         if below.keep or (below.address and self.ledger.spot in self.ledger.kept):
             self.ledger.keep()
             return value
@@ -214,7 +214,7 @@ class Walk:
             return self.ledger.mask(value, steps[-1])
         return value
 
-    def _number(self, value: float, place: Place, key: Key) -> Any:
+    def _number(self, value: float, place: RuleSet, key: Key) -> Any:
         for rule in place.steps:
             match rule.action:
                 case "drop":
@@ -233,7 +233,7 @@ class Walk:
         new = self.ledger.pieces(text, [(0, len(text), kind, _first(place.rules, kind))])
         return value if new == text else new
 
-    def _string(self, text: str, place: Place, key: Key) -> Any:
+    def _string(self, text: str, place: RuleSet, key: Key) -> Any:
         """A text where rules over the whole value hold."""
         if not text:
             return text if place.drop is None else self.ledger.drop(text, place.drop)
@@ -266,7 +266,7 @@ class Walk:
             return self._text(text, place, key)
         return text
 
-    def _text(self, text: str, place: Place, key: Key) -> Any:
+    def _text(self, text: str, place: RuleSet, key: Key) -> Any:
         """A text that stays, as far as no detector finds anything in it."""
         may_be_json = text[:1] in "{[ \t\r\n"
         may_have_pairs = "=" in text or '"' in text or "{" in text
@@ -282,7 +282,7 @@ class Walk:
         found = place.claims(text, key.context)
         return self.ledger.pieces(text, found) if found else text
 
-    def _embedded(self, text: str, place: Place, key: Key) -> str | None:
+    def _embedded(self, text: str, place: RuleSet, key: Key) -> str | None:
         """A text that is JSON, scrubbed as JSON; None when nothing in it changed."""
         container = json_container(text)
         if container is None:
@@ -319,7 +319,7 @@ class Walk:
         self._parameters -= 1
         return new if isinstance(new, str) else MASK
 
-    def _whole_identity(self, value: str, member: Member) -> str:
+    def _whole_identity(self, value: str, member: FieldRules) -> str:
         if member.below.structural:
             return value
         return self.ledger.pseudonymize(value, self.ledger.known[value], "string")
@@ -329,6 +329,6 @@ def _first(rules: Hits, kind: str) -> Rule:
     return next(rule for rule in rules if kind in rule.kinds)
 
 
-def _is_whole(text: str, keeper: Rule, place: Place, key: Key) -> bool:
+def _is_whole(text: str, keeper: Rule, place: RuleSet, key: Key) -> bool:
     found = place.scanner.find(text, key.context)
     return any(span[:2] == (0, len(text)) and span[2] in keeper.kinds for span in found)

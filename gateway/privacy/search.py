@@ -14,7 +14,7 @@ LONG = 16
 _Node = dict[str, int]
 
 
-class Words:
+class Needles:
     """Finds where words stand, in however many texts."""
 
     __slots__ = ("_ends", "_failing", "_next")

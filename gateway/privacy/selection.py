@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.config.privacy import Rule as Written
-from gateway.privacy.path_automaton import Entry
+from gateway.config.privacy import PolicyRule as Written
+from gateway.privacy.path_automaton import PathEntry
 from gateway.privacy.rules import Rule
 from gateway.privacy.selectors import any_glob, is_glob, parse_pattern
 
@@ -62,6 +62,6 @@ class Selection:
         matches = self._matches_parameter is not None and self._matches_parameter(folded)
         return self.rule if matches else None
 
-    def entries(self) -> Iterable[Entry]:
+    def entries(self) -> Iterable[PathEntry]:
         for pattern in self.paths:
-            yield Entry(pattern, self.rule, with_key=self.has_key)
+            yield PathEntry(pattern, self.rule, with_key=self.has_key)

@@ -24,12 +24,12 @@ import uvloop
 from aiohttp import web
 
 from gateway.admin import routes as admin
-from gateway.admin.guard import Guard
+from gateway.admin.guard import AdminGuard
 from gateway.admin.sessions import Sessions
 from gateway.app import Gateway
 from gateway.config import Configuration, load
 from gateway.config.loops import loops
-from gateway.config.routing import FileDestination as FileSettings
+from gateway.config.routing import FileSettings
 from gateway.config.values import Listen
 from gateway.errors import ConfigurationError, GatewayError, fault, file_problem
 from gateway.extensions.appsmith import routes as appsmith_routes
@@ -224,7 +224,7 @@ class _Service:
     def _admin(self, configuration: Configuration) -> web.Application:
         gateway = configuration.gateway
         token = gateway.admin.token
-        guard = Guard(token, Sessions(gateway.data_dir / "keys", token))
+        guard = AdminGuard(token, Sessions(gateway.data_dir / "keys", token))
         app = admin.application(self._gateway, guard, self.restart)
         app.middlewares.append(self._manners.send_on)
         app.on_response_prepare.append(self._manners.say)

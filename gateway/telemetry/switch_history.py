@@ -42,7 +42,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SwitchChange:
     """One class that came to stand differently, or was asked to."""
 
     time: str
@@ -78,10 +78,10 @@ class History:
         last = self.periods[-1]
         return last.enabled != switches.enabled or last.decided_by != switches.decided_by
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[SwitchChange]:
         """What people said, and what file and environment changed beside them; oldest first."""
         found = [
-            Change(order.time, order.telemetry_class, order.enabled, order.who, order.sign_in)
+            SwitchChange(order.time, order.telemetry_class, order.enabled, order.who, order.sign_in)
             for order in self.orders
         ]
         before: Mapping[TelemetryClass, bool] = dict.fromkeys(CLASSES, True)
@@ -89,7 +89,7 @@ class History:
             for name in CLASSES:
                 by = period.decided_by[name]
                 if period.enabled[name] != before[name] and by not in _ORDERED_BY:
-                    found.append(Change(period.time, name, period.enabled[name], by, None))
+                    found.append(SwitchChange(period.time, name, period.enabled[name], by, None))
             before = period.enabled
         return sorted(found, key=lambda change: change.time)
 
@@ -123,7 +123,7 @@ class Standing:
     classes: Mapping[TelemetryClass, Account]
     locked_by: str | None
     respect_opt_out: bool
-    changes: tuple[Change, ...]
+    changes: tuple[SwitchChange, ...]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -141,7 +141,7 @@ class Standing:
             {name: Account(**account) for name, account in value["classes"].items()},
             value["locked_by"],
             value["respect_opt_out"],
-            tuple(Change(**_renamed(change, _FIELDS)) for change in value["history"]),
+            tuple(SwitchChange(**_renamed(change, _FIELDS)) for change in value["history"]),
         )
 
 

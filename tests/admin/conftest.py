@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, CookieJar, web
 
-from gateway.admin.guard import Guard
+from gateway.admin.guard import AdminGuard
 from gateway.admin.routes import application
 from gateway.admin.sessions import Sessions
 from gateway.admin.status import Status
@@ -81,7 +81,7 @@ class Board:
 @asynccontextmanager
 async def serving(board: Board, folder: Path, token: str) -> AsyncIterator[ClientSession]:
     """A browser-like client: it keeps cookies and follows nobody by itself."""
-    guard = Guard(token, Sessions(folder, token))
+    guard = AdminGuard(token, Sessions(folder, token))
     runner = web.AppRunner(application(board, guard, board.restart), access_log=None)
     await runner.setup()
     try:

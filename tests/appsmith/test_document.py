@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from gateway.config.appsmith import Appsmith
-from gateway.config.routing import CloudDestination
+from gateway.config.routing import CloudSettings
 from gateway.extensions.appsmith.signature import sign
 from tests.appsmith.instances import INSTANCE, KEY, PING, TENANT, get_json, kept, settings
 from tests.appsmith.test_instances import wait_for_pings
@@ -278,7 +278,7 @@ class TestUsagePulseForBilling:
         self, tmp_path: Path, telemetry: str
     ) -> None:
         sample = documented("usage-pulse")
-        assert CloudDestination(type="cloud", license_key=KEY).interval == 3600
+        assert CloudSettings(type="cloud", license_key=KEY).interval == 3600
         async with world(tmp_path, telemetry) as one:
             anonymous = {"viewMode": True, "anonymousUserId": "visitor-1"}
             assert await one.post("/api/v1/usage-pulse", anonymous) == 201

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from gateway.config.model import Schemas
-from gateway.contract import Catalogue, Plan, examine
+from gateway.contract import Catalogue, EventPlan, examine
 from gateway.event import Protocol, RawEvent
 
 DATA = Path(__file__).parent / "data"
@@ -54,7 +54,7 @@ def document_sample(name: str) -> dict[str, Any]:
     return loaded
 
 
-def planned(catalogue: Catalogue, raw: RawEvent) -> Plan:
+def planned(catalogue: Catalogue, raw: RawEvent) -> EventPlan:
     plan = catalogue.match(raw)
     assert plan is not None
     assert plan.planned

@@ -13,12 +13,11 @@ import orjson
 import pytest
 
 from gateway.config import load
-from gateway.config.routing import MixpanelDestination as MixpanelSettings
-from gateway.config.routing import SegmentDestination as SegmentSettings
+from gateway.config.routing import MixpanelSettings, SegmentSettings
 from gateway.delivery import Delivery, Egress, Replay, VendorCare, destination_feed
 from gateway.delivery.replay_policy import permitted
 from gateway.destinations import Rejected, Rendered, Request
-from gateway.destinations.egress import Guard, promised
+from gateway.destinations.egress import EgressGuard, promised
 from gateway.destinations.mixpanel import MixpanelDestination
 from gateway.destinations.segment import SegmentDestination
 from gateway.event import Reason, StoredEvent
@@ -34,7 +33,7 @@ ADDRESS = "198.51.100.7"
 MAIL = "ada.byron@example.com"
 
 
-def rules(folder: Path, policy: str) -> tuple[Rules, Guard]:
+def rules(folder: Path, policy: str) -> tuple[Rules, EgressGuard]:
     """A policy in force, and the guard that fits it."""
     (folder / "privacy.yaml").write_text(policy)
     (folder / "routing.yaml").write_text("destinations: {local: {type: file, path: events}}\n")
@@ -45,7 +44,7 @@ def rules(folder: Path, policy: str) -> tuple[Rules, Guard]:
     configuration = load(folder / "gateway.yaml", os.environ)
     pseudonymizer = pseudonymizer_for_a_look(configuration)
     compiled = compile_rules(configuration, os.environ, pseudonymizer)
-    return compiled, Guard(promised(configuration.policy))
+    return compiled, EgressGuard(promised(configuration.policy))
 
 
 def egress(folder: Path, policy: str, mode: Any = "block") -> Egress:
@@ -117,7 +116,7 @@ async def test_a_policy_that_cannot_judge_permits_nothing(tmp_path: Path) -> Non
     def breaks(_: StoredEvent) -> Any:
         raise LookupError(MAIL)
 
-    guard = Guard(["email"])
+    guard = EgressGuard(["email"])
     one = stored.Journal().segment(properties={"note": MAIL})
     egress = Egress("vendor", "block", lambda: guard, breaks)
     assert await egress.refusal(request(one), [one]) is not None

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.config.routing import CloudDestination as Settings
+from gateway.config.routing import CloudSettings as Settings
 from gateway.delivery import Backoff, Delivery, DeliveryOptions, destination_feed
 from gateway.destinations import Delivered, RetryLater
 from gateway.destinations.cloud import PAGE, CloudDestination

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config.routing import MixpanelDestination as MixpanelSettings
-from gateway.config.routing import SegmentDestination as SegmentSettings
+from gateway.config.routing import MixpanelSettings, SegmentSettings
 from gateway.destinations import Request
-from gateway.destinations.egress import Guard
+from gateway.destinations.egress import EgressGuard
 from gateway.destinations.mixpanel import MixpanelDestination
 from gateway.destinations.segment import SegmentDestination
 from gateway.event import StoredEvent
@@ -61,7 +60,7 @@ CLEAN: dict[str, Any] = {
 
 @renders
 def test_a_clean_event_may_go(render: Render) -> None:
-    assert not Guard(KINDS).leaks(render(Journal().segment(**CLEAN)))
+    assert not EgressGuard(KINDS).leaks(render(Journal().segment(**CLEAN)))
 
 
 @renders
@@ -81,7 +80,7 @@ def test_what_the_policy_promised_to_remove_is_found(
     render: Render, kind: str, put: Callable[[str], Any]
 ) -> None:
     event = Journal().segment(properties={"p": put(SECRETS[kind])})
-    found = Guard(KINDS).leaks(render(event))
+    found = EgressGuard(KINDS).leaks(render(event))
     assert found[kind] >= 1
     assert SECRETS[kind] not in repr(found)
 
@@ -89,13 +88,13 @@ def test_what_the_policy_promised_to_remove_is_found(
 @renders
 def test_only_the_given_kinds_are_looked_for(render: Render) -> None:
     event = Journal().segment(properties={"p": SECRETS["email"], "q": SECRETS["ipv4"]})
-    assert set(Guard(["ipv4"]).leaks(render(event))) == {"ipv4"}
+    assert set(EgressGuard(["ipv4"]).leaks(render(event))) == {"ipv4"}
 
 
 @renders
 def test_a_number_under_a_telling_key_is_found(render: Render) -> None:
     event = Journal().segment(properties={"ip": 3325256711})
-    assert Guard(KINDS).leaks(render(event))["ipv4"] >= 1
+    assert EgressGuard(KINDS).leaks(render(event))["ipv4"] >= 1
 
 
 @renders
@@ -117,8 +116,8 @@ def test_the_client_s_address_is_found_in_any_spelling(
     render: Render, address: str, written: str
 ) -> None:
     request = render(Journal().segment(properties={"note": f"from {written}!"}))
-    assert Guard(()).leaks(request, [address])["client_address"] >= 1
-    assert not Guard(()).leaks(request, ["203.0.113.9"])
+    assert EgressGuard(()).leaks(request, [address])["client_address"] >= 1
+    assert not EgressGuard(()).leaks(request, ["203.0.113.9"])
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=15)
@@ -132,4 +131,4 @@ places = st.recursive(
 @given(places, places, st.sampled_from([segment, mixpanel, file]))
 def test_no_place_hides_an_address(before: Any, after: Any, render: Render) -> None:
     event = Journal().segment(properties={"a": [before, {"x": "198.51.100.7"}, after]})
-    assert Guard(KINDS).leaks(render(event))["ipv4"] >= 1
+    assert EgressGuard(KINDS).leaks(render(event))["ipv4"] >= 1

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from gateway.clock import DATES_AFTER, DELETES_AFTER, Clock
-from gateway.config.routing import FileDestination as Settings
+from gateway.config.routing import FileSettings as Settings
 from gateway.destinations import Delivered, RetryLater
 from gateway.destinations.file import FileDestination, audit_line, file_destination, same_event
 from gateway.errors import DestinationError

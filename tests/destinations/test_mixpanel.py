@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config.routing import MixpanelDestination as Settings
+from gateway.config.routing import MixpanelSettings as Settings
 from gateway.destinations import Delivered, Rejected, RetryLater, Verdict
 from gateway.destinations.form import quoted
 from gateway.destinations.mixpanel import MixpanelDestination

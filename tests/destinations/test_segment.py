@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gateway.config.outgoing import DIRECT, Outgoing, Proxies
 from gateway.config.routing import OAuth
-from gateway.config.routing import SegmentDestination as Settings
+from gateway.config.routing import SegmentSettings as Settings
 from gateway.destinations import Delivered, Rejected, RetryLater, Verdict
 from gateway.destinations.segment import SERVER_LIBRARIES, SegmentDestination
 from gateway.event import Reason, StoredEvent

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import pytest
 from aiohttp import web
 
-from gateway.config.routing import MixpanelDestination as MixpanelSettings
-from gateway.config.routing import SegmentDestination as SegmentSettings
+from gateway.config.routing import MixpanelSettings, SegmentSettings
 from gateway.destinations import Delivered, Destination, Rejected, RetryLater
 from gateway.destinations.mixpanel import MixpanelDestination
 from gateway.destinations.segment import SegmentDestination

@@ -13,8 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.config.routing import MixpanelDestination as MixpanelSettings
-from gateway.config.routing import SegmentDestination as SegmentSettings
+from gateway.config.routing import MixpanelSettings, SegmentSettings
 from gateway.delivery import (
     Backoff,
     Delivery,
@@ -24,7 +23,7 @@ from gateway.delivery import (
     VendorCare,
     destination_feed,
 )
-from gateway.destinations.egress import Guard
+from gateway.destinations.egress import EgressGuard
 from gateway.destinations.mixpanel import MixpanelDestination
 from gateway.destinations.segment import SegmentDestination
 from gateway.event import StoredEvent
@@ -37,7 +36,7 @@ from tests.journal.building import NO_LIMIT
 VENDORS = ("segment", "mixpanel")
 REVIVED = 5
 """Dead letters that each life tries again."""
-GUARD = Guard(PERSONAL)
+GUARD = EgressGuard(PERSONAL)
 PACE = DeliveryOptions(lanes=3, batch=20, linger=0.001, backoff=Backoff(first=0.01, most=0.05))
 
 

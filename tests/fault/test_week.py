@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ByteSize
 
-from gateway.config.model import Journal as Settings
+from gateway.config.model import JournalSettings as Settings
 from gateway.delivery import Backoff, Delivery, DeliveryOptions, destination_feed
 from gateway.destinations import Delivered, Request, RetryLater, Verdict
 from gateway.errors import JournalError

@@ -29,7 +29,7 @@ from gateway.privacy.deobfuscate import undisguised
 from gateway.privacy.detectors import KINDS, PERSONAL, Scanner
 from gateway.privacy.log_safe_text import pointer, scrubbed_text
 from gateway.privacy.nested_text import json_container, rewrite_pairs
-from gateway.privacy.search import Words
+from gateway.privacy.search import Needles
 from gateway.privacy.truncate import shortened, without_query
 
 LIMIT = 64 * 1024
@@ -117,7 +117,7 @@ def shown(data: bytes) -> None:
 def words(data: bytes) -> None:
     several, _, text = _text(data).partition("\n")
     wanted = {word for word in several.split(" ") if word}
-    for start, end in Words(wanted).occurrences(text):
+    for start, end in Needles(wanted).occurrences(text):
         assert text[start:end] in wanted
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from pydantic import ByteSize
 
-from gateway.config.model import Journal as Settings
+from gateway.config.model import JournalSettings as Settings
 from gateway.event import CleanEvent, Header, Reason
 
 NO_LIMIT = Settings(min_free_bytes=ByteSize(0))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ByteSize
 
-from gateway.config.model import Journal as Settings
+from gateway.config.model import JournalSettings as Settings
 from gateway.health import Disk
 from gateway.journal.capacity import Usage
 from gateway.journal.forecast import Forecast, Trend, in_words

@@ -15,7 +15,7 @@ import pytest
 from gateway.budget import Budget
 from gateway.config import load
 from gateway.destinations import Request
-from gateway.destinations.egress import Guard
+from gateway.destinations.egress import EgressGuard
 from gateway.event import RawEvent
 from gateway.pipeline.decide import Rules, decide
 from gateway.pipeline.rules import compile_rules
@@ -49,7 +49,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "logs": scrubbed_text,
     "shortened": shortened,
     "query": without_query,
-    "guard": lambda text: Guard(PERSONAL).leaks(
+    "guard": lambda text: EgressGuard(PERSONAL).leaks(
         Request("POST", "http://a.example", text.encode("utf-8", "replace"))
     ),
 }

@@ -25,7 +25,7 @@ _LONGEST_ID = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class PulseContext:
     """What is known of a pulse beside its body."""
 
     host: str
@@ -34,7 +34,7 @@ class Facts:
     session: str | None = field(default=None, repr=False)  # of Appsmith's cookie
 
 
-def read_pulse(body: bytes, facts: Facts, settings: Appsmith) -> Intake:
+def read_pulse(body: bytes, facts: PulseContext, settings: Appsmith) -> Intake:
     """The pulse, or a refusal where its instance does not pay. Raises RequestError."""
     value = decode(body)
     if type(value) is not dict:
@@ -74,7 +74,7 @@ def read_registration(body: bytes, received_at: float, settings: Appsmith) -> In
     return _of_an_instance(event, instance_id, settings)
 
 
-def _signed_in(facts: Facts, settings: Appsmith, visitor: str | None) -> str | None:
+def _signed_in(facts: PulseContext, settings: Appsmith, visitor: str | None) -> str | None:
     """The hash of who is signed in; None for a visitor."""
     name = (facts.signed_in_as or "").strip().lower() if settings.user_header else ""
     if not name and not visitor:

@@ -45,7 +45,7 @@ def failed(status: int, message: str, retry_after: int | None = None) -> web.Res
     return response
 
 
-_WORDS: error_responses.Words[web.StreamResponse] = error_responses.Words(
+_WORDS: error_responses.ErrorResponses[web.StreamResponse] = error_responses.ErrorResponses(
     "appsmith",
     refused=lambda error, _: failed(404 if error.code == "no_such_path" else 400, error.message),
     again=lambda status, _, message, after: failed(status, message, after),

@@ -19,7 +19,7 @@ from aiohttp import hdrs, web
 from gateway.config.appsmith import Appsmith
 from gateway.errors import JournalError, Overloaded, RequestError, fault
 from gateway.extensions.appsmith.events import usage_report
-from gateway.extensions.appsmith.parse import Facts, read_ping, read_pulse, read_registration
+from gateway.extensions.appsmith.parse import PulseContext, read_ping, read_pulse, read_registration
 from gateway.extensions.appsmith.relay import Relay, RelayError, Tap, as_upstream
 from gateway.extensions.appsmith.responses import answered, done, failed
 from gateway.ingest import IngestBackend, Intake, cors
@@ -62,7 +62,7 @@ async def _take_pulse(door: IngestBackend, request: web.Request) -> web.Response
     host = request.host
     if is_from(request.remote, door.trusted_proxies):
         host = request.headers.get("X-Forwarded-Host", host).partition(",")[0].strip()
-    facts = Facts(
+    facts = PulseContext(
         host=host,
         received_at=door.now(),
         signed_in_as=request.headers.get(header) if is_told else None,

@@ -32,7 +32,7 @@ _CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,127}|\(function\(\)\{\}\)", re.ASCII
 
 def answered(door: IngestBackend, handle: Handler, *, is_import: bool) -> Handler:
     """Count the handler's work as in flight, answer its errors, let pages read the answer."""
-    words: error_responses.Words[web.Response] = error_responses.Words(
+    words: error_responses.ErrorResponses[web.Response] = error_responses.ErrorResponses(
         "mixpanel",
         refused=lambda error, request: _refused(error, request, is_import=is_import),
         again=lambda status, _, message, after: failed(status, message, retry_after=after),

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import orjson
 
-from gateway.contract import Catalogue, Plan
+from gateway.contract import Catalogue, EventPlan
 from gateway.pipeline.telemetry_switch import Switches
 
 NAME = "telemetry-off"
@@ -50,7 +50,7 @@ def script(catalogue: Catalogue, switches: Switches) -> str | None:
     return _SCRIPT % (NAME, orjson.dumps(kept).decode())
 
 
-def _kept(plan: Plan) -> Iterator[tuple[str, str | None]]:
+def _kept(plan: EventPlan) -> Iterator[tuple[str, str | None]]:
     """Message type and names, as JavaScript reads them; None for any. Never too few."""
     match = plan.match
     names = [*map(re.escape, match.names), *map(_glob, match.globs)]

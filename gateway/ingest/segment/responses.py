@@ -43,7 +43,7 @@ def refusal(status: int, code: str, message: str, retry_after: int | None = None
     return response
 
 
-_WORDS: error_responses.Words[web.StreamResponse] = error_responses.Words(
+_WORDS: error_responses.ErrorResponses[web.StreamResponse] = error_responses.ErrorResponses(
     "segment",
     refused=lambda error, _: refusal(400, error.code, error.message),
     again=refusal,
