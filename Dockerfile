@@ -10,6 +10,8 @@ RUN python -m venv /opt/gateway \
  && /opt/gateway/bin/pip install --no-cache-dir --no-compile --require-hashes -r requirements/runtime.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY gateway gateway
+COPY config config
+COPY schemas schemas
 RUN /opt/gateway/bin/pip install --no-cache-dir --no-compile --no-deps . \
  && /opt/gateway/bin/python -m compileall -q /opt/gateway/lib \
  && /opt/gateway/bin/pip uninstall --yes --quiet pip setuptools

@@ -1,3 +1,3 @@
 """A gateway between the apps of a team and its analytics vendors."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -11,9 +11,11 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from gateway import defaults
 from gateway.cli import main as cli
 from tests.wire.running import ROOT
 
@@ -62,15 +64,54 @@ def test_all_it_writes_is_in_the_volume() -> None:
     assert any("GATEWAY_DATA_DIR=/data" in line for line in of("ENV"))
 
 
-@pytest.mark.timeout(300)
-def test_the_wheel_holds_every_module(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of packages into which the wheel was unpacked."""
+    made, installed = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("installed")
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(tmp_path), "."],
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(made), "."],
         cwd=ROOT,
         check=True,
         timeout=280,
     )
-    (wheel,) = tmp_path.glob("*.whl")
-    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
+    (wheel,) = made.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    return installed
+
+
+@pytest.mark.timeout(300)
+def test_the_wheel_holds_every_module(installed: Path) -> None:
+    packed = {str(path.relative_to(installed)) for path in installed.rglob("*.py")}
     written = {str(path.relative_to(ROOT)) for path in (ROOT / "gateway").rglob("*.py")}
     assert packed == written
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["config", "schemas"])
+def test_the_wheel_brings_the_files_that_people_copy(installed: Path, name: str) -> None:
+    asked = f"from gateway.defaults import folder; print(folder({name!r}))"
+    found = subprocess.run(
+        [sys.executable, "-c", asked],
+        cwd=installed,  # the first place that `-c` imports from
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout.strip()
+
+    assert Path(found).is_relative_to(installed)
+    assert contents(Path(found)) == contents(ROOT / name)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("name", ["config", "schemas"])
+def test_in_a_clone_they_are_those_at_its_root(name: Literal["config", "schemas"]) -> None:
+    assert defaults.folder(name) == ROOT / name
