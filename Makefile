@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check-style bench lock docs clean
+.PHONY: help run test test-fast bench lock docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,6 +31,13 @@ test: $(VENV)/development clients ## lint, type-check and run every test
 	$(BIN)/mypy
 	@$(BIN)/python -m compileall -q gateway # for the hundreds of gateways, where PYTHONDONTWRITEBYTECODE is set
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+
+# The rooms that need no other process: no client, browser or vendor, and nobody is killed.
+FAST := tests/config tests/contract tests/ingest tests/privacy tests/translation \
+  tests/test_pipeline.py tests/test_reference.py tests/test_routing.py tests/test_timestamps.py
+
+test-fast: $(VENV)/development ## what a change most often breaks, in under a minute
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow" $(FAST)
 
 .PHONY: clients
 clients: $(VENV)/development # the SDKs that the tests drive; each is skipped by name where it cannot be had

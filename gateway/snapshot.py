@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
+from gateway import tls
 from gateway.config import Configuration
 from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits, Telemetry
@@ -23,7 +24,6 @@ from gateway.pipeline.decide import Rules
 from gateway.pipeline.rules import compile_rules
 from gateway.pipeline.telemetry_switch import Order, Switches, switches
 from gateway.privacy import Pseudonymizer
-from gateway.process import tls
 from gateway.telemetry import switch_history
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.process import tls
+from gateway import tls
 from tests.telemetry.conftest import gateway_command
 from tests.wire.running import WRITE_KEY, Gateway, held_ports, running, until
 

@@ -12,7 +12,7 @@ import orjson
 from gateway.config import Configuration
 from gateway.config.model import Admin
 from gateway.errors import GatewayError
-from gateway.process.tls import Pair
+from gateway.tls import Pair
 
 _ANSWER_SECONDS = 30.0
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (where it listens)

@@ -24,7 +24,7 @@ from gateway.config.source import load as load_yaml
 from gateway.config.values import Settings
 from gateway.errors import ConfigurationError, Mistake
 from gateway.event import JsonPath
-from gateway.process.tls import Pair, problem, stands_for
+from gateway.tls import Pair, problem, stands_for
 
 ENVIRONMENT = {
     "GATEWAY_LISTEN": ("listen",),

@@ -32,7 +32,7 @@ from gateway.event import Message, Reason, StoredEvent
 from gateway.extensions.appsmith.ledger import Ledger
 from gateway.extensions.appsmith.outbox import Outbox, Report
 from gateway.extensions.appsmith.signature import sign
-from gateway.ingest.timestamps import read_time
+from gateway.timestamps import read_time
 
 PAGE = 100
 """Pulses of one report at most."""

@@ -28,7 +28,7 @@ from gateway.destinations.form import quoted
 from gateway.destinations.http_outcomes import locked_out, said, spoken, stranger, wait
 from gateway.destinations.transport import CONNECT_SECONDS, Reply, attempt, harnessed, threads
 from gateway.event import Message, Reason, StoredEvent
-from gateway.ingest.timestamps import read_time
+from gateway.timestamps import read_time
 from gateway.translation import to_mixpanel
 from gateway.translation.identifiers import DEVICE, insert_id, usable
 from gateway.translation.project import Project

@@ -23,6 +23,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from gateway import tls
 from gateway.admin import routes as admin
 from gateway.admin.guard import AdminGuard
 from gateway.admin.sessions import Sessions
@@ -38,7 +39,7 @@ from gateway.ingest import health
 from gateway.ingest.app import runner as ingest_runner
 from gateway.ingest.mixpanel import routes as mixpanel_routes
 from gateway.ingest.segment import routes as segment_routes
-from gateway.process import data_dir_lock, descriptors, hot_restart, logs, tls
+from gateway.process import data_dir_lock, descriptors, hot_restart, logs
 from gateway.process import sockets as listeners
 from gateway.process.connections import Connections
 from gateway.process.descriptors import ADMIN_CONNECTIONS

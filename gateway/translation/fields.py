@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.event import Message
-from gateway.ingest.timestamps import read_time, write_time
+from gateway.timestamps import read_time, write_time
 from gateway.translation.identifiers import insert_id
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gateway.event import Header, Message, Reason
-from gateway.ingest.timestamps import read_time
+from gateway.timestamps import read_time
 from gateway.translation import fields
 from gateway.translation.browser import browser
 from gateway.translation.identifiers import DEVICE, hashed, insert_id, usable

@@ -21,6 +21,8 @@ from gateway.contract.source import read
 from gateway.event import JsonPath as Steps
 from gateway.event import RawEvent
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parents[2] / "schemas"
 SUFFIX = ".schema.json"
 BLOCK = Schemas(violations="block")

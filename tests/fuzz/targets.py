@@ -23,7 +23,6 @@ from gateway.ingest.json_decode import decode
 from gateway.ingest.mixpanel.unpack import items, json_text, open_call
 from gateway.ingest.segment.parse import RequestContext, read
 from gateway.ingest.segment.pixel import body_of
-from gateway.ingest.timestamps import read_time, write_time
 from gateway.privacy import client_address
 from gateway.privacy.deobfuscate import undisguised
 from gateway.privacy.detectors import KINDS, PERSONAL, Scanner
@@ -31,6 +30,7 @@ from gateway.privacy.log_safe_text import pointer, scrubbed_text
 from gateway.privacy.nested_text import json_container, rewrite_pairs
 from gateway.privacy.search import Needles
 from gateway.privacy.truncate import shortened, without_query
+from gateway.timestamps import read_time, write_time
 
 LIMIT = 64 * 1024
 KEY = "demo-write-key"

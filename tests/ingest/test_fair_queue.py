@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from gateway.errors import Overloaded
 from gateway.ingest.fair_queue import SLICE_SECONDS, Pool, Turns
 
+pytestmark = pytest.mark.slow
+
 KEYS = st.sampled_from("abcd")
 
 

@@ -16,6 +16,8 @@ from yarl import URL
 from gateway.ingest.segment import parse as segment
 from tests.ingest.door import KEY, RecordingDoor, serving
 
+pytestmark = pytest.mark.slow
+
 Ask = Callable[[str, str, bytes, dict[str, str]], tuple[int, bytes]]
 
 ALONE = [f"/v1/{name}" for of in segment.TYPES for name in (of, of[0])]

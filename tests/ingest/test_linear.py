@@ -22,9 +22,11 @@ from gateway.ingest.json_decode import decode, is_deeper
 from gateway.ingest.mixpanel.unpack import items, json_text, open_call
 from gateway.ingest.segment.parse import RequestContext, read
 from gateway.ingest.segment.pixel import body_of
-from gateway.ingest.timestamps import read_time
 from gateway.privacy import client_address
+from gateway.timestamps import read_time
 from tests.linear import is_linear, texts
+
+pytestmark = pytest.mark.slow
 
 SIZE = 512 * 1024
 OF_A_HEADER = 64 * 1024

@@ -186,13 +186,17 @@ UNREADABLE: dict[str, tuple[bytes, dict[str, str], str]] = {
     ),
     "too large": (b"data=" + b"x" * 2_000_000, {}, "payload_too_large"),
 }
+UNREADABLE_NAMES = [
+    pytest.param(name, marks=pytest.mark.slow) if name == "too large" else name
+    for name in UNREADABLE
+]
 
 
 class TestUnreadable:
     """Nobody gains by its coming again, so nobody is told to send it again."""
 
     @pytest.mark.parametrize("path", ["/track/", "/engage", "/groups/"])
-    @pytest.mark.parametrize("name", UNREADABLE)
+    @pytest.mark.parametrize("name", UNREADABLE_NAMES)
     async def test_is_200_and_counted(
         self, http: ClientSession, door: RecordingDoor, name: str, path: str
     ) -> None:
@@ -207,7 +211,7 @@ class TestUnreadable:
         async with http.post("/track", json=EVENT) as response:
             assert await said(response) == ONE
 
-    @pytest.mark.parametrize("name", UNREADABLE)
+    @pytest.mark.parametrize("name", UNREADABLE_NAMES)
     async def test_is_told_to_callers_of_import(
         self, http: ClientSession, door: RecordingDoor, name: str
     ) -> None:
@@ -295,6 +299,7 @@ class TestBackPressure:
             self._check(response, await response.json(), 503, "5")
             assert response.headers["Connection"] == "close"
 
+    @pytest.mark.slow
     async def test_a_body_that_stalls(self, door: RecordingDoor) -> None:
         door.limits = Limits(body_seconds=0.05)
         async with serving(door) as url:

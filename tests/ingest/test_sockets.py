@@ -13,6 +13,8 @@ import pytest
 from gateway.config.model import Limits
 from tests.ingest.door import KEY, RecordingDoor, serving
 
+pytestmark = pytest.mark.slow
+
 BODY = b'{"event": "Sent", "writeKey": "%s"}' % KEY.encode()
 
 

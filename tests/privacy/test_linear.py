@@ -29,6 +29,8 @@ from tests.linear import FACTOR, growth, is_linear, kinds_of, repeated, texts
 from tests.privacy.conftest import Compile, MakeEvent
 from tests.privacy.test_hostile import PIECES
 
+pytestmark = pytest.mark.slow
+
 SIZE = 32 * 1024
 HARD = (
     *PIECES,

@@ -15,7 +15,7 @@ from gateway import __version__
 from gateway.config.appsmith import Appsmith, Instance, is_instance_id
 from gateway.event import Message, RawEvent, StoredEvent
 from gateway.extensions.appsmith.signature import verify
-from gateway.ingest.timestamps import read_time, write_time
+from gateway.timestamps import read_time, write_time
 
 KEEP_ALIVE = "FETCH_RELEASE_NOTES"
 REGISTERED = "Installation Registered"

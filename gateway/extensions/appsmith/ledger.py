@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 from gateway.event import Header, Message, StoredEvent
 from gateway.extensions.appsmith.events import KEEP_ALIVE
 from gateway.extensions.appsmith.setup import SETUP_EVENTS
-from gateway.ingest.timestamps import read_time
+from gateway.timestamps import read_time
 
 KEEP_DAYS = 400
 MOST_INSTANCES = 10_000

@@ -26,7 +26,7 @@ from typing import Any
 import orjson
 
 from gateway.event import Message
-from gateway.ingest.timestamps import read_time
+from gateway.timestamps import read_time
 
 LEGAL_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
 """Mixpanel's form of `$insert_id`."""

@@ -11,7 +11,7 @@ import uuid
 from typing import Any
 
 from gateway.event import Message
-from gateway.ingest.timestamps import read_time, write_time
+from gateway.timestamps import read_time, write_time
 
 _IDS = ("userId", "anonymousId", "groupId", "previousId")
 _NOT_OF_THE_EVENT = ("writeKey", "sequence", "batch")

@@ -26,7 +26,7 @@ from gateway.ingest.inflate import too_large
 from gateway.ingest.json_decode import decode, is_deeper
 from gateway.ingest.segment.normalize import merged, normalise
 from gateway.ingest.sources import Sources
-from gateway.ingest.timestamps import read_time
+from gateway.timestamps import read_time
 
 TYPES = ("track", "identify", "page", "screen", "group", "alias")
 

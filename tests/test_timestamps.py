@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.ingest.timestamps import read_time, write_time
+from gateway.timestamps import read_time, write_time
 
 MOMENT = "2026-11-23T07:51:04.317Z"
 DAY = "2026-11-23T00:00:00.000Z"
