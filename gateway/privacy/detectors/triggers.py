@@ -36,14 +36,10 @@ class Trigger:
 
     def within(self, alphabet: frozenset[str]) -> Trigger | None:
         """What is left of it in texts of these characters."""
-        words = tuple(word for word in self._spellings if alphabet.issuperset(word))
-        return replace(self, words=words, any_case=False) if words else None
-
-    @property
-    def _spellings(self) -> tuple[str, ...]:
-        if not self.any_case:
-            return self.words
-        return tuple(form for w in self.words for form in (w.lower(), w.upper()))
+        if self.any_case:
+            alphabet = alphabet.union(*((x.lower(), x.upper()) for x in alphabet))
+        words = tuple(word for word in self.words if alphabet.issuperset(word))
+        return replace(self, words=words) if words else None
 
 
 def class_of(characters: str) -> tuple[str, ...]:
