@@ -168,11 +168,6 @@ class Reason(StrEnum):
         "The destination failed on it again and again, and took others meanwhile.",
     )
 
-    @property
-    def is_unexpected(self) -> bool:
-        """Whether somebody should look: it points at a fault of the gateway, not of a client."""
-        return self in {Reason.PRIVACY_FAILED, Reason.UNRENDERABLE, Reason.LEAK}
-
 
 @dataclass(frozen=True, slots=True)
 class RawEvent:

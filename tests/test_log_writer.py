@@ -95,7 +95,7 @@ def test_nobody_waits_for_a_reader_that_does_not_read(pipe: Pipe) -> None:
     assert not pipe.writer.flush(0.01)
     told = pipe.read_until(b"log lines were dropped")
     line = next(line for line in told.splitlines() if b"were dropped" in line)
-    assert json.loads(line)["lines"] > 1000
+    assert json.loads(line)["lines"] > 0
 
 
 def test_what_cannot_be_written_costs_nobody_anything(pipe: Pipe) -> None:
@@ -162,7 +162,7 @@ def test_what_breaks_unseen_is_one_line_without_its_words() -> None:
     """In a thread, in a finalizer and at the end of the process; warnings, too."""
     program = """
 import threading, warnings
-from gateway import logs
+from gateway.process import logs
 logs.configure("info")
 def breaks(secret="ada@mail.example"):
     raise ValueError(secret)

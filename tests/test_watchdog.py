@@ -27,10 +27,18 @@ async def watched(work: Callable[[], object]) -> tuple[Watchdog, list[Any]]:
             while dog.stalls.counts[-1] < 3:  # noqa: ASYNC110 (it beats by itself)
                 await asyncio.sleep(0.01)
             work()
-            while not any("stood still" in line["event"] for line in lines):  # noqa: ASYNC110
+            while not any(map(is_ours, lines)):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         dog.stop()
     return dog, list(lines)
+
+
+def is_ours(line: Any) -> bool:
+    """Another program can make the loop late as well, at another place."""
+    places = line.get("where") or ()
+    return "stood still" in line["event"] and any(
+        where.startswith("gateway.globs:compile_globs:") for where in places
+    )
 
 
 def slow_globs() -> Iterator[str]:
@@ -40,9 +48,8 @@ def slow_globs() -> Iterator[str]:
 
 async def test_a_stall_is_counted_and_its_place_is_logged() -> None:
     dog, lines = await watched(lambda: compile_globs(slow_globs()))
-    line = next(line for line in lines if "stood still" in line["event"])
+    line = next(filter(is_ours, lines))
     assert line["seconds"] > STALL_SECONDS
-    assert any(where.startswith("gateway.globs:compile_globs:") for where in line["where"])
     assert all(where.startswith("gateway.") for where in line["where"])
     assert SECRET not in repr(lines)
     assert dog.stalls.counts[-1] > dog.stalls.counts[BOUNDS.index(STALL_SECONDS)]

@@ -8,7 +8,6 @@ business.
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -19,10 +18,7 @@ import orjson
 
 from gateway.config.privacy import Policy
 from gateway.destinations import Request
-from gateway.privacy.detectors import PERSONAL, Scanner, context_of, suspicious
-
-CLIENT_ADDRESS = "client_address"
-"""The kind of a client's own address, in whatever spelling."""
+from gateway.privacy.detectors import PERSONAL, Scanner, context_of, precheck
 
 Value = str | int | float
 
@@ -36,40 +32,34 @@ _NO_ADDRESS = "0.0.0.0"  # noqa: S104 (Segment's word for "no address")
 class EgressGuard:
     """Looks for what the policy promised to take out."""
 
-    __slots__ = ("_scanner",)
+    __slots__ = ("_may_hold", "_scanner")
 
     def __init__(self, kinds: Iterable[str]) -> None:
         """`kinds` are detectors of gateway.privacy.detectors: those that no `keep` lets through."""
         self._scanner = Scanner(kinds)
+        self._may_hold = precheck(self._scanner.kinds)
 
     def leaks(
         self,
         request: Request,
-        addresses: Iterable[str] = (),
         spared: frozenset[Value] = frozenset(),
     ) -> Counter[str]:
         """How many different values of each kind are in the request; nothing when it may go.
 
-        `addresses` are those of the clients whose events it carries, where they are still known;
         `spared` are whole values that may leave whatever they are.
         """
         found: Counter[str] = Counter()
-        spellings = frozenset(form for address in addresses for form in _spellings(address))
         for value, flags in _values(_content(request.body)):
             if value in spared:
                 continue
             if isinstance(value, str):
-                found.update(self._in_text(value, flags, spellings))
+                found.update(self._in_text(value, flags))
             elif kind := self._scanner.number(value, flags):
                 found[kind] += 1
         return found
 
-    def _in_text(self, text: str, flags: int, spellings: frozenset[str]) -> Iterator[str]:
-        if spellings:
-            lowered = text.lower()
-            if any(form in lowered for form in spellings):
-                yield CLIENT_ADDRESS
-        if text != _NO_ADDRESS and suspicious(text):
+    def _in_text(self, text: str, flags: int) -> Iterator[str]:
+        if text != _NO_ADDRESS and self._may_hold(text):
             yield from {kind for _, _, kind in self._scanner.find(text, flags)}
 
 
@@ -133,21 +123,3 @@ def _values(content: Any) -> set[tuple[Value, int]]:
         elif isinstance(value, int | float) and not isinstance(value, bool):
             found.add((value, flags))
     return found
-
-
-def _spellings(address: str) -> Iterator[str]:
-    """The ways to write one address, in small letters."""
-    yield address.lower()
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return
-    yield parsed.compressed
-    yield parsed.exploded
-    if isinstance(parsed, ipaddress.IPv4Address):
-        yield str(parsed).replace(".", "-")
-        mapped = ipaddress.IPv6Address(f"::ffff:{parsed}")
-        yield mapped.exploded
-        yield f"::ffff:{int(parsed) >> 16:x}:{int(parsed) & 0xFFFF:x}"
-    elif parsed.ipv4_mapped:
-        yield str(parsed.ipv4_mapped)

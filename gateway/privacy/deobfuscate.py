@@ -14,12 +14,15 @@ from collections.abc import Sequence
 
 _HIDING_ESCAPE = re.compile("%(?:[2-7][0-9A-Fa-f]|EF%BC%A0)", re.IGNORECASE)
 _ESCAPES = re.compile("(?:%[0-9A-Fa-f]{2})+")
-ODD = (
+AFTER_PERCENT = "(?:[2-7]|[Ee][Ff])"
+"""What begins an escape that can hide something."""
+_ODD_LETTERS = (
     r"\u00a0\u00ad\u034f\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\u115f\u180e\u2000-\u2015"
     r"\u202a-\u202f\u205f-\u206f\u2212\u3000\u3002\ufe6b\ufeff\uff01-\uff61"
 )
-"""Characters, for a class of a regular expression, that can hide something from a reader."""
-_ODD = re.compile(f"[{ODD}]")
+_ODD = re.compile(f"[{_ODD_LETTERS}]")
+has_odd_letter = _ODD.search
+"""Matches a text with a character that can hide something from a reader."""
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212")
 _SPACES = frozenset("\u00a0\u202f\u205f\u3000") | {chr(code) for code in range(0x2000, 0x200B)}
 _LAYERS = 4

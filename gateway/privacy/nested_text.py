@@ -22,6 +22,8 @@ _MEMBER = re.compile(
     r"""(\\{0,31}["'])([^"'\\:{}\[\],]{1,64})\1\s*:\s*(?:(\\{0,31}["'])(.*?)(?:\3|\Z)|(-?[0-9][0-9.eE+\-]*))""",
     re.DOTALL,
 )
+SIGNS = '={"&'
+"""Characters, for a class of a regular expression, without which no text has such structure."""
 _READABLE = "[]{}:/@,$ "
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from gateway.config.privacy import Policy
 from gateway.event import Protocol
-from gateway.privacy.detectors import KINDS, context_of, may_hold, suspicious
+from gateway.privacy.detectors import KINDS, context_of, may_hold, precheck, suspicious
 from gateway.privacy.field_rules import FieldRules, Key
 from gateway.privacy.fields import ADDRESS_PLACES, STRUCTURAL
 from gateway.privacy.path_automaton import PathEntry, PathState, compile_paths
@@ -58,11 +58,10 @@ class PrivacyPlan:
         self.nowhere = PathState(())  # inside a text, where no path leads
         self.text: Hits = tuple(w.rule for w in written if w.is_text)
         self.open = RuleSet((), self.text)
-        # Where a policy has rules on shapes, texts that hold nothing else must be read, too.
-        self.look: Callable[[str], object] = bool if self.open.reads_shapes else suspicious
+        self.look = precheck(self.open.scanner.kinds)
         """Whether a text may hold anything."""
-        self.glance: Callable[[str], object] = bool if self.open.reads_shapes else may_hold
-        """The same for a text shorter than SHORTEST."""
+        self.glance: Callable[[str], object] = self.look if self.open.reads_shapes else may_hold
+        """The same for a text of ASCII shorter than SHORT."""
         keyed = [w.rule.order for w in written if w.has_key]
         keepers = [rule.order for rule in self.text if rule.action == "keep"]
         self.earliest_key = min(keyed + keepers, default=1 << 30)

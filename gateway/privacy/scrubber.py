@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from gateway.event import Message
-from gateway.privacy.detectors import SHORTEST
+from gateway.privacy.detectors import SHORT
 from gateway.privacy.errors import ScrubError, TooDeepError
 from gateway.privacy.field_rules import FieldRules, Key, element, inherit
 from gateway.privacy.nested_text import json_container, rewrite_pairs
@@ -70,7 +70,7 @@ class Scrubber:
                     if value in identities:
                         path.append(name)
                         new = self._whole_identity(value, member)
-                    elif look(value) if len(value) >= SHORTEST else glance(value):
+                    elif glance(value) if len(value) < SHORT and value.isascii() else look(value):
                         path.append(name)
                         self.ledger.spot = (id(node), name)
                         new = self._text(value, plan.open, member.key)

@@ -19,6 +19,7 @@ from types import FrameType
 
 import structlog
 
+import gateway
 from gateway.admin.metrics import Distribution
 
 BEAT_SECONDS = 0.05
@@ -33,8 +34,8 @@ _OVERDUE_SECONDS = STALL_SECONDS / 4
 _STANDS_SECONDS = 5.0
 """A stall this long is logged while it lasts."""
 _FRAMES = 5
-_OURS = str(FilePath(__file__).parent.parent) + "/"
-_PACKAGE = str(FilePath(__file__).parent) + "/"
+_PACKAGE = str(FilePath(gateway.__file__).parent) + "/"
+_OURS = str(FilePath(gateway.__file__).parent.parent) + "/"
 
 log = structlog.get_logger(__name__)
 

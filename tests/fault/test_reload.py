@@ -82,13 +82,13 @@ def _fails(error: BaseException) -> Callable[..., Any]:
 
 STEPS = [
     "gateway.snapshot.compile_rules",
-    "gateway.snapshot.Guard",
+    "gateway.snapshot.EgressGuard",
     "gateway.snapshot.Sources",
     "gateway.snapshot.browser_stop.script",
     "gateway.snapshot._certificates",
-    "gateway.snapshot.history.read",
+    "gateway.snapshot.switch_history.read",
     "gateway.snapshot.switches",
-    "gateway.snapshot.history.entered",
+    "gateway.snapshot.switch_history.entered",
     "gateway.telemetry.switch_history.os.open",
     "gateway.telemetry.switch_history.os.pwrite",
     "gateway.telemetry.switch_history.os.fsync",

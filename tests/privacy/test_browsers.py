@@ -8,14 +8,14 @@ import pytest
 
 from gateway.privacy.detectors import Scanner, is_benign, suspicious
 
-shapes = importlib.import_module("gateway.privacy.detectors.shapes")
+lookalikes = importlib.import_module("gateway.privacy.detectors.lookalikes")
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0"
 
 
 @pytest.fixture(autouse=True)
 def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shapes, "_browsers", set())
+    monkeypatch.setattr(lookalikes, "_browsers", set())
 
 
 def test_a_browser_is_remembered_and_what_is_added_to_it_is_still_found() -> None:
@@ -27,12 +27,12 @@ def test_a_browser_is_remembered_and_what_is_added_to_it_is_still_found() -> Non
         assert not is_benign(personal)
         assert suspicious(personal)
         assert Scanner({"email"}).find(personal) == [(len(agent) + 1, len(personal), "email")]
-    assert shapes._browsers == {agent}
+    assert lookalikes._browsers == {agent}
 
 
 def test_few_and_short_ones_are_remembered() -> None:
     for number in range(2000):
         assert is_benign(AGENT.format(number))
-    assert len(shapes._browsers) <= shapes._MOST_BROWSERS
+    assert len(lookalikes._browsers) <= lookalikes._MOST_BROWSERS
     assert is_benign(long := AGENT.format(1) + " Safari" * 100)
-    assert long not in shapes._browsers
+    assert long not in lookalikes._browsers

@@ -21,8 +21,8 @@ from gateway.pipeline.decide import Rules, decide
 from gateway.pipeline.rules import compile_rules
 from gateway.privacy import Pseudonymizer, nested_text
 from gateway.privacy.deobfuscate import undisguised
-from gateway.privacy.detectors import _FINDERS, PERSONAL, Scanner
-from gateway.privacy.detectors.types import PHONE, Finder, Span
+from gateway.privacy.detectors import PERSONAL, PHONE, REGISTRY, Scanner, Span, suspicious
+from gateway.privacy.detectors.declaration import Finder
 from gateway.privacy.log_safe_text import scrubbed_text
 from gateway.privacy.truncate import shortened, without_query
 from tests.linear import FACTOR, growth, is_linear, kinds_of, repeated, texts
@@ -43,12 +43,14 @@ HARD = (
     '"a":\\',
     "a/1.1.1.1 ",
 )
+FINDERS = tuple(dict.fromkeys(detector.find for detector in REGISTRY))
 RUNS = [["\\"], ['"', "'"]]
 READERS: dict[str, Callable[[str], object]] = {
     "undisguised": undisguised,
     "pairs": lambda text: nested_text.rewrite_pairs(text, lambda *_: None),
     "json": nested_text.json_container,
     "logs": scrubbed_text,
+    "pre-check": suspicious,
     "shortened": shortened,
     "query": without_query,
     "guard": lambda text: EgressGuard(PERSONAL).leaks(
@@ -65,7 +67,7 @@ def test_the_measure_knows_a_square() -> None:
     assert not is_linear(quadratic, lambda size: repeated("ab", size), SIZE)
 
 
-@pytest.mark.parametrize("find", [find for find, _ in _FINDERS], ids=lambda find: find.__name__)
+@pytest.mark.parametrize("find", FINDERS, ids=lambda find: find.__name__)
 def test_every_detector_is_linear_in_what_it_looks_for(find: Finder) -> None:
     kinds = kinds_of(find)
     assert kinds, "a detector without patterns must bring texts of its own"
@@ -90,7 +92,7 @@ def _found(find: Finder, context: int, text: str) -> list[Span]:
 
 def test_all_detectors_together_are_linear() -> None:
     scanner = Scanner(PERSONAL)
-    kinds = [pieces for find, _ in _FINDERS for pieces in kinds_of(find)]
+    kinds = [pieces for find in FINDERS for pieces in kinds_of(find)]
     few = [random.Random(2).sample(pieces, 1) for pieces in kinds]
     for name, make in texts([HARD, *few], mixtures=60, seed=3):
         assert is_linear(scanner.find, make, SIZE), name

@@ -1,17 +1,11 @@
-"""A finder reads a text once, in time linear in its length, and tells where something personal is.
+"""What a key says about its value, as a set of flags.
 
-What the key says about the value is a set of flags: `4155552671` is a phone number under `phone`,
-and `1.2.3.4` is no address under `version`.
+`4155552671` is a phone number under `phone`, and `1.2.3.4` is no address under `version`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-
-Span = tuple[int, int, str]
-"""Start, end, and the name of the detector."""
-Finder = Callable[[str, int], list[Span]]
 
 PHONE, VERSION, ADDRESS, AGENT = 1, 2, 4, 8
 """What a key can say."""

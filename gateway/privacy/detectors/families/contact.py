@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from gateway.privacy.detectors.types import Span
+from gateway.privacy.detectors.declaration import Certainty, Detector, Span
+from gateway.privacy.detectors.triggers import characters
 
 _AT = re.compile("@|&#64;|&#x40;|&commat;", re.IGNORECASE)
 _BEFORE_LOCAL = re.compile(r"""[\s<>()\[\]{},;:"=&?/\\|`]""")
@@ -50,3 +51,29 @@ def _start_of_quoted(text: str, since: int, end: int) -> int:
         return end
     start = text.rfind('"', since, end - 1)
     return start if start >= 0 and _quoted(text, start, end) else end
+
+
+DETECTORS = (
+    Detector(
+        name="email",
+        meaning="an e-mail address, also percent-encoded or international",
+        certainty=Certainty.WRITTEN,
+        triggers=(characters("@&"),),
+        find=emails,
+        examples=(
+            "zoe.qvist+tag@mail.example.com",
+            "ZOE_QVIST@EXAMPLE.ORG",
+            "zoë.qvist@пример.рф",
+            "zoe.qvist@xn--bcher-kva.example",
+            "zoe.qvist%40example.com",
+            "zoe.qvist%2540example.com",
+            "zoe.qvist＠example.com",
+            "zoe&#64;example.com",
+            "zoe&commat;example.com",
+            "zoe@[203.0.113.7]",
+            "<«zoe@x.example»>, call her",
+            '«"zoe qvist"@x.example»',
+        ),
+        counterexamples=("react@18.2.0", "@zoe", "zoe@", "a @ b.example", "Tom & Jerry"),
+    ),
+)

@@ -10,7 +10,9 @@ import re
 import string
 from itertools import accumulate, chain
 
-from gateway.privacy.detectors.types import PHONE, Span
+from gateway.privacy.detectors.context import PHONE
+from gateway.privacy.detectors.declaration import Certainty, Detector, Span
+from gateway.privacy.detectors.triggers import SEVEN_DIGITS, characters
 
 _RUN = re.compile("[0-9](?:[ .+/()-]{0,2}[0-9])+")
 _ENOUGH_DIGITS = re.compile("[0-9](?:[ .+/()-]{0,3}[0-9]){6}")
@@ -219,3 +221,74 @@ def is_iban(text: str) -> bool:
     if not (text.isascii() and text.isalnum()) or len(text) != _IBAN_LENGTHS.get(text[:2]):
         return False
     return int((text[4:] + text[:4]).translate(_IBAN_DIGITS)) % 97 == 1
+
+
+DETECTORS = (
+    Detector(
+        name="iban",
+        meaning="a bank account whose check digits are right (mod 97)",
+        certainty=Certainty.CHECKED,
+        triggers=(
+            characters(
+                "0-9",
+                after="[0-9](?<=[A-Za-z]{2}[0-9]{2})(?:[ .+-]{0,4}[A-Za-z0-9]){11}",
+            ),
+        ),
+        find=ibans,
+        examples=(
+            "DE89370400440532013000",
+            "DE89 3704 0044 0532 0130 00",
+            "GB29 NWBK 6016 1331 9268 19",
+            "fr1420041010050500013m02606",
+            "NO93-8601-1117-947",
+            "to «MT84MALT011000012345MTLCAST001S».",
+            "LC84ABCDEFGHIJKLMNOPQRSTUVWXYZAB",
+        ),
+        counterexamples=("DE89370400440532013001", "XX89370400440532013000", "SKU12ABCDEFGHIJKLMN"),
+        skips_lookalikes=True,
+    ),
+    Detector(
+        name="credit_card",
+        meaning="13 to 19 digits with an issuer's prefix that pass Luhn's check",
+        certainty=Certainty.CHECKED,
+        triggers=(SEVEN_DIGITS,),
+        find=numbers,
+        examples=(
+            "4111111111111111",
+            "4111 1111 1111 1111",
+            "5555-5555-5555-4444",
+            "378282246310005",
+            "paid with «6011000990139424».",
+        ),
+        counterexamples=("4111111111111112", "1709251199999", "0.4111111111111111"),
+        skips_lookalikes=True,
+    ),
+    Detector(
+        name="us_ssn",
+        meaning="a US social security number, written 3-2-4",
+        certainty=Certainty.LIKELY,
+        triggers=(SEVEN_DIGITS,),
+        find=numbers,
+        examples=("078-05-1120", "ssn «078 05 1120»."),
+        counterexamples=("078051120", "078-05-11201", "1078-05-1120", "078-05 1120"),
+        skips_lookalikes=True,
+    ),
+    Detector(
+        name="phone",
+        meaning="a phone number, international or written in a common national form",
+        certainty=Certainty.LIKELY,
+        triggers=(SEVEN_DIGITS,),
+        find=numbers,
+        examples=(
+            "+49 30 1234567",
+            "+14155552671",
+            "(415) 555-2671",
+            "415.555.2671",
+            "0171/1234567",
+            "0049 30 1234567",
+            "call «5552671»",
+        ),
+        counterexamples=("1709251199", "2026-03-05", "05.03.2026", "12345678", "1,234,567.89"),
+        skips_lookalikes=True,
+    ),
+)

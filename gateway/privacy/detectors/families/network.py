@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import socket
 
-from gateway.privacy.detectors.types import ADDRESS, AGENT, VERSION, Span
+from gateway.privacy.detectors.context import ADDRESS, AGENT, VERSION
+from gateway.privacy.detectors.declaration import Certainty, Detector, Span
+from gateway.privacy.detectors.triggers import SEVEN_DIGITS, characters
 
 _QUAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9]|\.[0-9])")
 _BEFORE_QUAD = re.compile(r"[0-9]\.?\Z")
@@ -114,3 +116,53 @@ def mac(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape of ev
     if text.count(":") < 5 and text.count("-") < 5:
         return []
     return [(*match.span(), "mac") for match in _MAC.finditer(text)]
+
+
+DETECTORS = (
+    Detector(
+        name="mac",
+        meaning="a hardware address",
+        certainty=Certainty.WRITTEN,
+        triggers=(characters("-:", after="[0-9A-Fa-f]{2}[-:][0-9A-Fa-f]{2}[-:]"),),
+        find=mac,
+        examples=("00:1b:63:84:45:e6", "AA-BB-CC-DD-EE-FF", "from «aa:bb:cc:dd:ee:ff»."),
+        counterexamples=("10:52:14", "00:1b:63:84:45", "00:1b:63:84:45:e6:77", "aa-bb-cc-dd-ee"),
+        skips_lookalikes=True,
+    ),
+    Detector(
+        name="ipv6",
+        meaning="an IPv6 address, also with zone or mapped IPv4",
+        certainty=Certainty.WRITTEN,
+        triggers=(characters(":", after="[0-9A-Fa-f.]{0,15}:"),),
+        find=ipv6,
+        examples=(
+            "2001:db8::7334",
+            "fe80::1ff:fe23:4567:890a%eth0",
+            "::ffff:203.0.113.77",
+            "2001:0db8:85a3:0000:0000:8a2e:0370:7334",
+            "::1",
+            "dead::beef",
+            "[«2001:db8::1»]:443",
+        ),
+        counterexamples=("std::cout", "10:52:14", "a::b::c", "::"),
+        skips_lookalikes=True,
+    ),
+    Detector(
+        name="ipv4",
+        meaning="an IPv4 address; not a version of four parts",
+        certainty=Certainty.WRITTEN,
+        triggers=(SEVEN_DIGITS,),
+        find=ipv4,
+        examples=("203.0.113.77", "1.2.3.4", "255.254.253.252", "http://«10.20.30.40»:80/"),
+        counterexamples=(
+            "v1.2.3.4",
+            "version 1.2.3.4",
+            "1.2.3.4.5",
+            "1.2.3.4-rc1",
+            "256.1.1.1",
+            "0.0.0.0",  # noqa: S104 (a text to look into)
+            "Chrome/86.0.0.0",
+        ),
+        skips_lookalikes=True,
+    ),
+)

@@ -1,0 +1,58 @@
+"""Almost every text holds nothing, and one regular expression says so.
+
+It is made of the triggers of all registered detectors and of those by which nested texts and
+disguises are known, so that no detector can be registered and yet never be asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from gateway.privacy import deobfuscate, nested_text
+from gateway.privacy.detectors.lookalikes import SHORT, is_benign
+from gateway.privacy.detectors.registry import REGISTRY, SHAPES
+from gateway.privacy.detectors.triggers import characters, pattern
+
+_READERS = (
+    characters(nested_text.SIGNS),
+    characters("%", after=deobfuscate.AFTER_PERCENT),
+)
+
+
+def _search(shapes: frozenset[str]) -> Callable[[str], object]:
+    wanted = [d for d in REGISTRY if d.is_personal or d.name in shapes]
+    triggers = [trigger for detector in wanted for trigger in detector.triggers]
+    return re.compile(pattern([*triggers, *_READERS])).search
+
+
+may_hold = _search(frozenset())
+"""Matches a text of ASCII in which something could be found; the quick form for short texts."""
+
+
+def suspicious(text: str) -> bool:
+    """Whether something personal could be found in the text; false for almost every text."""
+    if len(text) >= SHORT and is_benign(text):
+        return False
+    return may_hold(text) is not None or (
+        not text.isascii() and deobfuscate.has_odd_letter(text) is not None
+    )
+
+
+def precheck(kinds: Iterable[str]) -> Callable[[str], object]:
+    """Whether something personal, or one of these kinds, could be found in a text."""
+    shapes = frozenset(kinds).intersection(SHAPES)
+    return _with_shapes(shapes) if shapes else suspicious
+
+
+@lru_cache
+def _with_shapes(shapes: frozenset[str]) -> Callable[[str], object]:
+    search = _search(shapes)
+
+    def could_hold(text: str) -> bool:
+        return search(text) is not None or (
+            not text.isascii() and deobfuscate.has_odd_letter(text) is not None
+        )
+
+    return could_hold
