@@ -122,11 +122,16 @@ def _new(folder: Path) -> Path:
 
 
 def _replace(folder: Path, new: Path) -> None:
-    """Let the new file be the journal. The old one is in the copy."""
+    """Let the new file be the journal. The old one is in the copy.
+
+    The old WAL goes first, or SQLite would read it into the new file; the file itself is replaced
+    in one step, so that a crash leaves a journal that can be repaired again.
+    """
     fsync(new)
-    for name in (store.FILE, f"{store.FILE}-wal", f"{store.FILE}-shm"):
-        (folder / name).unlink(missing_ok=True)
-    new.rename(folder / store.FILE)
+    for suffix in ("-wal", "-shm"):
+        (folder / f"{store.FILE}{suffix}").unlink(missing_ok=True)
+    fsync(folder)
+    new.replace(folder / store.FILE)
     fsync(folder)
 
 
