@@ -35,6 +35,7 @@ class Dedup:
         while not self._under_way.keys().isdisjoint(own):
             await asyncio.wait([self._under_way[one] for one in own if one in self._under_way])
         intake = self._without_repeats(intake, digests)
+        own = {digest for digest in intake.digests if digest}
         done = asyncio.get_running_loop().create_future()
         self._under_way |= dict.fromkeys(own, done)
         try:

@@ -14,6 +14,7 @@ from typing import Literal
 
 import orjson
 
+_MOST_FORMER = 32
 Kind = Literal["older", "emptied", "foreign"]
 
 
@@ -25,6 +26,8 @@ class Mark:
     events: int  # the last sequence of each stream
     audit: int
     time: float  # epoch seconds that had surely come; see `gateway.clock`
+    former: tuple[str, ...] = ()
+    """Ids that this journal had before: a copy of it that still has one is an older copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,9 @@ def path(folder: Path) -> Path:
 def read(file: Path) -> Mark | None:
     """The mark; None where there is none that can be read. Raises OSError."""
     try:
-        return Mark(**orjson.loads(file.read_bytes()))
-    except (FileNotFoundError, ValueError, TypeError):
+        found = orjson.loads(file.read_bytes())
+        return Mark(**{**found, "former": tuple(found.get("former", ()))})
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return None
 
 
@@ -75,6 +79,11 @@ def write(file: Path, mark: Mark) -> None:
     new.replace(file)
 
 
+def former(mark: Mark | None) -> tuple[str, ...]:
+    """The ids that a journal has had when it gets a new one."""
+    return (mark.generation, *mark.former)[:_MOST_FORMER] if mark else ()
+
+
 def mismatch(mark: Mark | None, generation: str | None, events: int, audit: int) -> Mismatch | None:
     """What is wrong with a journal of this generation and these heads; None: it is the marked one.
 
@@ -84,7 +93,7 @@ def mismatch(mark: Mark | None, generation: str | None, events: int, audit: int)
         return None
     if not (events or audit):
         return Mismatch("emptied", 0, mark.events)
-    if generation is not None and generation != mark.generation:
+    if generation is not None and generation not in (mark.generation, *mark.former):
         return Mismatch("foreign", events, mark.events)
     if events < mark.events or audit < mark.audit:
         return Mismatch("older", events, mark.events)

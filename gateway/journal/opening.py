@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import sqlite3
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -44,6 +45,7 @@ class Opened:
     file: Path
     connection: sqlite3.Connection
     generation: str
+    former: tuple[str, ...]
     clock: Clock
     mark: Path
 
@@ -68,14 +70,19 @@ def open_file(folder: Path) -> Opened:
             store.check(connection, file)
         with store.explained(file):
             generation = store.generation(connection)
-            if found:
-                generation = store.begin_generation(connection)
+            former = mark.former if mark else ()
+            if found and mark:
+                generation, former = secrets.token_hex(8), high_water.former(mark)
+                # Whenever it stops from here on, the next start finds an older copy again.
+                high_water.write(marked, replace(mark, generation=generation, former=former))
+                store.begin_generation(connection, generation)
+                high_water.write(marked, Mark(generation, found.events, 0, clock.certain(), former))
         if found:
-            recoveries.note(folder, clock.now(), found.sentence)
-            high_water.write(marked, Mark(generation, found.events, 0, clock.certain()))
             log.error(found.sentence, what_to_do=remedy(found))
+            with suppress(OSError):  # the log has it
+                recoveries.note(folder, clock.now(), found.sentence)
         undo.pop_all()
-    return Opened(file, connection, generation, clock, marked)
+    return Opened(file, connection, generation, former, clock, marked)
 
 
 def opened_ids(opened: Opened, folder: Path, window: float) -> SeenIds | None:

@@ -22,7 +22,7 @@ from gateway.event import Reason
 from gateway.journal import high_water, recoveries, rows, salvage, store
 from gateway.journal.block import REASONS, STREAMS, Stream, damaged
 from gateway.journal.cursor import Cursor
-from gateway.journal.high_water import Mark
+from gateway.journal.high_water import Mark, former
 from gateway.journal.opening import compared
 from gateway.journal.transaction import DISCARDED
 from gateway.jsonl.surplus import fsync
@@ -55,27 +55,29 @@ def repair(folder: Path, consumers: Mapping[str, Stream], now: float) -> Repaire
         found = None
     if found is None and _is_whole(folder):
         return Repaired(None, ())
-    if found and found.kind == "older":
+    if found and found.kind == "older" and _is_whole(folder):
         return Repaired(None, (f"{found.sentence}; a start goes on with it",))
     copy = _copied(folder, now)
     sentences = [found.sentence if found else "the journal was damaged"]
     if found and found.kind == "emptied":
         _replace(folder, _new(folder))
         sentences.append("a new journal begins; what waited in the old one is lost")
-    elif found is None:
+    elif found is None or found.kind == "older":
         sentences += _rebuilt(folder, copy, consumers, mark)
     with closing(store.connect(folder / store.FILE)) as connection:
         generation = store.begin_generation(connection)
         events, audit = (rows.head(connection, stream) for stream in STREAMS)
     if found and found.kind == "foreign":
         sentences.append("it is this installation's journal from now on")
-    high_water.write(marked, Mark(generation, events, audit, mark.time if mark else now))
+    high_water.write(
+        marked, Mark(generation, events, audit, mark.time if mark else now, former(mark))
+    )
     recoveries.note(folder, now, "; ".join(sentences))
     return Repaired(copy, tuple(sentences))
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether there is nothing to repair: the file is sound, and so is every item that waits."""
+    """Whether there is nothing to repair: a changed item is delivery's to bury, not ours."""
     file = folder / store.FILE
     if not file.exists():
         return True
@@ -164,9 +166,15 @@ def _prepared(copy: Path, work: Path, new: Path) -> None:
     for suffix in ("", "-wal"):
         with suppress(FileNotFoundError):
             shutil.copy(copy / f"{store.FILE}{suffix}", f"{work}{suffix}")
-    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(work)) as connection:
+    with (
+        suppress(sqlite3.DatabaseError),
+        closing(sqlite3.connect(work, isolation_level=None)) as connection,
+    ):
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         connection.execute("SELECT 1 FROM cursors LIMIT 1").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if 0 < version < store.VERSION:
+            store.bring_up_to_date(connection, version)
         return
     with suppress(FileNotFoundError):
         Path(f"{work}-wal").unlink()

@@ -18,6 +18,7 @@ import re
 import struct
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ SYNC_IDS = 65_536
 _SEGMENTS = 4
 _FEWEST_SLOTS, _MOST_SLOTS = 2**13, 2**26
 _FULL, _OVERFULL = 0.6, 0.9
+_COUNTED_SLOTS = 2**20
 _HEADER = struct.Struct("<8s16sQddQ")
 _HEADER_BYTES = 64
 _SLOT_BYTES = 8
@@ -59,6 +61,14 @@ class _Table:
     slots: memoryview
     segment: _Segment
     count: int
+
+
+@dataclass(slots=True)
+class Sync:
+    """How far making the tables durable has come."""
+
+    is_over: bool = False
+    is_durable: bool = False
 
 
 class SeenIds:
@@ -113,20 +123,21 @@ class SeenIds:
         pieces = (digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES))
         self.add(b"".join(digest for digest in pieces if not self.has(digest)))
 
-    def sync(self) -> threading.Event:
-        """Make what was added durable, in a thread of its own; set when it is."""
-        done = threading.Event()
+    def sync(self) -> Sync:
+        """Make what was added durable, in a thread of its own."""
+        done = Sync()
         handles = [os.dup(table.handle) for table in self._tables]
 
         def sync() -> None:
             try:
                 for handle in handles:
                     os.fdatasync(handle)
-                done.set()
+                done.is_durable = True
             except OSError as error:
                 cause = os.strerror(error.errno or 0)
                 log.warning("ids of accepted events cannot be synced to disk", cause=cause)
             finally:
+                done.is_over = True
                 for handle in handles:
                     os.close(handle)
 
@@ -207,7 +218,8 @@ class SeenIds:
         self._look_in()
         for table in old:  # its memory is freed when nobody looks in it any more
             os.close(table.handle)
-            table.file.unlink(missing_ok=True)
+            with suppress(OSError):
+                table.file.unlink()
 
     def _create(self, segment: _Segment, slots: int) -> _Table:
         numbers = [int(table.file.stem) for table in self._tables]
@@ -237,7 +249,10 @@ def _open(file: Path, segments: dict[int, _Segment]) -> _Table | None:
     _, _, number, began, ended, count = _HEADER.unpack_from(memory)
     segment = segments.setdefault(number, _Segment(number, began, ended))
     segment.ended = max(segment.ended, ended)
-    return _Table(file, handle, memory, _slots(memory), segment, count)
+    view = _slots(memory)
+    if slots <= _COUNTED_SLOTS:  # a table that is fuller than it says would be searched for ever
+        count = sum(map(bool, view))
+    return _Table(file, handle, memory, view, segment, count)
 
 
 def _slots(memory: mmap.mmap) -> memoryview:

@@ -107,10 +107,10 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         if version < VERSION:
-            _bring_up_to_date(connection, version)
+            bring_up_to_date(connection, version)
 
 
-def _bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
+def bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
     """Make the tables, or add what a journal of version 0.1.0 lacks."""
     with transaction(connection):
         for statement in (_FROM_VERSION_2 if version else _SCHEMA).strip().split(";\n"):
@@ -127,9 +127,9 @@ def generation(connection: sqlite3.Connection) -> str:
     return str(found)
 
 
-def begin_generation(connection: sqlite3.Connection) -> str:
+def begin_generation(connection: sqlite3.Connection, new: str | None = None) -> str:
     """Give the journal a new id, durably."""
-    new = secrets.token_hex(8)
+    new = new or secrets.token_hex(8)
     with transaction(connection):
         connection.execute("UPDATE generation SET id = ?", (new,))
     return new

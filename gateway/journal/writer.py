@@ -24,7 +24,7 @@ from gateway.journal.block import AuditLine, Stream
 from gateway.journal.high_water import Mark
 from gateway.journal.opening import Opened
 from gateway.journal.recent_events import Tail
-from gateway.journal.seen_ids import DIGEST_BYTES, SYNC_IDS, SeenIds
+from gateway.journal.seen_ids import DIGEST_BYTES, SYNC_IDS, SeenIds, Sync
 from gateway.journal.transaction import Append, Work, apply, look, seen_in
 
 GROUP_BYTES = 8 * 1024**2
@@ -62,7 +62,7 @@ class Writer:
         self._is_damaged = False
         self._seen = seen
         self._unsynced = 0
-        self._syncing: tuple[int, threading.Event] | None = None
+        self._syncing: tuple[int, Sync] | None = None
         self._unweighed = 0
         self._marked_at = -MARK_SECONDS
         self._marked: Mapping[Stream, int] = {}
@@ -163,7 +163,8 @@ class Writer:
             raise JournalError(health.REPLACED)
         self.view = apply(self._connection, self.view, works, self.damaged)
         if self._seen and (digests := seen_in(works)):
-            self._seen.add(digests)
+            with suppress(OSError):  # the events are kept: what comes behind is no error of theirs
+                self._seen.add(digests)
             self._unsynced += len(digests) // DIGEST_BYTES
 
     def _resolve(
@@ -200,9 +201,9 @@ class Writer:
         if self._marked == self.view.heads:
             return
         heads = self.view.heads
-        mark = Mark(
-            self._opened.generation, heads["events"], heads["audit"], self._opened.clock.certain()
-        )
+        opened = self._opened
+        certain = opened.clock.certain()
+        mark = Mark(opened.generation, heads["events"], heads["audit"], certain, opened.former)
         with suppress(OSError):  # the disk is full; the next one is as good
             high_water.write(self._opened.mark, mark)
             self._marked = heads
@@ -212,13 +213,16 @@ class Writer:
         if self._seen and self._syncing is None and self._unsynced >= SYNC_IDS:
             self._unsynced = 0
             self._syncing = rows.newest_remembered(self._connection), self._seen.sync()
-        elif self._syncing and self._syncing[1].is_set():
-            (batch, _), self._syncing = self._syncing, None
+        elif self._syncing and self._syncing[1].is_over:
+            (batch, synced), self._syncing = self._syncing, None
+            if not synced.is_durable:
+                self._unsynced = SYNC_IDS // 2  # tried again, and not at once
+                return
             with store.transaction(self._connection):
                 rows.forget(self._connection, batch)
 
     def _tidy(self) -> None:
-        with suppress(sqlite3.Error):  # the next group tells what is wrong
+        with suppress(sqlite3.Error, OSError, RuntimeError):  # the thread outlives it
             self._let_go_of_seen()
         if time.monotonic() - self._marked_at > MARK_SECONDS:
             self._mark()

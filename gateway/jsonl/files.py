@@ -76,10 +76,18 @@ class LineFiles:
 
         Raises OSError; what was written of them is cut off again.
         """
-        if self._surplus:
+        if self._surplus is None:
+            return self._written(lines)
+        before = self._name, self._length
+        try:
             lines = self._behind_what_is_there(self._surplus, lines)
-            if not lines:
-                return self._state
+            return self._written(lines) if lines else self._state
+        except OSError:  # the whole batch comes again, so what was passed must be passed again
+            self.close()
+            self._resume(*before)
+            raise
+
+    def _written(self, lines: bytes) -> str:
         full = self._length > 0 and self._length + len(lines) > self._rotate_bytes
         if full or self._name.day != self._today() or self._is_lost():
             self._begin()
