@@ -446,3 +446,21 @@ async def test_a_folder_that_cannot_be_written_is_told_and_does_not_raise(tmp_pa
     assert isinstance(await destination.send(request), Delivered)
     await destination.close()
     assert contents(tmp_path / "audit") == {"2026-11-23-000002.jsonl": b"{}\n"}
+
+
+def test_a_write_that_fails_behind_lines_that_are_there_doubles_none(tmp_path: Path) -> None:
+    lines = files(tmp_path)
+    state = lines.open(None)
+    lines.append(b"1\n")
+    lines.close()
+    lines.open(state)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            lines.append(b"1\n2\n3\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    lines.append(b"1\n2\n3\n")
+    lines.close()
+    assert contents(tmp_path) == {"2026-11-23-000001.jsonl": b"1\n2\n3\n"}

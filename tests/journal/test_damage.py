@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+import tarfile
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -400,3 +401,51 @@ async def test_the_mark_follows_what_is_accepted(tmp_path: Path) -> None:
     await journal.append(Entry([event("m3")]))
     await journal.close()
     assert marked() == 3
+
+
+async def test_a_backup_may_be_put_back_twice(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    await filled(folder, entries=2)
+    old = snapshot(folder, tmp_path / "old")
+    for _ in range(2):
+        await filled(folder, entries=2)
+        shutil.rmtree(folder)
+        shutil.copytree(old, folder)
+        await Journal.open(folder, NO_LIMIT).close()
+    assert (tmp_path / "journal.recovered.jsonl").read_text().count("older copy") == 2
+
+
+async def test_an_older_copy_that_is_damaged_is_repaired(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    await filled(folder)
+    old = snapshot(folder, tmp_path / "old")
+    await filled(folder, entries=1)
+    shutil.rmtree(folder)
+    old.rename(folder)
+    pages = (folder / "journal.db").stat().st_size // PAGE
+    await damaged_pages(folder, range(pages // 2, pages // 2 + 8))
+    with pytest.raises(JournalError, match="doctor --repair"):
+        Journal.open(folder, NO_LIMIT)
+
+    assert repair(folder, {"local": "events", "audit/": "audit"}, 1_795_435_200.0).copy
+    names, _, _ = await delivered(folder)
+    assert len(names) > 400
+
+
+def test_a_damaged_journal_of_version_0_1_0_is_saved(tmp_path: Path) -> None:
+    with tarfile.open(Path(__file__).parents[1] / "releases" / "0.1.0.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = tmp_path / "data" / "journal"
+    with closing(sqlite3.connect(folder / "journal.db")) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        (page,) = database.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'probe'"
+        ).fetchone()
+    content = bytearray((folder / "journal.db").read_bytes())
+    content[(page - 1) * PAGE : page * PAGE] = b"\xa5" * PAGE
+    (folder / "journal.db").write_bytes(content)
+
+    done = repair(folder, {}, 1_795_435_200.0)
+    assert done.copy
+    assert not any(" 0 saved" in sentence for sentence in done.sentences), done
+    assert not any("dead letters" in sentence for sentence in done.sentences), done
