@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from ipaddress import ip_network
+from ipaddress import IPv6Network, ip_network
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,10 +64,23 @@ def test_a_network_of_ipv6_is_one_address() -> None:
 
 
 def test_a_trusted_proxy_may_have_more_than_its_part_but_not_more_than_all() -> None:
-    connections = Connections(6, 2, [ip_network("192.0.2.0/30")])
+    connections = Connections(6, 2, lambda: [ip_network("192.0.2.0/30")])
     filled(connections, "192.0.2.1", 6, State.BUSY)
     assert not connections.admit(One(), "192.0.2.1")
     assert connections.ended == {"all": 1}
+
+
+def test_a_proxy_takes_no_place_of_its_neighbours_and_may_be_named_later() -> None:
+    trusted: list[IPv6Network] = []
+    connections = Connections(100, 2, lambda: trusted)
+    filled(connections, "2001:db8::1", 2, State.BUSY)
+    assert not connections.admit(One(), "2001:db8::1")
+    trusted.append(IPv6Network("2001:db8::1/128"))
+    filled(connections, "2001:db8::1", 5, State.BUSY)
+    assert not connections.admit(One(), "2001:db8::2")
+    other = Connections(100, 2, lambda: trusted)
+    filled(other, "2001:db8::1", 5, State.BUSY)
+    assert other.admit(One(), "2001:db8::2")
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(State), st.booleans()), max_size=200))

@@ -171,8 +171,8 @@ def general(standing: Standing, catalogue: Catalogue, visitor: Visitor, *notices
         html.notice(
             "note",
             f"<strong>{escape(locked)}</strong> in the environment decides whether anonymous usage "
-            "data is shared, so the switch is locked here. Change the variable and start the "
-            "gateway anew to change it.",
+            "data is shared, so the switch is locked here. Change the variable and restart the "
+            "gateway to change it.",
         )
         if locked
         else ""

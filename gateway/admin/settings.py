@@ -48,7 +48,7 @@ def routes(board: TelemetryControl, restart: Restart) -> list[web.RouteDef]:
 
     async def show(request: web.Request) -> web.Response:
         is_fresh = _is_fresh(request.query.get("saved", ""))
-        notices = [html.notice("good", "Saved, and started anew.")] if is_fresh else []
+        notices = [html.notice("good", "Saved, and restarted.")] if is_fresh else []
         return await _page(board, request, *notices)
 
     async def save(request: web.Request) -> web.Response:
@@ -138,7 +138,7 @@ async def _carry_out(
     if name == "optional" and locked_by:
         raise _RefusedError(
             f"{locked_by} in the environment decides over optional events; change it there, and "
-            "start the gateway anew"
+            "restart the gateway"
         )
     try:
         await board.order(Order(timestamp(time.time()), name, enabled, who, sign_in))

@@ -36,7 +36,7 @@ Name = Annotated[str, AfterValidator(_name)]
 
 
 class Certificate(Settings):
-    """The certificate of a listener that speaks https. SIGHUP takes up new files."""
+    """The certificate of a listener that speaks https. SIGHUP reloads the files."""
 
     cert: FilePath
     """PEM file with the certificate and its chain."""

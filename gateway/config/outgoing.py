@@ -24,7 +24,8 @@ LOOP = 508
 MOST_HOPS = 64
 """Marks of one request at most."""
 
-_MARK = re.compile(r"[0-9a-f]{16}")
+_MARK = re.compile(r"f[0-9a-f]{15}")
+"""Begins with a letter, so that no number of a card or a person can be handed on as one."""
 _NONE = "none"
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 

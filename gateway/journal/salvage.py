@@ -118,4 +118,4 @@ def _one(connection: sqlite3.Connection, query: str, given: Any) -> tuple[Any, .
 
 def _is_lost(error: sqlite3.DatabaseError) -> bool:
     """Damaged, or a table that a damaged schema does not name any more."""
-    return store.is_damage(error) or error.sqlite_errorcode == sqlite3.SQLITE_ERROR
+    return store.is_damage(error) or str(error).startswith("no such table")

@@ -21,7 +21,7 @@ from pathlib import Path
 import structlog
 
 from gateway.clock import Clock
-from gateway.jsonl.names import Name
+from gateway.jsonl.names import Name, day_of
 from gateway.jsonl.surplus import Same, Surplus, fsync
 
 log = structlog.get_logger(__name__)
@@ -196,8 +196,8 @@ class LineFiles:
             days=self._keep_days
         )
         day, moment = oldest.date().isoformat(), oldest.timestamp()
-        for name in self._names():
-            path = self.folder / str(name)
+        for path in self.folder.glob("*.jsonl"):
+            written_on = day_of(path.name)
             with suppress(FileNotFoundError):
-                if name.day < day and path.stat().st_mtime < moment:
+                if written_on and written_on < day and path.stat().st_mtime < moment:
                     path.unlink()

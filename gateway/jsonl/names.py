@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d)-(\d{4,})\.jsonl")
+_ASIDE = re.compile(r"\.set-aside-\d+(?=\.jsonl\Z)")
 _WIDTH = 6
 
 
@@ -39,6 +40,12 @@ class Name:
     def __str__(self) -> str:
         width = _WIDTH if self.counts_through else 4
         return f"{self.day}-{self.number:0{width}}.jsonl"
+
+
+def day_of(text: str) -> str | None:
+    """The day of a file of lines, one that was set aside as well; None where it is neither."""
+    name = Name.parse(_ASIDE.sub("", text))
+    return name.day if name else None
 
 
 def set_aside_name(folder: Path, name: Name) -> Path:

@@ -124,7 +124,7 @@ class Pseudonymizer:
     @property
     def mark(self) -> str:
         """What names this installation to itself and tells nobody else anything."""
-        return self._subkey("mark").hex()[:16]
+        return f"f{self._subkey('mark').hex()[:15]}"
 
     def secret(self, purpose: str) -> bytes:
         """32 bytes that only this installation has, the same for the life of the key."""

@@ -10,7 +10,7 @@ Pure: no I/O but the connections' own `evict`. Each step takes bounded time, how
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Literal, Protocol
 
@@ -52,11 +52,13 @@ class Connection(Protocol):
 class Connections:
     """All connections of some listeners."""
 
-    def __init__(self, most: int, each: int, trusted: Sequence[Network] = ()) -> None:
-        """`trusted`: proxies, which may have any number of `most` for the many that they serve."""
+    def __init__(
+        self, most: int, each: int, trusted: Callable[[], Sequence[Network]] = tuple
+    ) -> None:
+        """`trusted` gives the proxies: each may have any number of `most` for those it serves."""
         self.most = most
         self.each = each
-        self.trusted = trusted
+        self._trusted = trusted
         self.ended: Counter[Cause] = Counter()
         self._addresses: dict[Connection, str] = {}
         self._of: dict[str, OrderedDict[Connection, None]] = {}
@@ -72,8 +74,9 @@ class Connections:
 
     def admit(self, connection: Connection, peer: str) -> bool:
         """Take it in, perhaps for another; False: it must close."""
-        address = neighbourhood(peer)
-        is_exempt = is_from(peer, self.trusted)
+        is_exempt = is_from(peer, self._trusted())
+        # A proxy stands for itself, and takes no place of its neighbours.
+        address = f"proxy {peer}" if is_exempt else neighbourhood(peer)
         own = len(self._of.get(address, ()))
         if own >= self.each and not is_exempt and not self._give_up(address, State.SILENT):
             self.ended["address"] += 1

@@ -122,11 +122,11 @@ class _Service:
         for mistake in loops(configuration):
             log.error(mistake.message, file=mistake.file, line=mistake.line)
         self._gateway = await Gateway.open(configuration, self._environment)
+        gateway = self._gateway
+        traffic = Connections(*_most_connections(configuration), lambda: gateway.trusted_proxies)
         self._contexts = self._serving(self._gateway.snapshot.certificates)
         _spare_the_collector()
-        self._public = ingest_runner(
-            self._application(), self._listening(_traffic_connections(configuration))
-        )
+        self._public = ingest_runner(self._application(), self._listening(traffic))
         self._private = Runner(
             self._admin(configuration),
             self._listening(Connections(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS // 2)),
@@ -320,7 +320,7 @@ class _Service:
         }
 
 
-def _traffic_connections(configuration: Configuration) -> Connections:
+def _most_connections(configuration: Configuration) -> tuple[int, int]:
     """As many as are asked for, or as open files allow."""
     gateway = configuration.gateway
     files = descriptors.raised()
@@ -334,7 +334,7 @@ def _traffic_connections(configuration: Configuration) -> Connections:
         )
     most = min(most, gateway.limits.connections)
     each = gateway.limits.connections_per_address or most // 2
-    return Connections(most, each, gateway.trusted_proxies)
+    return most, each
 
 
 def _unusable(setting: str, listen: Listen, error: OSError) -> str:

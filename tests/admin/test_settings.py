@@ -33,7 +33,7 @@ async def test_what_differs_is_ordered_and_the_gateway_restarts(
     assert where == SETTINGS
     for saved, is_told in ((moment, True), (str(int(moment) - 60), False), ("", False)):
         _, page, _ = await get(plain, f"{SETTINGS}?saved={saved}")
-        assert ("Saved, and started anew." in page) == is_told
+        assert ("Saved, and restarted." in page) == is_told
     [told] = board.orders
     assert (told.telemetry_class, told.enabled, told.who) == ("optional", False, "admin page")
     assert told.sign_in == "on this machine, without a token"

@@ -61,7 +61,7 @@ async def switch(person: Person, *, on: bool) -> None:
     await person(set={"optional": on})
     shown = await person(press="Save & Restart")
     assert shown["switches"]["optional"] == {"on": on, "locked": False}, shown["text"]
-    assert "started anew" in shown["notices"][0]
+    assert "restarted" in shown["notices"][0]
 
 
 @pytest.mark.timeout(240)

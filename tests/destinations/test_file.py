@@ -154,6 +154,8 @@ def test_old_files_go_and_others_in_the_folder_stay(tmp_path: Path) -> None:
     for days in range(5):
         aged(tmp_path / f"2026-11-{23 - days}-00000{9 - days}.jsonl", NOON - days * DAY)
     aged(tmp_path / "2026-11-19-000005.set-aside-1.jsonl", NOON - 4 * DAY)
+    aged(tmp_path / "2026-11-23-000009.set-aside-1.jsonl", NOON)
+    aged(tmp_path / "2026-11-19-mine.jsonl", NOON - 4 * DAY)
     aged(tmp_path / "2026-11-18-0001.jsonl", NOON)  # somebody wrote to it today
     lines = files(tmp_path, keep_days=2)
     lines.open(None)
@@ -161,10 +163,11 @@ def test_old_files_go_and_others_in_the_folder_stay(tmp_path: Path) -> None:
 
     assert list(contents(tmp_path)) == [
         "2026-11-18-0001.jsonl",
-        "2026-11-19-000005.set-aside-1.jsonl",
+        "2026-11-19-mine.jsonl",
         "2026-11-21-000007.jsonl",
         "2026-11-22-000008.jsonl",
         "2026-11-23-000009.jsonl",
+        "2026-11-23-000009.set-aside-1.jsonl",
         "notes.txt",
     ]
 
