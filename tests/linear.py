@@ -7,6 +7,7 @@ the machine does. The inputs are made of what a pattern itself names, so a new o
 
 from __future__ import annotations
 
+import gc
 import random
 import re
 import sys
@@ -20,7 +21,7 @@ from typing import Any
 FACTOR = 4
 _ALLOWED = 9.0
 """Between four and sixteen."""
-_FLOOR = 0.004
+_FLOOR = 0.02
 """Seconds under which the cost of the larger input tells nothing, and harms nobody."""
 _SURE, _ROUNDS = 4, 6
 """Another program can make one measurement look too long, and hardly that many."""
@@ -50,11 +51,16 @@ def _ratio(work: Callable[[Any], object], small: Any, large: Any, tries: int) ->
 
 
 def _cost(work: Callable[[Any], object], given: Any, tries: int) -> float:
+    """Without the collector, whose time grows with all that the process holds."""
     best = float("inf")
-    for _ in range(tries):
-        since = time.thread_time()
-        work(given)
-        best = min(best, time.thread_time() - since)
+    gc.disable()
+    try:
+        for _ in range(tries):
+            since = time.thread_time()
+            work(given)
+            best = min(best, time.thread_time() - since)
+    finally:
+        gc.enable()
     return best
 
 
