@@ -9,18 +9,20 @@ import base64
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, assert_never
 from urllib.parse import parse_qs
 
 import orjson
 
 from gateway.config import Configuration, did_you_mean, load
 from gateway.config.appsmith import Appsmith
+from gateway.config.model import GatewaySettings
 from gateway.consumers import destinations_of
 from gateway.destinations import Destination, Request
 from gateway.errors import GatewayError, RequestError
-from gateway.event import CleanEvent, Decision, Reason, StoredEvent
+from gateway.event import CleanEvent, Decision, Protocol, Reason, StoredEvent
 from gateway.extensions.appsmith import parse as appsmith
 from gateway.extensions.appsmith.events import usage_report
 from gateway.ingest import Intake, Refusal, Sources
@@ -32,6 +34,7 @@ from gateway.ingest.segment import parse as segment
 from gateway.pipeline.decide import decide
 from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
 from gateway.privacy import Pseudonymizer
+from gateway.protocols import PROTOCOLS
 
 _HIDDEN = "***"
 _SOMEBODY = "somebody"
@@ -40,6 +43,17 @@ _KEYS = frozenset({"writeKey", "token", "$token", "api_key"})
 
 class ExplainError(GatewayError):
     """What was given cannot be explained."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What there is to explain, and what its reader must know."""
+
+    body: bytes
+    value: Any
+    gateway: GatewaySettings
+    sources: Sources
+    authorization: str
 
 
 def run(
@@ -79,19 +93,40 @@ def _intake(body: bytes, configuration: Configuration, name: str | None) -> Inta
     sources = Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept")
     try:
         value = decode(body)
-        if intake := _of_appsmith(body, value, gateway.appsmith):
-            return intake
-        if kind := _mixpanel_kind(value):
-            call = Call(data=body, is_bare=True)
-            facts = mixpanel.MixpanelContext(
-                kind, is_import=True, sender=Sender(), received_at=time.time(), seal=b"",
-                authorization=authorization,
-            )  # fmt: skip
-            return mixpanel.read(call, facts, sources, gateway.limits).intake
-        of = segment.RequestContext(_segment_type(value), Sender(), time.time(), authorization)
-        return segment.read(body, of, sources, gateway.limits)
+        given_body = _Given(body, value, gateway, sources, authorization)
+        # Segment's reader, the first of all, takes whatever the others do not know.
+        readings = (_read(protocol, given_body) for protocol in reversed(tuple(PROTOCOLS)))
+        return next(intake for intake in readings if intake is not None)
     except RequestError as error:
         raise ExplainError(f"the event cannot be read: {error.message}") from None
+
+
+def _read(protocol: Protocol, given: _Given) -> Intake | None:
+    """The events as the protocol reads them; None where it does not know them for its own."""
+    match protocol:
+        case "appsmith":
+            return _of_appsmith(given.body, given.value, given.gateway.appsmith)
+        case "mixpanel":
+            return _of_mixpanel(given)
+        case "segment":
+            of = segment.RequestContext(
+                _segment_type(given.value), Sender(), time.time(), given.authorization
+            )
+            return segment.read(given.body, of, given.sources, given.gateway.limits)
+        case _:
+            assert_never(protocol)
+
+
+def _of_mixpanel(given: _Given) -> Intake | None:
+    kind = _mixpanel_kind(given.value)
+    if kind is None:
+        return None
+    facts = mixpanel.MixpanelContext(
+        kind, is_import=True, sender=Sender(), received_at=time.time(), seal=b"",
+        authorization=given.authorization,
+    )  # fmt: skip
+    call = Call(data=given.body, is_bare=True)
+    return mixpanel.read(call, facts, given.sources, given.gateway.limits).intake
 
 
 def _of_appsmith(body: bytes, value: Any, settings: Appsmith) -> Intake | None:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from gateway.config.model import Name
 from gateway.config.values import Bytes, HttpUrl, Many, Seconds, Settings
-from gateway.event import TelemetryClass
+from gateway.event import Protocol, TelemetryClass
 
 _PLACEHOLDER = re.compile(r"\{(?!name\}|category\})[^}]*\}?")
 
@@ -161,7 +161,7 @@ class RouteMatch(Settings):
 
     telemetry_class: Many[TelemetryClass] = Field(default=(), alias="class")
     """Telemetry classes."""
-    protocol: Many[Literal["segment", "mixpanel", "appsmith"]] = ()
+    protocol: Many[Protocol] = ()
     """Protocols the event came by."""
     type: Many[str] = ()
     """Message types: track, page, screen, identify, group, alias."""

@@ -28,9 +28,10 @@ from gateway.contract.library import (
     UnresolvedReferenceError,
     is_draft_07,
 )
-from gateway.contract.plan import NAMED_TYPES, TYPES, many, name_pattern
+from gateway.contract.plan import many, name_pattern
 from gateway.errors import Mistake
 from gateway.event import JsonPath, Protocol, TelemetryClass
+from gateway.protocols import NAMED_TYPES, PROTOCOLS
 
 COMMON = "common"
 """`common.schema.json` holds `$defs` that the other files share, and is no event itself."""
@@ -144,9 +145,9 @@ def _telemetry(document: Document, given: Any) -> Iterator[Mistake]:
     yield from _unknown_keys(document, here, match, _MATCH_KEYS)
     protocol = match.get("protocol")
     yield from _choice(document, (*here, "protocol"), protocol, get_args(Protocol))
-    known = next((TYPES[name] for name in TYPES if name == protocol), None)
-    if known:
-        yield from _match(document, here, match, known)
+    spec = next((spec for name, spec in PROTOCOLS.items() if name == protocol), None)
+    if spec:
+        yield from _match(document, here, match, tuple(spec.types))
 
 
 def _match(

@@ -16,17 +16,10 @@ import jsonschema_rs
 from gateway.contract.library import Library, Node, is_draft_07
 from gateway.contract.shape import Shape, shapes
 from gateway.event import JsonPath, Message, Protocol, RawEvent, TelemetryClass
+from gateway.protocols import PROTOCOLS
 
-TYPES: Mapping[Protocol, tuple[str, ...]] = {
-    "segment": ("track", "page", "screen", "identify", "group", "alias"),
-    "mixpanel": ("event", "people", "groups"),
-    "appsmith": ("usage_pulse", "usage_report", "registration"),
-}
-"""Message types of each protocol."""
 _COSTLY = frozenset({"propertyNames", "anyOf", "oneOf"})
 """Keywords whose errors hold the object around a name, or an error of each branch."""
-NAMED_TYPES = frozenset({"track", "page", "screen", "event"})
-"""Message types whose events have a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +77,7 @@ def compile_plan(node: Node, library: Library, registry: jsonschema_rs.Registry)
         file=library.documents[node.name].file,
         title=node.schema["title"],
         telemetry_class=telemetry["class"],
-        planned=not match.is_open or match.protocol == "appsmith",
+        planned=not match.is_open or not PROTOCOLS[match.protocol].named_types,
         match=match,
         version=telemetry.get("version", 1),
         engine=_engine(node, library, registry),
@@ -151,14 +144,14 @@ def name_pattern(pattern: str) -> jsonschema_rs.Validator:
 
 def event_of(message: Message, match: EventMatch) -> RawEvent:
     """An example of a schema as the event that ingest would make of it."""
-    given = message.get("type")
-    kind = given if match.protocol == "segment" and isinstance(given, str) else match.types[0]
-    name = message.get("event" if kind in ("track", "event") else "name")
+    spec = PROTOCOLS[match.protocol]
+    given = message.get(spec.type_key) if spec.type_key is not None else None
+    kind = given if isinstance(given, str) else match.types[0]
     return RawEvent(
         source="example",
         protocol=match.protocol,
         type=kind,
-        name=name if kind in NAMED_TYPES and isinstance(name, str) else None,
+        name=spec.name_of(message, kind),
         message=message,
         received_at=0,
     )

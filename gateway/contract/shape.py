@@ -9,15 +9,7 @@ import jsonschema_rs
 
 from gateway.contract.library import Library, Node
 from gateway.event import JsonPath, Protocol
-
-OPEN_GROUNDS: Mapping[Protocol, tuple[JsonPath, ...]] = {
-    "segment": (("properties",), ("traits",)),
-    "mixpanel": (("properties",), ("$set",), ("$set_once",), ("$add",), ("$append",), ("$union",)),
-    "appsmith": ((),),
-}
-"""The objects that clients fill with what they like; unplanned properties are looked for there."""
-MIXPANEL_FRAME = ("token", "distinct_id", "time", "$insert_id")
-"""Properties that a Mixpanel event cannot do without: neither unplanned nor ever left out."""
+from gateway.protocols import PROTOCOLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +25,16 @@ class Shape:
 
 def shapes(root: Node, protocol: Protocol, library: Library) -> tuple[tuple[JsonPath, Shape], ...]:
     """The shape of each ground where something can be unplanned."""
-    found = []
-    for path in OPEN_GROUNDS[protocol]:
+    found: list[tuple[JsonPath, Shape]] = []
+    spec = PROTOCOLS[protocol]
+    for path in spec.free_form:
         nodes = [root]
         for step in path:
             expanded = library.expand(nodes)
             nodes = [child for node in expanded if (child := node / ("properties", step))]
         if (shape := _shape(nodes, library, frozenset())) is not None:
-            if protocol == "mixpanel":
-                shape = replace(shape, members={**dict.fromkeys(MIXPANEL_FRAME), **shape.members})
+            essential = dict.fromkeys(spec.essential_properties)
+            shape = replace(shape, members={**essential, **shape.members})
             found.append((path, shape))
     return tuple(found)
 

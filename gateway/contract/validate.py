@@ -12,7 +12,7 @@ from typing import Any
 from gateway.budget import Budget, OverBudgetError
 from gateway.config.model import Schemas
 from gateway.contract.plan import EventPlan
-from gateway.contract.shape import MIXPANEL_FRAME, Shape
+from gateway.contract.shape import Shape
 from gateway.contract.violations import (
     REQUIRED_MISSING,
     UNPLANNED_EVENT,
@@ -21,16 +21,14 @@ from gateway.contract.violations import (
     unlisted,
 )
 from gateway.event import JsonPath, Message, Protocol, RawEvent, Reason
+from gateway.protocols import PROTOCOLS
 
-_REMOVABLE_BELOW: dict[Protocol, frozenset[str]] = {
-    "segment": frozenset({"properties", "traits", "context"}),
-    "mixpanel": frozenset({"properties", "$set", "$set_once", "$add", "$append", "$union"}),
-    "appsmith": frozenset(),
-}
 _COST_OF_ERROR = 16
 """Characters that could be looked at in the time of one, beside its value."""
-_FRAME = frozenset(("properties", key) for key in MIXPANEL_FRAME)
-_EVENT_TYPES = frozenset({"track", "event"})
+_ESSENTIAL = frozenset(
+    ("properties", key) for spec in PROTOCOLS.values() for key in spec.essential_properties
+)
+"""Never left out, whichever of the protocols the event is of."""
 
 
 class NotExaminableError(Exception):
@@ -65,7 +63,9 @@ def examine(
     Shape first, then the schema, which is the order of Segment's controls; both see all of the
     event. A member that is `null` counts as absent, since analytics-python sends absent so.
     """
-    unplanned = raw.type in _EVENT_TYPES and (plan is None or not plan.planned)
+    unplanned = (plan is None or not plan.planned) and (
+        raw.type in PROTOCOLS[raw.protocol].types_planned_by_name
+    )
     violations: list[Breach] = []
     unlisted_paths: list[JsonPath] = []
     if plan is not None:
@@ -217,6 +217,7 @@ def _removable(protocol: Protocol, path: JsonPath) -> JsonPath | None:
     """The member to take out for a violation at `path`: an item of an array goes with its array."""
     while path and isinstance(path[-1], int):
         path = path[:-1]
-    if len(path) < 2 or path[0] not in _REMOVABLE_BELOW[protocol] or path in _FRAME:
+    removable = PROTOCOLS[protocol].removable_below
+    if len(path) < 2 or path[0] not in removable or path in _ESSENTIAL:
         return None
     return path

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, assert_never
 
 import orjson
 
@@ -47,13 +47,16 @@ def segment_line(event: StoredEvent) -> bytes:
     A Mixpanel record that has none of the same meaning stays as it came; its `type` begins with
     `mixpanel_`.
     """
-    if event.header.protocol != "mixpanel":
-        return event.body
-    record = event.message
-    message = to_segment.translate(record, event.header, _GROUP_KEY)
-    return orjson.dumps(
-        to_segment.as_it_came(record, event.header) if isinstance(message, Reason) else message
-    )
+    match event.header.protocol:
+        case "segment" | "appsmith":
+            return event.body
+        case "mixpanel":
+            record = event.message
+            message = to_segment.translate(record, event.header, _GROUP_KEY)
+            is_none = isinstance(message, Reason)
+            return orjson.dumps(to_segment.as_it_came(record, event.header) if is_none else message)
+        case unknown:
+            assert_never(unknown)
 
 
 def audit_line(item: Item) -> bytes:

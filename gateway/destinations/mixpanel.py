@@ -15,7 +15,7 @@ import base64
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 import orjson
 import requests
@@ -143,7 +143,10 @@ class MixpanelDestination:
                 return to_mixpanel.translate(event.message, event.header, self._project)
             case "mixpanel":
                 return _native(event)
-        return Reason.NO_EQUIVALENT
+            case "appsmith":
+                return Reason.NO_EQUIVALENT
+            case unknown:
+                assert_never(unknown)
 
     def _text(self, operation: Operation, received_at: float) -> str:
         record = operation.record

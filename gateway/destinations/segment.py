@@ -16,6 +16,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
+from typing import assert_never
 
 import orjson
 from segment.analytics import request as sdk
@@ -193,8 +194,10 @@ def _message(event: StoredEvent, group_key: str) -> Message | Reason:
             message = to_segment.translate(event.message, event.header, group_key)
             if isinstance(message, Reason):
                 return message
-        case _:
+        case "appsmith":
             return Reason.NO_EQUIVALENT
+        case unknown:
+            assert_never(unknown)
     _hide_our_address(message)
     return message
 

@@ -9,7 +9,6 @@ value can leave this module only through the policy.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from gateway.budget import CHARACTERS, Budget, OverBudgetError
 from gateway.config.model import Schemas
@@ -20,7 +19,6 @@ from gateway.event import (
     Decision,
     Header,
     Message,
-    Protocol,
     RawEvent,
     Reason,
     TelemetryClass,
@@ -29,23 +27,12 @@ from gateway.event import (
 from gateway.pipeline.routing import Routes, RoutingFacts
 from gateway.pipeline.telemetry_switch import Switches, refusal
 from gateway.privacy import CompiledPolicy, Omission
+from gateway.protocols import PROTOCOLS
 
 UNPLANNED = "none"
 """The schema name of an event that no schema covers, not even its type's."""
 
 _UNPLANNED_VIOLATION = Violation(UNPLANNED_BREACH.type, "/event", UNPLANNED_BREACH.message)
-
-_IDENTITIES: dict[Protocol, tuple[tuple[str, ...], ...]] = {
-    "segment": (("userId",), ("anonymousId",), ("groupId",), ("previousId",)),
-    "mixpanel": (
-        ("properties", "distinct_id"),
-        ("properties", "$user_id"),
-        ("properties", "$device_id"),
-        ("$distinct_id",),
-        ("$group_id",),
-    ),
-    "appsmith": (("user",), ("instanceId",)),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +72,20 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
         return replace(
             blocked,
             name=rules.policy.text(raw.name) if raw.name else None,
-            message_id=rules.policy.text(_message_id(raw.message)),
+            message_id=rules.policy.text(PROTOCOLS[raw.protocol].id_of(raw.message)),
             violations=violations,
         )
 
     omissions = [Omission(path, "contract") for path in examination.omit]
     scrubbed = rules.policy.scrub(raw, schema, omissions, budget=budget)
     message = scrubbed.message
-    name = _name(message, raw)
-    user = _user(message, raw.protocol)
+    spec = PROTOCOLS[raw.protocol]
+    name = None if raw.name is None else spec.name_of(message, raw.type)
+    user = spec.user_of(message)
     facts = RoutingFacts(raw.source, raw.protocol, raw.type, name, schema, telemetry_class, user)
     to, filtered = _routes(examination, rules.routes, facts, message)
     header = Header(
-        message_id=_message_id(message),
+        message_id=spec.id_of(message),
         source=raw.source,
         protocol=raw.protocol,
         type=raw.type,
@@ -163,34 +151,3 @@ def _violation(breach: Breach, policy: CompiledPolicy, budget: Budget) -> Violat
     place = policy.pointer(breach.path)
     budget.spend(len(place))
     return Violation(breach.type, place, breach.message)
-
-
-def _name(message: Message, raw: RawEvent) -> str | None:
-    """The name as the policy left it."""
-    if raw.name is None:
-        return None
-    name = message.get("event" if raw.type in ("track", "event") else "name")
-    return name if isinstance(name, str) else None
-
-
-def _message_id(message: Message) -> str:
-    found = message.get("messageId") or _at(message, ("properties", "$insert_id"))
-    return str(found) if found else ""
-
-
-def _user(message: Message, protocol: Protocol) -> str:
-    """Whose event it is, for order and samples; an event of nobody stands for itself."""
-    for path in _IDENTITIES[protocol]:
-        found = _at(message, path)
-        if isinstance(found, str | int) and found != "":
-            return str(found)
-    return _message_id(message)
-
-
-def _at(message: Message, path: tuple[str, ...]) -> Any:
-    value: Any = message
-    for key in path:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(key)
-    return value

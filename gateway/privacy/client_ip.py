@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.event import Change, Message, RawEvent
-from gateway.privacy.fields import ADDRESS_PLACES
 from gateway.privacy.propagate import Needle
 from gateway.privacy.scrub_log import Spot
 from gateway.privacy.truncate import network
+from gateway.protocols import PROTOCOLS
 
 Mode = Literal["drop", "truncate", "pseudonymize", "keep"]
 RULE = "client_ip"
@@ -32,7 +32,7 @@ def settle(mode: Mode, raw: RawEvent, pseudonym: Callable[[str], str]) -> Settle
     """Apply `client_ip` to the event, in place."""
     done = Settled()
     given = False
-    for place in ADDRESS_PLACES[raw.protocol]:
+    for place in PROTOCOLS[raw.protocol].addresses:
         holder = _holder(raw.message, place)
         if holder is None or place[-1] not in holder:
             continue
@@ -81,7 +81,7 @@ def _settle(
 
 def _fill(mode: Mode, raw: RawEvent, pseudonym: Callable[[str], str], done: Settled) -> None:
     address = _address(raw.client_address)
-    place = _place(raw)
+    place = PROTOCOLS[raw.protocol].address_place(raw.message)
     if address is None or place is None:
         return
     holder = raw.message
@@ -91,12 +91,6 @@ def _fill(mode: Mode, raw: RawEvent, pseudonym: Callable[[str], str], done: Sett
             return
     holder[place[-1]] = _new(mode, address, pseudonym, done)
     done.spots.add((id(holder), place[-1]))
-
-
-def _place(raw: RawEvent) -> tuple[str, ...] | None:
-    if raw.protocol == "mixpanel":
-        return ("properties", "ip") if "properties" in raw.message else ("$ip",)
-    return next(iter(ADDRESS_PLACES[raw.protocol]), None)
 
 
 def _holder(message: Message, place: tuple[str, ...]) -> Message | None:

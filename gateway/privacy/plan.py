@@ -14,12 +14,12 @@ from gateway.config.privacy import Policy
 from gateway.event import Protocol
 from gateway.privacy.detectors import KINDS, context_of, may_hold, precheck, suspicious
 from gateway.privacy.field_rules import FieldRules, Key
-from gateway.privacy.fields import ADDRESS_PLACES, STRUCTURAL
 from gateway.privacy.path_automaton import PathEntry, PathState, compile_paths
 from gateway.privacy.rule_set import RuleSet
 from gateway.privacy.rules import Hits, Rule, in_order
 from gateway.privacy.selection import Selection
 from gateway.privacy.selectors import Pattern, format_pointer, parse_pattern
+from gateway.protocols import PROTOCOLS
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -135,10 +135,10 @@ class Planner:
         self._plans: dict[tuple[object, ...], PrivacyPlan] = {}
         # Too many paths must show at load. One protocol a schema is enough for that: those few of
         # another protocol are planned at their first event.
-        for protocol in STRUCTURAL:
+        for protocol in PROTOCOLS:
             self._plan(protocol, None, self._compiled)
         for schema in annotated:
-            self._plan("segment", schema, self._compiled)
+            self._plan(next(iter(PROTOCOLS)), schema, self._compiled)
 
     def plan(
         self, protocol: Protocol, kind: str, name: str | None, source: str, schema: str | None
@@ -162,12 +162,10 @@ class Planner:
     ) -> PrivacyPlan:
         sort = (protocol, schema, active)
         if sort not in self._plans:
+            spec = PROTOCOLS[protocol]
             entries = [
-                *(
-                    PathEntry(parse_pattern(text), mark="structural")
-                    for text in STRUCTURAL[protocol]
-                ),
-                *(PathEntry(Pattern(place), mark="address") for place in ADDRESS_PLACES[protocol]),
+                *(PathEntry(parse_pattern(text), mark="structural") for text in spec.structural),
+                *(PathEntry(Pattern(place), mark="address") for place in spec.addresses),
                 *self._kept,
                 *(self._annotated[schema] if schema is not None else ()),
                 *(entry for w in active for entry in w.entries()),

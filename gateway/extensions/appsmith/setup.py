@@ -14,6 +14,7 @@ from gateway.event import RawEvent, Reason
 from gateway.extensions.appsmith.events import REGISTERED
 from gateway.ingest import Intake, Refusal
 from gateway.journal import MARK
+from gateway.protocols import PROTOCOLS
 
 SETUP_EVENTS = frozenset({REGISTERED, "Installation Setup Complete", "server_setup_complete"})
 
@@ -83,7 +84,8 @@ def _first(intake: Intake, marks: Sequence[str | None], known: set[str]) -> tupl
 
 def _instance(raw: RawEvent) -> str | None:
     """Whose setup event it is; None for any other event."""
-    if raw.type not in ("track", "event") or raw.name not in SETUP_EVENTS:
+    planned = PROTOCOLS[raw.protocol].types_planned_by_name
+    if raw.type not in planned or raw.name not in SETUP_EVENTS:
         return None
     given: Any = raw.message.get("properties")
     properties = given if isinstance(given, dict) else {}

@@ -24,6 +24,7 @@ from gateway.ingest.json_decode import is_deeper
 from gateway.ingest.mixpanel.insert_id import LEGAL_ID, identify
 from gateway.ingest.mixpanel.unpack import Call, items, json_text
 from gateway.ingest.sources import Sources
+from gateway.protocols.mixpanel import MIXPANEL
 
 Kind = Literal["event", "people", "groups"]
 
@@ -162,12 +163,11 @@ def _event(item: Any, request: _Request) -> RawEvent | Refusal:
     given_id = None
     if kind == "event":
         given_id = identify(item, properties, facts.received_at, facts.seal, request.twins)
-    name = item.get("event")
     return RawEvent(
         source=source.name,
         protocol="mixpanel",
         type=kind,
-        name=name if kind == "event" and type(name) is str else None,
+        name=MIXPANEL.name_of(item, kind),
         message=item,
         received_at=facts.received_at,
         client_address=facts.sender.address if is_the_users else None,

@@ -26,11 +26,11 @@ from gateway.ingest.inflate import too_large
 from gateway.ingest.json_decode import decode, is_deeper
 from gateway.ingest.segment.normalize import merged, normalise
 from gateway.ingest.sources import Sources
+from gateway.protocols.segment import SEGMENT
 from gateway.timestamps import read_time
 
-TYPES = ("track", "identify", "page", "screen", "group", "alias")
+TYPES = tuple(SEGMENT.types)
 
-_NAMED_BY = {"track": "event", "page": "name", "screen": "name"}
 _GROWTH = 4
 """How many times `limits.body_bytes` a body may become as each item gets what the envelope has."""
 
@@ -197,13 +197,12 @@ def _event(item: Any, envelope: _Envelope) -> RawEvent | Refusal:
         return Refusal(source.name, of, Reason.EVENT_TOO_LARGE)
     given_id = normalise(item, of, envelope.sent, envelope.received)
     _share(item, envelope)
-    name = item.get(_NAMED_BY.get(of, ""))
     facts = envelope.facts
     return RawEvent(
         source=source.name,
         protocol="segment",
         type=of,
-        name=name if type(name) is str else None,
+        name=SEGMENT.name_of(item, of),
         message=item,
         received_at=facts.received_at,
         client_address=facts.sender.address
