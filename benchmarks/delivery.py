@@ -26,7 +26,8 @@ from benchmarks import load
 from benchmarks.server import ROOT, _free_port, _resident, _wait_for, event
 from gateway.config.model import JournalSettings
 from gateway.event import CleanEvent, Header
-from gateway.journal import Entry, Journal
+from gateway.journal import encoded
+from gateway.journal.sqlite import SqliteJournal
 
 SECONDS = 15.0
 CONNECTIONS = 4
@@ -108,13 +109,13 @@ def _drain(admin: int, name: str, began: float) -> None:
 
 async def _fill(folder: Path) -> None:
     settings = JournalSettings()
-    journal = await asyncio.to_thread(Journal.open, folder / "journal", settings)
+    journal = await asyncio.to_thread(SqliteJournal.open, folder / "journal", settings)
     await journal.follow({"segment": "events", "mixpanel": "events"})
     message: dict[str, Any] = event(0)
     del message["writeKey"], message["sentAt"], message["properties"]["products"]
     for start in range(0, PENDING, 1000):
         await journal.append(
-            Entry([_clean(message, number) for number in range(start, start + 1000)])
+            encoded([_clean(message, number) for number in range(start, start + 1000)])
         )
     await journal.close()
 

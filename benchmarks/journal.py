@@ -20,8 +20,9 @@ from gateway.config.model import JournalSettings as Settings
 from gateway.delivery import Delivery, DeliveryOptions, destination_feed
 from gateway.destinations.file import FileDestination, segment_line
 from gateway.event import CleanEvent, Header, Reason
-from gateway.journal import Entry, Journal
+from gateway.journal import encoded
 from gateway.journal.block import encode
+from gateway.journal.sqlite import SqliteJournal
 from gateway.jsonl.files import LineFiles
 
 EVENT = CleanEvent(
@@ -54,7 +55,7 @@ SECONDS = 2.0
 
 def bare(events_each: int, file: Path) -> float:
     """Events per second of one caller that appends and waits for the disk itself."""
-    entry = encode(EVENT).lines * events_each + AUDIT + b"\n"
+    entry = encode(EVENT) * events_each + AUDIT + b"\n"
     handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     start = time.perf_counter()
     written = 0
@@ -68,9 +69,9 @@ def bare(events_each: int, file: Path) -> float:
 
 async def appended(events_each: int, callers: int, folder: Path) -> tuple[float, float]:
     """Events per second of callers that append one entry after the other, and of CPU time."""
-    journal = Journal.open(folder, NO_LIMIT)
+    journal = SqliteJournal.open(folder, NO_LIMIT)
     await journal.follow({"local": "events"})
-    entry = Entry([EVENT] * events_each, [AUDIT], {"received/demo": events_each})
+    entry = encoded([EVENT] * events_each, [AUDIT], {"received/demo": events_each})
     until = time.perf_counter() + SECONDS
     start, cpu = time.perf_counter(), time.process_time()
 
@@ -87,10 +88,10 @@ async def appended(events_each: int, callers: int, folder: Path) -> tuple[float,
 
 async def delivered(count: int, folder: Path) -> float:
     """Events per second from a full journal into files."""
-    journal = Journal.open(folder / "journal", NO_LIMIT)
+    journal = SqliteJournal.open(folder / "journal", NO_LIMIT)
     await journal.follow({"local": "events"})
     for _ in range(count // 100):
-        await journal.append(Entry([EVENT] * 100))
+        await journal.append(encoded([EVENT] * 100))
     files = LineFiles(folder / "events", rotate_bytes=64 * 1024**2)
     sink = FileDestination("local", files, segment_line)
     delivery = Delivery(

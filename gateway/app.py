@@ -39,8 +39,8 @@ from gateway.health import Health
 from gateway.health_watch import HealthWatch
 from gateway.ingest import Admission, Intake, RateLimit, Sources
 from gateway.ingest.fair_queue import SLICE_SECONDS, Turns
-from gateway.journal import Entry, Journal
-from gateway.journal.transaction import DISCARDED
+from gateway.journal import DISCARDED, Journal, encoded
+from gateway.journal.sqlite import SqliteJournal
 from gateway.pipeline import audit_line
 from gateway.pipeline.decide import Rules, decide
 from gateway.pipeline.telemetry_switch import Order
@@ -118,7 +118,10 @@ class Gateway:
             )
             snapshot = compile_snapshot(configuration, environment, pseudonymizer)
             journal = await asyncio.to_thread(
-                Journal.open, gateway.data_dir / "journal", gateway.journal, gateway.dedup.window
+                SqliteJournal.open,
+                gateway.data_dir / "journal",
+                gateway.journal,
+                gateway.dedup.window,
             )
             try:
                 snapshot = entered(snapshot, gateway.data_dir, environment, time.time())
@@ -284,7 +287,7 @@ class Gateway:
             counts[f"rejected/{refusal.reason}"] += refusal.count
         if counts:
             await self._journal.append(
-                Entry(
+                encoded(
                     events=[decision.event for decision in decisions if decision.event],
                     audit=[line for line in map(audit_line.line, decisions) if line],
                     counts=counts,

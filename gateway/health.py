@@ -41,7 +41,7 @@ _REMEDIES: Mapping[str, str] = {
         "free space on the disk of data_dir, or lower journal.min_free_bytes and restart"
     ),
 }
-"""By how the reason begins; what SQLite reports is named by `gateway.journal.store.cause`."""
+"""By how the reason begins; `gateway.journal.sqlite.store.cause` names what SQLite reports."""
 _ANY_REMEDY = "look into the log of the gateway, and run `gateway doctor`"
 
 

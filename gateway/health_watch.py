@@ -17,7 +17,7 @@ from gateway.config.model import JournalSettings as Settings
 from gateway.data_usage import Folders
 from gateway.errors import JournalError
 from gateway.health import STOPPING, Began, Ended, Health, Outages, remedy
-from gateway.journal import Entry, Journal
+from gateway.journal import Journal, encoded
 from gateway.journal.capacity import Usage
 from gateway.journal.forecast import EVERY_SECONDS, Forecast, Trend
 
@@ -85,7 +85,7 @@ class HealthWatch:
         """Begin to write, and write nothing: without traffic nobody else would see a lock."""
         while True:
             with suppress(JournalError):
-                await self._journal.append(Entry())
+                await self._journal.append(encoded())
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _weigh(self) -> None:

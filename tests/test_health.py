@@ -31,7 +31,7 @@ import yaml
 from gateway import health
 from gateway.cli import doctor
 from gateway.health import HEALED_SECONDS, Began, Disk, Ended, HealthFacts, Outages
-from gateway.journal import store
+from gateway.journal.sqlite import store
 from tests.cli.test_dead_letters import settled
 from tests.fakes import vendor
 from tests.fakes.segment import FakeSegment

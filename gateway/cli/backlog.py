@@ -13,11 +13,10 @@ from gateway.config import Configuration
 from gateway.delivery import AUDIT, QUARANTINE
 from gateway.event import Reason, StoredEvent
 from gateway.extensions.appsmith.consumer import LEDGER
-from gateway.journal import AuditLine, Stream, View
-from gateway.journal.examine import Unreadable
+from gateway.journal import DISCARDED, AuditLine, Stream, View
 from gateway.journal.forecast import in_words
-from gateway.journal.snapshot import Look
-from gateway.journal.transaction import DISCARDED
+from gateway.journal.sqlite.examine import Unreadable
+from gateway.journal.sqlite.snapshot import Look
 from gateway.pipeline.audit_line import timestamp
 
 _LOST = (

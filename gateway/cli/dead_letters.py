@@ -22,7 +22,8 @@ from gateway.config.routing import Vendor
 from gateway.errors import GatewayError
 from gateway.globs import compile_globs
 from gateway.journal import Buried, Journal
-from gateway.journal.snapshot import looking
+from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite.snapshot import looking
 from gateway.pipeline.audit_line import timestamp
 from gateway.process.data_dir_lock import TakenError, claimed
 
@@ -181,7 +182,9 @@ def _can_be_replayed(destinations: set[str], configuration: Configuration) -> No
 
 async def _here(verb: Verb, configuration: Configuration, ids: Sequence[int]) -> None:
     gateway = configuration.gateway
-    journal = await asyncio.to_thread(Journal.open, gateway.data_dir / "journal", gateway.journal)
+    journal = await asyncio.to_thread(
+        SqliteJournal.open, gateway.data_dir / "journal", gateway.journal
+    )
     try:
         for part in _parts(ids):
             await deciding(journal)[verb](part)

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from gateway.cli.admin_client import ask
 from gateway.config import Configuration, load
 from gateway.errors import GatewayError, JournalError
-from gateway.journal.snapshot import looking
+from gateway.journal.sqlite.snapshot import looking
 from gateway.pipeline.audit_line import timestamp
 from gateway.process.data_dir_lock import is_claimed
 

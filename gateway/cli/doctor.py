@@ -31,8 +31,9 @@ from gateway.config.model import JournalSettings
 from gateway.config.outgoing import shown
 from gateway.errors import ConfigurationError, GatewayError, JournalError
 from gateway.health import Disk, Health, HealthFacts, reason, size
-from gateway.journal import capacity, high_water, opening
-from gateway.journal.snapshot import looking
+from gateway.journal import capacity
+from gateway.journal.sqlite import high_water, opening
+from gateway.journal.sqlite.snapshot import looking
 from gateway.pipeline.audit_line import timestamp
 from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
 from gateway.privacy.pseudonyms import KEY_FILE, Pseudonymizer

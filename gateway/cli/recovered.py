@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.cli.finding import Finding
 from gateway.config import Configuration
 from gateway.config.routing import FileSettings
-from gateway.journal import recoveries
+from gateway.journal.sqlite import recoveries
 
 _SHOWN = 3
 

@@ -16,7 +16,7 @@ from gateway.delivery import AUDIT, QUARANTINE
 from gateway.errors import GatewayError
 from gateway.extensions.appsmith.consumer import LEDGER
 from gateway.journal.block import Stream
-from gateway.journal.repair import repair
+from gateway.journal.sqlite.repair import repair
 from gateway.process.data_dir_lock import claimed
 
 

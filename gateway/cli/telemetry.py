@@ -16,7 +16,7 @@ from gateway.cli.admin_client import ask
 from gateway.config import Configuration, load
 from gateway.errors import GatewayError
 from gateway.event import TelemetryClass
-from gateway.journal.snapshot import looking
+from gateway.journal.sqlite.snapshot import looking
 from gateway.jsonl.files import cause
 from gateway.pipeline.audit_line import timestamp
 from gateway.pipeline.telemetry_switch import Order, switches

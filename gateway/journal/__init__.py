@@ -1,23 +1,26 @@
-"""Ack means durable: `append` returns after the fsync, and what it stored is never lost or torn."""
+"""Ack means durable: `append` returns after the fsync, and what it stored is never lost or torn.
 
-from gateway.journal.block import AuditLine, Stream
+Who accepts events and who delivers them knows the contract alone; an engine is a folder of its own.
+"""
+
+from gateway.journal.block import AuditLine, EncodedBlock, Stream, encoded
+from gateway.journal.contract import DIGEST_BYTES, DISCARDED, MARK, AppendLog, Journal, View
 from gateway.journal.cursor import Buried, Cursor, DeadLetter, Settlement, Step
-from gateway.journal.journal import Entry, Journal
-from gateway.journal.rows import MARK
-from gateway.journal.seen_ids import DIGEST_BYTES
-from gateway.journal.transaction import View
 
 __all__ = [
     "DIGEST_BYTES",
+    "DISCARDED",
     "MARK",
+    "AppendLog",
     "AuditLine",
     "Buried",
     "Cursor",
     "DeadLetter",
-    "Entry",
+    "EncodedBlock",
     "Journal",
     "Settlement",
     "Step",
     "Stream",
     "View",
+    "encoded",
 ]

@@ -8,9 +8,9 @@ the one that was written, at the place where it was written, or it is marked as 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 from zlib import crc32
 
 import orjson
@@ -52,21 +52,43 @@ class Block:
         return self.first + self.count
 
 
-class Encoded(NamedTuple):
-    """An event on its way into a block."""
+@dataclass(frozen=True, slots=True)
+class EncodedBlock:
+    """What one request adds to the journal, all or nothing: bytes and counts alone."""
 
-    header: Header
-    body: bytes
-    lines: bytes
+    events: bytes = b""
+    """Two lines an event."""
+    audit: bytes = b""
+    """A line an entry, of rejected events too."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What to add to the durable counters. A counter's name is words joined by `/`, such as
+    `received/demo` or `rejected/telemetry_off`."""
+    seen: bytes = b""
+    """Digests of the events' ids, 16 bytes each: `has_seen` knows them from then on."""
 
-    def stored(self, sequence: int) -> StoredEvent:
-        """What `events_of` will make of the lines."""
-        return StoredEvent(sequence, self.header, self.body)
+
+def encoded(
+    events: Iterable[CleanEvent] = (),
+    audit: Iterable[bytes] = (),
+    counts: Mapping[str, int] | None = None,
+    seen: bytes = b"",
+) -> EncodedBlock:
+    """`audit`: finished JSON lines without their newline."""
+    audit_lines = b"".join([line + b"\n" for line in audit])
+    return EncodedBlock(b"".join(map(encode, events)), audit_lines, counts or {}, seen)
 
 
-def encode(event: CleanEvent) -> Encoded:
-    body = orjson.dumps(event.message)
-    return Encoded(event.header, body, b"%b\n%b\n" % (orjson.dumps(event.header), body))
+def encode(event: CleanEvent) -> bytes:
+    """Both lines."""
+    return b"%b\n%b\n" % (orjson.dumps(event.header), orjson.dumps(event.message))
+
+
+def items(lines: bytes, stream: Stream) -> list[bytes]:
+    """The items that whole lines consist of. Raises ValueError where they are not whole."""
+    rows = lines.splitlines(keepends=True)
+    if lines and (len(rows) % _LINES[stream] or not lines.endswith(b"\n")):
+        raise ValueError("an item of a block is not whole")
+    return rows if stream == "audit" else list(map(bytes.__add__, rows[::2], rows[1::2]))
 
 
 def encode_stored(event: StoredEvent) -> bytes:
@@ -107,7 +129,7 @@ def events_of(block: Block) -> list[StoredEvent]:
 def audit_of(block: Block) -> list[AuditLine]:
     """The audit lines of a block; those that are damaged are not readable."""
     return [
-        AuditLine(sequence, item.removesuffix(b"\n"), is_whole)
+        line_of(sequence, item, is_whole=is_whole)
         for sequence, (item, is_whole) in enumerate(_items(block, "audit"), block.first)
     ]
 
@@ -168,11 +190,15 @@ def _by_lines(lines: bytes, stream: Stream) -> list[bytes]:
 
 def event_of(sequence: int, item: bytes) -> StoredEvent:
     """An event out of its two lines; where they are not its lines, it is not readable."""
-    header, _, body = item.partition(b"\n")
+    end = item.find(b"\n")
     try:
-        return StoredEvent(sequence, _header(header), body[:-1])
+        return StoredEvent(sequence, _header(item[:end]), item[end + 1 : -1])
     except (ValueError, KeyError, TypeError):
         return StoredEvent(sequence, UNREADABLE, item)
+
+
+def line_of(sequence: int, item: bytes, *, is_whole: bool = True) -> AuditLine:
+    return AuditLine(sequence, item.removesuffix(b"\n"), is_whole)
 
 
 def _header(line: bytes) -> Header:

@@ -25,8 +25,8 @@ from pathlib import Path
 import structlog
 
 from gateway.clock import Clock
+from gateway.journal.contract import DIGEST_BYTES
 
-DIGEST_BYTES = 16
 SYNC_IDS = 65_536
 """Ids after which the tables are made durable and the journal lets go of their digests."""
 

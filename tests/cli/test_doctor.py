@@ -25,7 +25,7 @@ from gateway.cli import doctor
 from gateway.cli.progress import Progress
 from gateway.journal import AuditLine
 from gateway.journal.block import Block
-from gateway.journal.examine import examined
+from gateway.journal.sqlite.examine import examined
 from gateway.privacy.pseudonyms import KEY_FILE
 from tests.cli.test_dead_letters import refusing, send, settled
 from tests.fakes import vendor

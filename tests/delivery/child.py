@@ -14,7 +14,8 @@ from pathlib import Path
 
 from gateway.delivery import AUDIT, Delivery, DeliveryOptions, audit_feed, destination_feed
 from gateway.destinations.file import FileDestination, audit_line, segment_line
-from gateway.journal import Entry, Journal
+from gateway.journal import encoded
+from gateway.journal.sqlite import SqliteJournal
 from gateway.jsonl.files import LineFiles
 from tests.journal.building import NO_LIMIT, event
 
@@ -22,7 +23,7 @@ USERS = 4
 
 
 async def live(data_dir: Path, generation: str) -> None:
-    journal = Journal.open(data_dir / "journal", NO_LIMIT)
+    journal = SqliteJournal.open(data_dir / "journal", NO_LIMIT)
     await journal.follow({"local": "events", AUDIT: "audit"})
     pace = DeliveryOptions(linger=0.002)
     events = LineFiles(data_dir / "events", rotate_bytes=20_000)
@@ -42,7 +43,7 @@ async def live(data_dir: Path, generation: str) -> None:
             names = [f"{generation}-{user}-{number + n}" for n in range(1 + number % 3)]
             number += len(names)
             await journal.append(
-                Entry(
+                encoded(
                     [event(name, user=str(user), size=number % 700) for name in names],
                     [b'"%s"' % name.encode() for name in names],
                     {"received/demo": len(names)},

@@ -22,7 +22,8 @@ from gateway.delivery import (
 from gateway.destinations import Delivered, Rejected, Rendered, Request, RetryLater, Verdict
 from gateway.errors import DestinationError
 from gateway.event import Reason, StoredEvent
-from gateway.journal import Entry, Journal
+from gateway.journal import Journal, encoded
+from gateway.journal.sqlite import SqliteJournal
 from tests.journal.building import NO_LIMIT, event
 
 AT_ONCE = DeliveryOptions(linger=0, backoff=Backoff(first=0, most=0))
@@ -90,7 +91,7 @@ class Vendor:
 
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncGenerator[Journal]:
-    journal = Journal.open(tmp_path / "journal", NO_LIMIT)
+    journal = SqliteJournal.open(tmp_path / "journal", NO_LIMIT)
     yield journal
     await journal.close()
 
@@ -106,7 +107,7 @@ def delivery(
 
 
 async def append(journal: Journal, *names: str, to: tuple[str, ...] = ("local",)) -> None:
-    await journal.append(Entry([event(name, to=to) for name in names]))
+    await journal.append(encoded([event(name, to=to) for name in names]))
 
 
 async def test_a_slow_destination_leaves_the_others_at_full_speed(journal: Journal) -> None:
@@ -146,7 +147,7 @@ async def test_only_what_is_routed_to_a_destination_reaches_it_and_the_rest_is_c
 ) -> None:
     await journal.follow({"local": "events", QUARANTINE: "events"})
     await journal.append(
-        Entry(
+        encoded(
             [
                 event("yes"),
                 event("no consent", to=(), filtered={"local": Reason.CONSENT}),
@@ -219,7 +220,7 @@ async def test_one_users_events_stay_in_order_through_many_lanes(journal: Journa
     carrying = delivery(journal, "local", vendor, pace)
     carrying.start()
     for n in range(100):
-        await journal.append(Entry([event(f"{user}-{n}", user=str(user)) for user in range(8)]))
+        await journal.append(encoded([event(f"{user}-{n}", user=str(user)) for user in range(8)]))
     await vendor.until(lambda: len(vendor.arrived) == 800)
     await carrying.stop(10)
 
@@ -241,8 +242,8 @@ async def test_a_stuck_lane_bounds_what_is_read_and_the_cursor_stays_behind_it(
     vendor = Vendor(answer)
     await journal.follow({"local": "events"})
     carrying = delivery(journal, "local", vendor, replace(LATER, lanes=16, batch=10, pieces=3))
-    await journal.append(Entry([event("first", user="stuck")]))
-    await journal.append(Entry([event(str(n), user="other") for n in range(200)]))
+    await journal.append(encoded([event("first", user="stuck")]))
+    await journal.append(encoded([event(str(n), user="other") for n in range(200)]))
     carrying.start()
     await vendor.until(lambda: len(vendor.arrived) == 29)
     await carrying.stop(10)

@@ -21,7 +21,8 @@ from gateway.destinations.egress import EgressGuard, promised
 from gateway.destinations.mixpanel import MixpanelDestination
 from gateway.destinations.segment import SegmentDestination
 from gateway.event import Reason, StoredEvent
-from gateway.journal import Entry, Journal
+from gateway.journal import Journal, encoded
+from gateway.journal.sqlite import SqliteJournal
 from gateway.pipeline.decide import Rules
 from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
 from tests.delivery.test_delivery import AT_ONCE, Vendor
@@ -155,7 +156,7 @@ async def test_ids_times_and_pseudonyms_are_no_leaks(
 
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncGenerator[Journal]:
-    journal = Journal.open(tmp_path / "journal", NO_LIMIT)
+    journal = SqliteJournal.open(tmp_path / "journal", NO_LIMIT)
     yield journal
     await journal.close()
 
@@ -178,7 +179,7 @@ async def test_one_leak_is_found_among_many_events_and_never_sent(
     feed = destination_feed(journal, "local", lambda event: event)
     care = VendorCare(guard, Replay(lambda event: event, vendor.render))
     carrying = Delivery(journal, feed, vendor, AT_ONCE, care=care)
-    await journal.append(Entry([event(f"m{n}") for n in range(16)]))
+    await journal.append(encoded([event(f"m{n}") for n in range(16)]))
     carrying.start()
     await carrying.stop(10)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gateway.delivery import AUDIT, Delivery, audit_feed, destination_feed
 from gateway.destinations.file import FileDestination, audit_line, segment_line
-from gateway.journal import Journal
+from gateway.journal.sqlite import SqliteJournal
 from gateway.jsonl.files import LineFiles
 from tests.delivery.child import USERS
 from tests.journal.building import NO_LIMIT, until
@@ -55,7 +55,7 @@ async def test_nothing_acknowledged_is_lost_torn_doubled_or_out_of_order(tmp_pat
     chance = random.Random(SEED)
     acknowledged = [line.strip() for line in lives(tmp_path, chance)]
 
-    journal = Journal.open(tmp_path / "journal", NO_LIMIT)
+    journal = SqliteJournal.open(tmp_path / "journal", NO_LIMIT)
     await journal.follow({"local": "events", AUDIT: "audit"})
     events = LineFiles(tmp_path / "events", rotate_bytes=20_000)
     audit = LineFiles(tmp_path / "audit", rotate_bytes=5_000)

@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 from gateway.delivery import Backoff, Delivery, DeliveryOptions, destination_feed, poison_requests
 from gateway.destinations import Delivered, Request, RetryLater, Verdict
 from gateway.event import Reason, StoredEvent
-from gateway.journal import Entry, Journal
+from gateway.journal import Journal, encoded
+from gateway.journal.sqlite import SqliteJournal
 from tests.delivery.test_delivery import Vendor, same
 from tests.journal.building import NO_LIMIT, event
 from tests.wire.running import until
@@ -29,7 +30,7 @@ HANG = 60
 
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncGenerator[Journal]:
-    journal = Journal.open(tmp_path / "journal", NO_LIMIT)
+    journal = SqliteJournal.open(tmp_path / "journal", NO_LIMIT)
     await journal.follow({"local": "events"})
     yield journal
     await journal.close()
@@ -56,7 +57,7 @@ class Away:
 
 async def append(journal: Journal, *users: str) -> None:
     """An event of each user, of his name."""
-    await journal.append(Entry([event(user, user=user) for user in users]))
+    await journal.append(encoded([event(user, user=user) for user in users]))
 
 
 def of_lane(lane: int) -> str:

@@ -20,7 +20,8 @@ from gateway.event import CleanEvent, Reason, StoredEvent
 from gateway.extensions.appsmith.outbox import KEPT, Outbox
 from gateway.extensions.appsmith.signature import sign, verify
 from gateway.extensions.appsmith.views import usage
-from gateway.journal import Entry, Journal
+from gateway.journal import encoded
+from gateway.journal.sqlite import SqliteJournal
 from tests.destinations.events import Journal as Events
 from tests.fakes.cloud_services import CloudServices, declines
 from tests.fakes.vendor import answers, breaks_off, drips_its_body, resets, running
@@ -266,11 +267,11 @@ class TestACrash:
 async def test_an_outage_of_a_month_loses_nothing(tmp_path: Path, cloud: CloudServices) -> None:
     """Pulses of a month ago; the upstream fails, then the gateway stops; then all is well."""
     month_ago = time.time() - 30 * 86400
-    journal = Journal.open(tmp_path / "journal", NO_LIMIT)
+    journal = SqliteJournal.open(tmp_path / "journal", NO_LIMIT)
     await journal.follow({"cloud": "events"})
     events = Pulses().many(250)
     await journal.append(
-        Entry([CleanEvent(replace(e.header, received_at=month_ago), e.message) for e in events])
+        encoded([CleanEvent(replace(e.header, received_at=month_ago), e.message) for e in events])
     )
     cloud.script += [answers(500, "{}"), declines(), resets] * 3
     settings = Settings(type="cloud", license_key=KEY, host=cloud.url)

@@ -27,7 +27,8 @@ from gateway.destinations.egress import EgressGuard
 from gateway.destinations.mixpanel import MixpanelDestination
 from gateway.destinations.segment import SegmentDestination
 from gateway.event import StoredEvent
-from gateway.journal import Entry, Journal
+from gateway.journal import Journal, encoded
+from gateway.journal.sqlite import SqliteJournal
 from gateway.privacy.detectors import PERSONAL
 from gateway.process import logs
 from tests.fault.events import USERS, event, name
@@ -58,7 +59,7 @@ def deliveries(journal: Journal, segment: str, mixpanel: str) -> Iterator[Delive
 
 
 async def live(folder: Path, generation: int, segment: str, mixpanel: str) -> None:
-    journal = Journal.open(folder, NO_LIMIT)
+    journal = SqliteJournal.open(folder, NO_LIMIT)
     await journal.follow(dict.fromkeys(VENDORS, "events"))
     for delivery in deliveries(journal, segment, mixpanel):
         delivery.start()
@@ -71,7 +72,7 @@ async def live(folder: Path, generation: int, segment: str, mixpanel: str) -> No
         while True:
             names = [name(generation, user, number + n) for n in range(1 + number % 3)]
             number += len(names)
-            await journal.append(Entry([event(each, to=VENDORS) for each in names]))
+            await journal.append(encoded([event(each, to=VENDORS) for each in names]))
             os.write(1, "".join(f"{each}\n" for each in names).encode())
             await asyncio.sleep(0.002)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from aiohttp import web
 
 from gateway.event import Reason
-from gateway.journal import Journal
+from gateway.journal.sqlite import SqliteJournal
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.segment import FakeSegment
 from tests.fakes.vendor import running
@@ -143,7 +143,7 @@ async def test_nothing_acknowledged_is_missing_and_copies_carry_the_same_id(
         child.stdin.close()
         await child.wait()
 
-        journal = Journal.open(tmp_path, NO_LIMIT)
+        journal = SqliteJournal.open(tmp_path, NO_LIMIT)
         await journal.follow(dict.fromkeys(VENDORS, "events"))
         last = list(deliveries(journal, segment.url, mixpanel.url))
         for delivery in last:

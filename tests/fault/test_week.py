@@ -14,9 +14,10 @@ from gateway.config.model import JournalSettings as Settings
 from gateway.delivery import Backoff, Delivery, DeliveryOptions, destination_feed
 from gateway.destinations import Delivered, Request, RetryLater, Verdict
 from gateway.errors import JournalError
-from gateway.journal import Entry, Journal
+from gateway.journal import Journal, encoded
 from gateway.journal.capacity import Usage
 from gateway.journal.forecast import Trend
+from gateway.journal.sqlite import SqliteJournal
 from tests.delivery.test_delivery import Vendor
 from tests.fault.hurried import HurriedLoop
 from tests.journal.building import event, until
@@ -53,7 +54,9 @@ async def live_through(journal: Journal, settings: Settings) -> Week:
         names = [f"{user}-{number}" for user in range(USERS)]
         try:
             await journal.append(
-                Entry([event(name, user=name[0], to=("away", "well"), size=300) for name in names])
+                encoded(
+                    [event(name, user=name[0], to=("away", "well"), size=300) for name in names]
+                )
             )
             week.acknowledged += names
         except JournalError:
@@ -88,7 +91,7 @@ def test_nothing_is_lost_and_all_arrives_in_order_afterwards(
         def answer(_: Request) -> Verdict:
             return Delivered() if is_back else RetryLater("connection")
 
-        journal = Journal.open(tmp_path, settings)
+        journal = SqliteJournal.open(tmp_path, settings)
         await journal.follow({"away": "events", "well": "events"})
         away, well = Vendor(answer), Vendor()
         deliveries = [
@@ -127,7 +130,7 @@ def test_nothing_is_lost_and_all_arrives_in_order_afterwards(
         assert in_order(away.names)
         assert journal.view.pending("away") == 0
         await until(lambda: journal.refusal() is None)
-        await journal.append(Entry([event("after", to=("away", "well"))]))
+        await journal.append(encoded([event("after", to=("away", "well"))]))
         await journal.close()
 
     with asyncio.Runner(loop_factory=HurriedLoop) as runner:

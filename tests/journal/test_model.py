@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gateway.event import Reason, StoredEvent
-from gateway.journal import Buried, DeadLetter, Entry, Journal, Settlement, Step, Stream
+from gateway.journal import Buried, DeadLetter, Settlement, Step, Stream, encoded
+from gateway.journal.sqlite import SqliteJournal
 from tests.journal.building import NO_LIMIT, event
 
 CONSUMERS = ("local", "segment", "mixpanel")
@@ -37,7 +38,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.journal = Journal.open(self.folder, NO_LIMIT)
+        self.journal = SqliteJournal.open(self.folder, NO_LIMIT)
         self.follow(set())
 
     def teardown(self) -> None:
@@ -61,7 +62,7 @@ class JournalMachine(RuleBasedStateMachine):
             names = [f"m{len(self.names) + n}" for n in range(len(sizes))]
             events = [event(name, size=size) for name, size in zip(names, sizes, strict=True)]
             audit = [f"[{len(self.audit) + n}]".encode() for n in range(lines)]
-            made.append(Entry(events, audit, {"received/demo": len(names) + 1}))
+            made.append(encoded(events, audit, {"received/demo": len(names) + 1}))
             self.names += names
             self.audit += audit
             self.counts["received/demo"] += len(names) + 1
@@ -153,7 +154,7 @@ class JournalMachine(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.loop.run(self.journal.close())
-        self.journal = Journal.open(self.folder, NO_LIMIT)
+        self.journal = SqliteJournal.open(self.folder, NO_LIMIT)
         self.follow(self.followed - {"audit/"})
 
     @invariant()

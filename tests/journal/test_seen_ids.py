@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.clock import Clock
-from gateway.journal import Entry, Journal
-from gateway.journal.seen_ids import DIGEST_BYTES, SYNC_IDS, SeenIds
+from gateway.journal import encoded
+from gateway.journal.contract import DIGEST_BYTES
+from gateway.journal.seen_ids import SYNC_IDS, SeenIds
+from gateway.journal.sqlite import SqliteJournal
 from tests.journal.building import NO_LIMIT, event, until
 
 HOUR = 3600.0
@@ -134,17 +136,17 @@ def test_without_room_for_a_table_the_others_go_on(
 
 async def test_an_id_is_known_once_its_event_is_kept(tmp_path: Path) -> None:
     [kept, refused] = digests(2)
-    journal = Journal.open(tmp_path, NO_LIMIT, 24 * HOUR)
+    journal = SqliteJournal.open(tmp_path, NO_LIMIT, 24 * HOUR)
     assert not journal.has_seen(kept)
-    await journal.append(Entry([event("m1")], seen=kept))
+    await journal.append(encoded([event("m1")], seen=kept))
     assert journal.has_seen(kept)
     await journal.close()
 
     tight = NO_LIMIT.model_copy(update={"min_free_bytes": 2**60})
-    journal = Journal.open(tmp_path, tight, 24 * HOUR)
+    journal = SqliteJournal.open(tmp_path, tight, 24 * HOUR)
     assert journal.has_seen(kept)
     with pytest.raises(Exception, match="min_free_bytes"):
-        await journal.append(Entry([event("m2")], seen=refused))
+        await journal.append(encoded([event("m2")], seen=refused))
     assert not journal.has_seen(refused)
     await journal.close()
 
@@ -152,22 +154,22 @@ async def test_an_id_is_known_once_its_event_is_kept(tmp_path: Path) -> None:
 async def test_lost_tables_are_filled_again_from_the_journal(tmp_path: Path) -> None:
     """As after a power cut: what was not on the disk yet is still in the journal."""
     known = digests(50)
-    journal = Journal.open(tmp_path, NO_LIMIT, 24 * HOUR)
+    journal = SqliteJournal.open(tmp_path, NO_LIMIT, 24 * HOUR)
     for one in known:
-        await journal.append(Entry([event("m")], seen=one))
+        await journal.append(encoded([event("m")], seen=one))
     await journal.close()
     for file in (tmp_path / "seen").iterdir():
         file.unlink()
 
-    journal = Journal.open(tmp_path, NO_LIMIT, 24 * HOUR)
+    journal = SqliteJournal.open(tmp_path, NO_LIMIT, 24 * HOUR)
     assert all(map(journal.has_seen, known))
     await journal.close()
 
 
 async def test_the_journal_lets_go_of_digests_that_are_on_the_disk(tmp_path: Path) -> None:
-    journal = Journal.open(tmp_path, NO_LIMIT, 24 * HOUR)
+    journal = SqliteJournal.open(tmp_path, NO_LIMIT, 24 * HOUR)
     first = digests(SYNC_IDS)
-    await journal.append(Entry([event("m")], seen=b"".join(first)))
+    await journal.append(encoded([event("m")], seen=b"".join(first)))
     rest = digests(3)
 
     def kept() -> int:
@@ -179,10 +181,10 @@ async def test_the_journal_lets_go_of_digests_that_are_on_the_disk(tmp_path: Pat
         return int(found[0])
 
     for one in rest:
-        await journal.append(Entry([event("m")], seen=one))
+        await journal.append(encoded([event("m")], seen=one))
     await until(lambda: kept() <= DIGEST_BYTES * len(rest))
     await journal.close()
 
-    journal = Journal.open(tmp_path, NO_LIMIT, 24 * HOUR)
+    journal = SqliteJournal.open(tmp_path, NO_LIMIT, 24 * HOUR)
     assert all(map(journal.has_seen, first[:1000] + rest))
     await journal.close()

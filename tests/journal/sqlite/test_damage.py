@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,9 +22,10 @@ from gateway.delivery import Delivery, DeliveryOptions, audit_feed, destination_
 from gateway.destinations import Delivered, Rendered, Request
 from gateway.errors import JournalError
 from gateway.event import Reason, StoredEvent
-from gateway.journal import AuditLine, DeadLetter, Entry, Journal, Step, high_water
+from gateway.journal import AuditLine, DeadLetter, Step, encoded
 from gateway.journal.block import Block, audit_of, block_of, encode, events_of
-from gateway.journal.repair import repair
+from gateway.journal.sqlite import SqliteJournal, high_water
+from gateway.journal.sqlite.repair import repair
 from tests.journal.building import NO_LIMIT, event, until
 
 ALL = {"most": 100_000, "size": 10**9}
@@ -53,12 +55,12 @@ class Collector(Generic[Item]):
 
 async def filled(folder: Path, entries: int = 60, of_each: int = 15) -> None:
     """A journal of many pages in which everything waits for `local` and for the audit."""
-    journal = Journal.open(folder, NO_LIMIT)
+    journal = SqliteJournal.open(folder, NO_LIMIT)
     await journal.follow({"local": "events", "audit/": "audit"})
     for n in range(entries):
         names = [f"m{n * of_each + place}" for place in range(of_each)]
         await journal.append(
-            Entry(
+            encoded(
                 [event(name, size=100) for name in names],
                 [f'{{"messageId":"{name}"}}'.encode() for name in names[:3]],
                 {"received/demo": of_each},
@@ -67,9 +69,9 @@ async def filled(folder: Path, entries: int = 60, of_each: int = 15) -> None:
     await journal.close()
 
 
-async def delivered(folder: Path) -> tuple[list[str], list[bytes], Journal]:
+async def delivered(folder: Path) -> tuple[list[str], list[bytes], SqliteJournal]:
     """Carry everything; the journal is closed, and can still be asked."""
-    journal = Journal.open(folder, NO_LIMIT)
+    journal = SqliteJournal.open(folder, NO_LIMIT)
     await journal.follow({"local": "events", "audit/": "audit"})
     events, audit, pace = (
         Collector[StoredEvent](),
@@ -116,7 +118,7 @@ async def test_a_bit_inside_a_value_is_not_delivered_unnoticed(tmp_path: Path) -
     cursor = journal.view.cursors["local"]
     assert (cursor.delivered, cursor.dead) == (899, {Reason.UNREADABLE: 1})
 
-    again = Journal.open(tmp_path, NO_LIMIT)
+    again = SqliteJournal.open(tmp_path, NO_LIMIT)
     assert again.refusal() is None
     [letter] = await again.dead_letters("local", after=0, most=10)
     await again.close()
@@ -148,9 +150,9 @@ async def test_a_damaged_audit_line_is_counted_and_the_others_are_written(tmp_pa
 
 
 async def test_a_damaged_dead_letter_is_not_sent_again(tmp_path: Path) -> None:
-    journal = Journal.open(tmp_path, NO_LIMIT)
+    journal = SqliteJournal.open(tmp_path, NO_LIMIT)
     await journal.follow({"local": "events"})
-    await journal.append(Entry([event("m1")]))
+    await journal.append(encoded([event("m1")]))
     [first] = await journal.events(0, **ALL)
     await journal.advance("local", Step(dead=[DeadLetter(first, Reason.REFUSED, 400, "no")]))
     await journal.close()
@@ -158,7 +160,7 @@ async def test_a_damaged_dead_letter_is_not_sent_again(tmp_path: Path) -> None:
         database.execute("UPDATE dead_letters SET lines = CAST(replace(lines, 'm1', 'm2') AS BLOB)")
         database.commit()
 
-    again = Journal.open(tmp_path, NO_LIMIT)
+    again = SqliteJournal.open(tmp_path, NO_LIMIT)
     [letter] = await again.dead_letters(None, after=0, most=9)
     assert not letter.letter.event.is_readable
     await again.close()
@@ -179,9 +181,9 @@ def test_one_changed_byte_costs_one_item_at_most(
         written = [b"[%d]" % size for size in sizes]
         block = block_of(7, [line + b"\n" for line in written])
     else:
-        encoded = [encode(event(str(n), size=size)) for n, size in enumerate(sizes)]
-        written = [each.body for each in encoded]
-        block = block_of(7, [each.lines for each in encoded])
+        events = [event(str(n), size=size) for n, size in enumerate(sizes)]
+        written = [orjson.dumps(each.message) for each in events]
+        block = block_of(7, [encode(each) for each in events])
     lines = bytearray(block.lines)
     lines[place % len(lines)] = new
     changed = Block(block.first, block.count, bytes(lines), block.frames)
@@ -220,7 +222,7 @@ async def damaged_pages(folder: Path, pages: Sequence[int]) -> None:
 async def test_damage_that_is_found_while_running_stops_no_destination(tmp_path: Path) -> None:
     """And nothing more is taken into the file, which says what to do."""
     await filled(tmp_path, entries=200)
-    journal = Journal.open(tmp_path, NO_LIMIT)
+    journal = SqliteJournal.open(tmp_path, NO_LIMIT)
     await journal.follow({"local": "events", "audit/": "audit"})
     pages = (tmp_path / "journal.db").stat().st_size // PAGE
     await damaged_pages(tmp_path, range(pages // 2, pages // 2 + 40))
@@ -232,7 +234,7 @@ async def test_damage_that_is_found_while_running_stops_no_destination(tmp_path:
     await until(lambda: not journal.view.pending("local"))
     assert "doctor --repair" in health.remedy(journal.refusal() or "")
     with pytest.raises(JournalError, match=health.DAMAGED):
-        await journal.append(Entry([event("more")]))
+        await journal.append(encoded([event("more")]))
     await carrying.stop(5)
     cursor = journal.view.cursors["local"]
     await journal.close()
@@ -249,7 +251,7 @@ async def test_a_repair_saves_the_rest_and_all_numbers_add_up(tmp_path: Path, se
     chance = random.Random(seed)
     folder = tmp_path / "journal"
     await filled(folder)
-    journal = Journal.open(folder, NO_LIMIT)
+    journal = SqliteJournal.open(folder, NO_LIMIT)
     await journal.follow({"local": "events", "audit/": "audit"})
     first = await journal.events(0, most=30, size=10**9)
     dead = [DeadLetter(each, Reason.REFUSED, 400, "no") for each in first[:20]]
@@ -278,7 +280,7 @@ async def test_a_repair_saves_the_rest_and_all_numbers_add_up(tmp_path: Path, se
     assert cursor.position == 900
     assert len(names) > 400
 
-    again = Journal.open(folder, NO_LIMIT)
+    again = SqliteJournal.open(folder, NO_LIMIT)
     kept = await again.dead_letters("local", after=0, most=10**6)
     replays = await again.replays("local", after=0, most=10**6)
     await again.close()
@@ -310,28 +312,28 @@ async def test_an_older_copy_is_recognised_and_gone_on_with(tmp_path: Path) -> N
     shutil.rmtree(folder)
     old.rename(folder)
 
-    journal = Journal.open(folder, NO_LIMIT)
+    journal = SqliteJournal.open(folder, NO_LIMIT)
     assert journal.view.heads["events"] == 45
-    await journal.append(Entry([event("next")]))
+    await journal.append(encoded([event("next")]))
     await journal.close()
     [line] = (tmp_path / "journal.recovered.jsonl").read_text().splitlines()
     assert "an older copy: it ends at event 45, and 90 had been accepted" in line
-    await Journal.open(folder, NO_LIMIT).close()
+    await SqliteJournal.open(folder, NO_LIMIT).close()
     assert len((tmp_path / "journal.recovered.jsonl").read_text().splitlines()) == 1
 
 
 async def test_a_lost_wal_is_an_older_copy(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     await filled(folder, entries=2)
-    journal = Journal.open(folder, NO_LIMIT)
+    journal = SqliteJournal.open(folder, NO_LIMIT)
     before = snapshot(folder, tmp_path / "before")
-    await journal.append(Entry([event("m")]))
+    await journal.append(encoded([event("m")]))
     await journal.close()
     (before / "journal.db-wal").unlink(missing_ok=True)
     shutil.rmtree(folder)
     before.rename(folder)
 
-    await Journal.open(folder, NO_LIMIT).close()
+    await SqliteJournal.open(folder, NO_LIMIT).close()
     assert "older copy" in (tmp_path / "journal.recovered.jsonl").read_text()
 
 
@@ -350,16 +352,16 @@ async def test_an_empty_journal_is_not_taken_for_a_new_one(tmp_path: Path, loss:
         case "new":
             shutil.rmtree(folder)
             (mark := high_water.path(folder)).rename(tmp_path / "kept")
-            await Journal.open(folder, NO_LIMIT).close()
+            await SqliteJournal.open(folder, NO_LIMIT).close()
             (tmp_path / "kept").rename(mark)
     with pytest.raises(JournalError, match="the journal is empty, and 30 events had been accepted"):
-        Journal.open(folder, NO_LIMIT)
+        SqliteJournal.open(folder, NO_LIMIT)
 
     repaired = repair(folder, {}, 1_795_435_200.0)
     assert repaired.copy is not None
     assert repaired.copy.exists()
-    journal = Journal.open(folder, NO_LIMIT)
-    await journal.append(Entry([event("next")]))
+    journal = SqliteJournal.open(folder, NO_LIMIT)
+    await journal.append(encoded([event("next")]))
     assert journal.view.heads["events"] == 1
     await journal.close()
 
@@ -371,7 +373,7 @@ async def test_the_journal_of_another_installation_stops_the_start(tmp_path: Pat
     shutil.rmtree(folder)
     other.rename(folder)
     with pytest.raises(JournalError, match="another installation's"):
-        Journal.open(folder, NO_LIMIT)
+        SqliteJournal.open(folder, NO_LIMIT)
 
     repair(folder, {}, 1_795_435_200.0)
     names, _, _ = await delivered(folder)
@@ -382,7 +384,7 @@ async def test_a_mark_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     await filled(folder, entries=2)
     high_water.path(folder).write_bytes(b'{"gen')
-    await Journal.open(folder, NO_LIMIT).close()
+    await SqliteJournal.open(folder, NO_LIMIT).close()
     mark = high_water.read(high_water.path(folder))
     assert mark is not None
     assert mark.events == 30
@@ -390,15 +392,15 @@ async def test_a_mark_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
 
 async def test_the_mark_follows_what_is_accepted(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
-    journal = Journal.open(folder, NO_LIMIT)
+    journal = SqliteJournal.open(folder, NO_LIMIT)
 
     def marked() -> int:
         mark = high_water.read(high_water.path(folder))
         return mark.events if mark else 0
 
-    await journal.append(Entry([event("m1"), event("m2")]))
+    await journal.append(encoded([event("m1"), event("m2")]))
     await until(lambda: marked() == 2)
-    await journal.append(Entry([event("m3")]))
+    await journal.append(encoded([event("m3")]))
     await journal.close()
     assert marked() == 3
 
@@ -411,7 +413,7 @@ async def test_a_backup_may_be_put_back_twice(tmp_path: Path) -> None:
         await filled(folder, entries=2)
         shutil.rmtree(folder)
         shutil.copytree(old, folder)
-        await Journal.open(folder, NO_LIMIT).close()
+        await SqliteJournal.open(folder, NO_LIMIT).close()
     assert (tmp_path / "journal.recovered.jsonl").read_text().count("older copy") == 2
 
 
@@ -425,7 +427,7 @@ async def test_an_older_copy_that_is_damaged_is_repaired(tmp_path: Path) -> None
     pages = (folder / "journal.db").stat().st_size // PAGE
     await damaged_pages(folder, range(pages // 2, pages // 2 + 8))
     with pytest.raises(JournalError, match="doctor --repair"):
-        Journal.open(folder, NO_LIMIT)
+        SqliteJournal.open(folder, NO_LIMIT)
 
     assert repair(folder, {"local": "events", "audit/": "audit"}, 1_795_435_200.0).copy
     names, _, _ = await delivered(folder)
@@ -433,7 +435,7 @@ async def test_an_older_copy_that_is_damaged_is_repaired(tmp_path: Path) -> None
 
 
 def test_a_damaged_journal_of_version_0_1_0_is_saved(tmp_path: Path) -> None:
-    with tarfile.open(Path(__file__).parents[1] / "releases" / "0.1.0.tar.gz") as archive:
+    with tarfile.open(Path(__file__).parents[2] / "releases" / "0.1.0.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
     folder = tmp_path / "data" / "journal"
     with closing(sqlite3.connect(folder / "journal.db")) as database:

@@ -15,10 +15,9 @@ import orjson
 from gateway.errors import JournalError
 from gateway.event import Reason
 from gateway.journal.block import REASONS, STREAMS, Block, Stream, block_of, split
+from gateway.journal.contract import MARK
 from gateway.journal.cursor import Cursor
 
-MARK = "once/"
-"""How the names of counters begin that only tell that something was."""
 BLOCK_BYTES = 256 * 1024
 """A larger block would make every read of a few events carry it whole."""
 PRUNED_AT_ONCE = 8192

@@ -9,39 +9,40 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from gateway.clock import Clock
 from gateway.config.model import JournalSettings as Settings
 from gateway.errors import JournalError
-from gateway.event import CleanEvent, StoredEvent
-from gateway.journal.block import AuditLine, Stream, audit_of, encode, events_of
+from gateway.event import StoredEvent
+from gateway.journal.block import (
+    AuditLine,
+    EncodedBlock,
+    Stream,
+    audit_of,
+    events_of,
+    items,
+)
+from gateway.journal.contract import View
 from gateway.journal.cursor import Buried, Settlement, Step
-from gateway.journal.opening import open_file, opened_ids
-from gateway.journal.reader import Reader
 from gateway.journal.seen_ids import SeenIds
-from gateway.journal.store import explained
-from gateway.journal.transaction import Advance, Append, Discard, Follow, Revive, Settle, View, Work
-from gateway.journal.writer import Job, Writer
+from gateway.journal.sqlite.opening import open_file, opened_ids
+from gateway.journal.sqlite.reader import Reader
+from gateway.journal.sqlite.store import explained
+from gateway.journal.sqlite.transaction import (
+    Advance,
+    Append,
+    Discard,
+    Follow,
+    Revive,
+    Settle,
+    Work,
+)
+from gateway.journal.sqlite.writer import Job, Writer
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What one request adds, all or nothing."""
-
-    events: Sequence[CleanEvent] = ()
-    audit: Sequence[bytes] = ()
-    """Finished JSON lines without their newline, of rejected events too."""
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """What to add to the durable counters. A counter's name is words joined by `/`, such as
-    `received/demo` or `rejected/telemetry_off`. Those that begin with MARK are not in the view."""
-    seen: bytes = b""
-    """Digests of the events' ids, 16 bytes each: `Journal.has_seen` knows them from then on."""
-
-
-class Journal:
+class SqliteJournal:
     """The durable log. After `open`, everything is called from one event loop."""
 
     def __init__(self, writer: Writer, reader: Reader, clock: Clock, seen: SeenIds | None) -> None:
@@ -76,14 +77,11 @@ class Journal:
             undo.pop_all()
         return cls(writer, reader, opened.clock, seen)
 
-    async def append(self, entry: Entry) -> None:
-        """Store the entry; it is fsynced on return.
-
-        Raises JournalError when it cannot be kept, and then nothing of it is.
-        """
-        events = [encode(event) for event in entry.events]
-        size = sum(len(event.lines) for event in events) + sum(map(len, entry.audit))
-        await self._do(Append(events, entry.audit, entry.counts, entry.seen, size))
+    async def append(self, block: EncodedBlock) -> None:
+        """As the contract says. Raises ValueError for a block whose items are not whole."""
+        size = len(block.events) + len(block.audit)
+        events, audit = items(block.events, "events"), items(block.audit, "audit")
+        await self._do(Append(events, audit, block.counts, block.seen, size))
 
     def refusal(self) -> str | None:
         """Why nothing can be accepted just now, or None. Heals by itself, without traffic."""

@@ -13,9 +13,9 @@ import orjson
 
 from gateway.errors import JournalError
 from gateway.event import UNREADABLE, Reason, StoredEvent
-from gateway.journal import rows
 from gateway.journal.block import REASONS, checksum, encode_stored, event_of
 from gateway.journal.cursor import Buried, DeadLetter, Settlement
+from gateway.journal.sqlite import rows
 
 _LETTERS = """
 SELECT id, destination, died_at, sequence, reason, status, detail, lines, checksum

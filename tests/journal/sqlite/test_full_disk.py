@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import JournalError
-from gateway.journal import Entry, Journal, Step
+from gateway.journal import Step, encoded
+from gateway.journal.sqlite import SqliteJournal
 from tests.journal.building import NO_LIMIT, event, until
 from tests.journal.disks import DISKS, Disk
 
@@ -18,14 +19,16 @@ from tests.journal.disks import DISKS, Disk
 async def test_refuses_while_full_and_heals_without_traffic(tmp_path: Path, disk: Disk) -> None:
     folder = tmp_path / "small"
     with disk(folder, 3_000_000) as make_room:
-        journal = Journal.open(folder / "journal", NO_LIMIT)
+        journal = SqliteJournal.open(folder / "journal", NO_LIMIT)
         await journal.follow({"local": "events"})
         acknowledged: list[str] = []
 
         async def append(caller: int) -> None:
             for number in range(10_000):
                 name = f"{caller}-{number}"
-                await journal.append(Entry([event(name, size=2000)], [b"{}"], {"received/demo": 1}))
+                await journal.append(
+                    encoded([event(name, size=2000)], [b"{}"], {"received/demo": 1})
+                )
                 acknowledged.append(name)
 
         outcomes = await asyncio.gather(*map(append, range(8)), return_exceptions=True)
@@ -37,12 +40,12 @@ async def test_refuses_while_full_and_heals_without_traffic(tmp_path: Path, disk
 
         make_room()
         await until(lambda: journal.refusal() is None)
-        await journal.append(Entry([event("after")], [b"{}"], {"received/demo": 1}))
+        await journal.append(encoded([event("after")], [b"{}"], {"received/demo": 1}))
         acknowledged.append("after")
         await journal.advance("local", Step(delivered=1))
         await journal.close()
 
-        again = Journal.open(folder / "journal", NO_LIMIT)
+        again = SqliteJournal.open(folder / "journal", NO_LIMIT)
         held = await again.events(0, most=10**6, size=10**9)
         names = [e.header.message_id for e in held]
         assert sorted(names) == sorted(acknowledged)
@@ -60,13 +63,13 @@ async def test_cursors_move_on_the_space_that_is_kept_free(tmp_path: Path, disk:
     folder = tmp_path / "small"
     with disk(folder, 12_000_000):
         limits = NO_LIMIT.model_copy(update={"min_free_bytes": 4_000_000, "max_bytes": 4_000_000})
-        journal = Journal.open(folder / "journal", limits)
+        journal = SqliteJournal.open(folder / "journal", limits)
         await journal.follow({"local": "events"})
         while journal.refusal() is None:
             with suppress(JournalError):
-                await journal.append(Entry([event("m", size=20_000)]))
+                await journal.append(encoded([event("m", size=20_000)]))
         for _ in range(journal.view.pending("local")):
             await journal.advance("local", Step(delivered=1))
         await until(lambda: journal.refusal() is None)
-        await journal.append(Entry([event("after")]))
+        await journal.append(encoded([event("after")]))
         await journal.close()

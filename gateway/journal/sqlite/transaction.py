@@ -12,19 +12,17 @@ from dataclasses import dataclass, replace
 
 from gateway.errors import JournalError
 from gateway.event import Reason
-from gateway.journal import letters, rows, store
-from gateway.journal.block import STREAMS, Encoded, Stream
+from gateway.journal.block import STREAMS, Stream
+from gateway.journal.contract import DISCARDED, MARK, View
 from gateway.journal.cursor import Cursor, Settlement, Step
-
-DISCARDED = "discarded"
-"""Counters `discarded/DESTINATION` tell how many of its dead letters were discarded."""
+from gateway.journal.sqlite import letters, rows, store
 
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """What one request adds: encoded events, audit lines without their newline, counts."""
+    """What one request adds, cut into the items of either stream."""
 
-    events: Sequence[Encoded]
+    events: Sequence[bytes]
     audit: Sequence[bytes]
     counts: Mapping[str, int]
     seen: bytes  # digests of the events' ids
@@ -71,26 +69,6 @@ class Settle:
 Work = Append | Advance | Follow | Revive | Discard | Settle
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What the journal holds as of one commit: all its numbers fit together."""
-
-    heads: Mapping[Stream, int]
-    counters: Mapping[str, int]
-    cursors: Mapping[str, Cursor]
-    followed: Mapping[str, Stream]
-    """The consumers that the journal keeps items for; other cursors hold nothing back."""
-
-    def pending(self, name: str) -> int:
-        cursor = self.cursors[name]
-        return self.heads[cursor.stream] - cursor.position + cursor.replaying
-
-    def passed(self, stream: Stream) -> int:
-        """The last sequence that no consumer needs any more; 0 for none."""
-        following = [name for name, of in self.followed.items() if of == stream]
-        return min((self.cursors[name].position for name in following), default=0)
-
-
 def look(connection: sqlite3.Connection) -> View:
     """The view of a journal that nobody follows yet."""
     return View(
@@ -135,8 +113,8 @@ def seen_in(works: Sequence[Work]) -> bytes:
 
 
 def _append(connection: sqlite3.Connection, view: View, appends: Sequence[Append]) -> View:
-    events = [event.lines for append in appends for event in append.events]
-    audit = [line + b"\n" for append in appends for line in append.audit]
+    events = [event for append in appends for event in append.events]
+    audit = [line for append in appends for line in append.audit]
     heads = dict(view.heads)
     if events:
         heads["events"] = rows.add(connection, "events", events)
@@ -149,7 +127,7 @@ def _append(connection: sqlite3.Connection, view: View, appends: Sequence[Append
         counts.update(append.counts)
     if counts:
         rows.count(connection, counts)
-    shown = Counter({k: n for k, n in counts.items() if not k.startswith(rows.MARK)})
+    shown = Counter({k: n for k, n in counts.items() if not k.startswith(MARK)})
     shown.update(view.counters)
     return replace(view, heads=heads, counters=dict(shown))
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from gateway.errors import JournalError
 from gateway.event import StoredEvent
-from gateway.journal import letters, rows, store
 from gateway.journal.block import AuditLine, audit_of, events_of
+from gateway.journal.contract import View
 from gateway.journal.cursor import Buried
-from gateway.journal.examine import Examined, Letter, letters_examined, stream_examined
-from gateway.journal.transaction import View, look
+from gateway.journal.sqlite import letters, rows, store
+from gateway.journal.sqlite.examine import Examined, Letter, letters_examined, stream_examined
+from gateway.journal.sqlite.transaction import look
 
 _LETTER_COUNTS = "SELECT destination, replaying, count(*) FROM dead_letters GROUP BY 1, 2"
 _INSTRUCTIONS = 500_000

@@ -17,9 +17,9 @@ from typing import TypeVar
 
 from gateway.errors import JournalError
 from gateway.event import StoredEvent
-from gateway.journal import letters, rows, salvage, store
 from gateway.journal.block import AuditLine, Block, Stream, missing
 from gateway.journal.cursor import Buried
+from gateway.journal.sqlite import letters, rows, salvage, store
 
 Item = TypeVar("Item", StoredEvent, AuditLine)
 Result = TypeVar("Result")

@@ -18,9 +18,9 @@ import structlog
 
 from gateway.clock import Clock
 from gateway.errors import JournalError
-from gateway.journal import high_water, recoveries, rows, store
-from gateway.journal.high_water import Mark, Mismatch
 from gateway.journal.seen_ids import SeenIds
+from gateway.journal.sqlite import high_water, recoveries, rows, store
+from gateway.journal.sqlite.high_water import Mark, Mismatch
 
 CHECKED_BYTES = 256 * 1024**2
 """Up to this size the whole file is checked at the start, which takes about a second at most."""

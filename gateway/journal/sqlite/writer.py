@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +19,15 @@ from gateway import health
 from gateway.config.model import JournalSettings as Settings
 from gateway.errors import JournalError
 from gateway.event import StoredEvent
-from gateway.journal import capacity, high_water, rows, store
-from gateway.journal.block import AuditLine, Stream
-from gateway.journal.high_water import Mark
-from gateway.journal.opening import Opened
+from gateway.journal import capacity
+from gateway.journal.block import AuditLine, Stream, event_of, line_of
+from gateway.journal.contract import DIGEST_BYTES
 from gateway.journal.recent_events import Tail
-from gateway.journal.seen_ids import DIGEST_BYTES, SYNC_IDS, SeenIds, Sync
-from gateway.journal.transaction import Append, Work, apply, look, seen_in
+from gateway.journal.seen_ids import SYNC_IDS, SeenIds, Sync
+from gateway.journal.sqlite import high_water, rows, store
+from gateway.journal.sqlite.high_water import Mark
+from gateway.journal.sqlite.opening import Opened
+from gateway.journal.sqlite.transaction import Append, Work, apply, look, seen_in
 
 GROUP_BYTES = 8 * 1024**2
 """What one transaction takes; the rest waits for the next."""
@@ -53,8 +55,8 @@ class Writer:
         self._connection = connection = opened.connection
         self._settings = settings
         self.committed = asyncio.Event()
-        self.events: Tail[StoredEvent] = Tail()
-        self.audit: Tail[AuditLine] = Tail()
+        self.events: Tail[StoredEvent] = Tail(event_of)
+        self.audit: Tail[AuditLine] = Tail(line_of)
         self._jobs: list[Job] = []
         self._stopping = False
         self._wake = threading.Condition()
@@ -189,8 +191,8 @@ class Writer:
     def _remember(self, works: Sequence[Work], heads: Mapping[Stream, int]) -> None:
         """Keep the tails at what was committed behind `heads` and not yet passed by all."""
         appends = [work for work in works if isinstance(work, Append)]
-        self.events.add(_events(appends, heads["events"]))
-        self.audit.add(_audit(appends, heads["audit"]))
+        self.events.add(heads["events"] + 1, [item for append in appends for item in append.events])
+        self.audit.add(heads["audit"] + 1, [item for append in appends for item in append.audit])
         if len(appends) < len(works):
             self.events.forget(self.view.passed("events"))
             self.audit.forget(self.view.passed("audit"))
@@ -243,14 +245,3 @@ class Writer:
         self.used_bytes = store.used_bytes(self._connection)
         self._unweighed = 0
         self._weighed_at = time.monotonic()
-
-
-def _events(appends: Sequence[Append], head: int) -> Iterator[StoredEvent]:
-    """The events as they are stored behind `head`."""
-    events = (event for append in appends for event in append.events)
-    return (event.stored(sequence) for sequence, event in enumerate(events, head + 1))
-
-
-def _audit(appends: Sequence[Append], head: int) -> Iterator[AuditLine]:
-    lines = (line for append in appends for line in append.audit)
-    return (AuditLine(sequence, line) for sequence, line in enumerate(lines, head + 1))

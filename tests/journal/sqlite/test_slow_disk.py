@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from gateway.health import Disk
-from gateway.journal import Entry, Journal
+from gateway.journal import encoded
+from gateway.journal.sqlite import SqliteJournal
 from tests.journal.building import NO_LIMIT, event
 
 MANY = 10**9
@@ -21,7 +22,7 @@ MANY = 10**9
 async def test_a_statvfs_that_hangs_costs_neither_commit_nor_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal = Journal.open(tmp_path, NO_LIMIT)
+    journal = SqliteJournal.open(tmp_path, NO_LIMIT)
     await journal.follow({"local": "events"})
     asked, go_on = threading.Event(), threading.Event()
     statvfs = os.statvfs
@@ -36,7 +37,7 @@ async def test_a_statvfs_that_hangs_costs_neither_commit_nor_loop(
         assert await asyncio.to_thread(asked.wait, 30)
         async with asyncio.timeout(20):  # the disk would answer after 30 s
             for number in range(20):
-                await journal.append(Entry([event(f"m{number}")]))
+                await journal.append(encoded([event(f"m{number}")]))
                 assert journal.refusal() is None
         assert not go_on.is_set()
     finally:
@@ -49,7 +50,7 @@ async def test_a_disk_that_fills_up_and_empties_is_noticed_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = NO_LIMIT.model_copy(update={"min_free_bytes": 1000})
-    journal = Journal.open(tmp_path, limits)
+    journal = SqliteJournal.open(tmp_path, limits)
     await journal.follow({"local": "events"})
     for free, expected in ((10, True), (MANY, False), (None, True), (MANY, False)):
 
@@ -62,5 +63,5 @@ async def test_a_disk_that_fills_up_and_empties_is_noticed_by_itself(
         async with asyncio.timeout(20):
             while bool(journal.refusal()) != expected:  # noqa: ASYNC110 (it is another thread)
                 await asyncio.sleep(0.01)
-    await journal.append(Entry([event("m")]))
+    await journal.append(encoded([event("m")]))
     await journal.close()

@@ -19,12 +19,12 @@ from typing import Literal
 
 from gateway.errors import JournalError
 from gateway.event import Reason
-from gateway.journal import high_water, recoveries, rows, salvage, store
+from gateway.journal import DISCARDED
 from gateway.journal.block import REASONS, STREAMS, Stream, damaged
 from gateway.journal.cursor import Cursor
-from gateway.journal.high_water import Mark, former
-from gateway.journal.opening import compared
-from gateway.journal.transaction import DISCARDED
+from gateway.journal.sqlite import high_water, recoveries, rows, salvage, store
+from gateway.journal.sqlite.high_water import Mark, former
+from gateway.journal.sqlite.opening import compared
 from gateway.jsonl.surplus import fsync
 from gateway.pipeline.audit_line import timestamp
 

@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from gateway.journal import rows, store
 from gateway.journal.block import Block, Stream, missing
+from gateway.journal.sqlite import rows, store
 
 _BLOCK_AT = """
 SELECT first, count FROM {stream}

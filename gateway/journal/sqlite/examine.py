@@ -14,8 +14,8 @@ import orjson
 
 from gateway.event import StoredEvent
 from gateway.journal.block import Block, Stream
-from gateway.journal.letters import dead_letters
-from gateway.journal.rows import as_bytes
+from gateway.journal.sqlite.letters import dead_letters
+from gateway.journal.sqlite.rows import as_bytes
 
 BLOCKS = 16
 """Blocks of one piece: 4 MiB of events."""
