@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from gateway.clock import Clock
-from gateway.dedup import Dedup
 from gateway.event import RawEvent
 from gateway.ingest import Intake
+from gateway.intake.dedup import Dedup
 from gateway.journal.seen_ids import SeenIds
 
 BATCH = 100

@@ -71,13 +71,13 @@ async def appended(events_each: int, callers: int, folder: Path) -> tuple[float,
     """Events per second of callers that append one entry after the other, and of CPU time."""
     journal = SqliteJournal.open(folder, NO_LIMIT)
     await journal.follow({"local": "events"})
-    entry = encoded([EVENT] * events_each, [AUDIT], {"received/demo": events_each})
+    counts = {"received/demo": events_each}
     until = time.perf_counter() + SECONDS
     start, cpu = time.perf_counter(), time.process_time()
 
     async def call() -> None:
         while time.perf_counter() < until:
-            await journal.append(entry)
+            await journal.append(encoded([EVENT] * events_each, [AUDIT], counts))
 
     await asyncio.gather(*(call() for _ in range(callers)))
     events = journal.view.heads["events"]

@@ -39,6 +39,8 @@ class HealthWatch:
         self._trend = Trend(settings)
         self._outages = Outages()
         self._tasks: list[asyncio.Task[None]] = []
+        self.is_stopping = False
+        """Whether nothing new is accepted because the process is told to end."""
         self.forecast = Forecast(None, None)
         self.usage = Usage({}, {}, None)
 
@@ -53,9 +55,9 @@ class HealthWatch:
         for task in self._tasks:
             task.cancel()
 
-    def health(self, *, is_stopping: bool) -> Health:
+    def health(self) -> Health:
         """The answer to everybody who asks."""
-        reason = STOPPING if is_stopping else self._journal.refusal()
+        reason = STOPPING if self.is_stopping else self._journal.refusal()
         return Health(reason, self.forecast.warning)
 
     def refused(self, reason: str, events: int) -> None:

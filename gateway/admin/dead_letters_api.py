@@ -20,15 +20,15 @@ Decide = Callable[[Sequence[int]], Awaitable[None]]
 class DeadLetterStore(Protocol):
     """Who has the letters."""
 
-    async def replay(self, letters: Sequence[int]) -> None: ...
+    async def revive(self, letters: Sequence[int]) -> None: ...
     async def discard(self, letters: Sequence[int]) -> None: ...
 
 
-def routes(undertaker: DeadLetterStore) -> list[web.RouteDef]:
+def routes(store: DeadLetterStore) -> list[web.RouteDef]:
     """`POST {"ids": [1, 2]}` as application/json, which no page of another site can send."""
     return [
-        web.post("/api/dead-letters/replay", _deciding(undertaker.replay)),
-        web.post("/api/dead-letters/discard", _deciding(undertaker.discard)),
+        web.post("/api/dead-letters/replay", _deciding(store.revive)),
+        web.post("/api/dead-letters/discard", _deciding(store.discard)),
     ]
 
 

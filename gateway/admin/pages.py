@@ -8,7 +8,6 @@ from html import escape
 from gateway.admin import html
 from gateway.admin.guard import Visitor
 from gateway.admin.html import Column
-from gateway.admin.status import DestinationStatus, Status
 from gateway.contract import Catalogue, EventPlan
 from gateway.event import TelemetryClass
 from gateway.health import size
@@ -16,6 +15,7 @@ from gateway.journal.block import REASONS
 from gateway.journal.forecast import in_words
 from gateway.pipeline.audit_line import timestamp
 from gateway.pipeline.telemetry_switch import CLASSES
+from gateway.status import DestinationStatus, Status
 from gateway.telemetry.switch_history import Account, Standing, SwitchChange, decider
 
 _TITLES: Mapping[TelemetryClass, str] = {

@@ -5,6 +5,7 @@ Health and readiness are open, for they say nothing but yes or no; `guard` minds
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import orjson
@@ -23,22 +24,33 @@ from gateway.admin import (
 )
 from gateway.admin.guard import VISITOR, AdminGuard
 from gateway.admin.settings import Restart
-from gateway.admin.status import Status
 from gateway.admin.style import STYLE
 from gateway.health import Health
+from gateway.status import Status
 
 
-class Observed(
-    appsmith.InstanceRecords,
-    destinations.Carrier,
-    dead_letters_api.DeadLetterStore,
-    settings.TelemetryControl,
-    Protocol,
-):
-    """What the admin listener asks of the gateway."""
+class HealthSource(Protocol):
+    """Who knows whether events can be accepted."""
 
     def health(self) -> Health: ...
+
+
+class StatusSource(Protocol):
+    """Who looks at everything."""
+
     async def status(self) -> Status: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the admin listener asks of the gateway."""
+
+    health: HealthSource
+    status: StatusSource
+    telemetry: settings.TelemetryControl
+    deliveries: destinations.Carrier
+    letters: dead_letters_api.DeadLetterStore
+    instances: appsmith.InstanceRecords
 
 
 def application(observed: Observed, guard: AdminGuard, restart: Restart) -> web.Application:
@@ -49,7 +61,7 @@ def application(observed: Observed, guard: AdminGuard, restart: Restart) -> web.
         return web.json_response({"alive": True})
 
     async def readyz(_: web.Request) -> web.Response:
-        health = observed.health()
+        health = observed.health.health()
         return web.json_response(
             {
                 "ready": health.ready,
@@ -61,15 +73,17 @@ def application(observed: Observed, guard: AdminGuard, restart: Restart) -> web.
         )
 
     async def scrape(_: web.Request) -> web.Response:
-        text = metrics.exposition((await observed.status()).samples())
+        text = metrics.exposition((await observed.status.status()).samples())
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def status(_: web.Request) -> web.Response:
-        body = orjson.dumps((await observed.status()).as_json(), option=orjson.OPT_NON_STR_KEYS)
+        body = orjson.dumps(
+            (await observed.status.status()).as_json(), option=orjson.OPT_NON_STR_KEYS
+        )
         return web.Response(body=body, content_type="application/json")
 
     async def home(request: web.Request) -> web.Response:
-        text = pages.status(await observed.status(), request[VISITOR])
+        text = pages.status(await observed.status.status(), request[VISITOR])
         return web.Response(text=text, content_type="text/html")
 
     async def style(_: web.Request) -> web.Response:
@@ -87,10 +101,10 @@ def application(observed: Observed, guard: AdminGuard, restart: Restart) -> web.
             web.get(html.HOME, home),
             web.get("/style.css", style),
             web.get("/icon.svg", icon),
-            *appsmith.routes(observed),
-            *destinations.routes(observed),
-            *dead_letters_api.routes(observed),
-            *settings.routes(observed, restart),
+            *appsmith.routes(observed.instances),
+            *destinations.routes(observed.deliveries),
+            *dead_letters_api.routes(observed.letters),
+            *settings.routes(observed.telemetry, restart),
             *sign_in.routes(guard),
         ]
     )

@@ -123,8 +123,10 @@ class _Service:
             log.error(mistake.message, file=mistake.file, line=mistake.line)
         self._gateway = await Gateway.open(configuration, self._environment)
         gateway = self._gateway
-        traffic = Connections(*_most_connections(configuration), lambda: gateway.trusted_proxies)
-        self._contexts = self._serving(self._gateway.snapshot.certificates)
+        traffic = Connections(
+            *_most_connections(configuration), lambda: gateway.backend.trusted_proxies
+        )
+        self._contexts = self._serving(gateway.control.snapshot.certificates)
         _spare_the_collector()
         self._public = ingest_runner(self._application(), self._listening(traffic))
         self._private = Runner(
@@ -132,8 +134,8 @@ class _Service:
             self._listening(Connections(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS // 2)),
             auto_decompress=False,
         )
-        self._gateway.connections["traffic"] = self._public.listening.connections
-        self._gateway.connections["admin"] = self._private.listening.connections
+        gateway.listeners.connections["traffic"] = self._public.listening.connections
+        gateway.listeners.connections["admin"] = self._private.listening.connections
         try:
             at = await self._listen(self._public, "listen", configuration.gateway.listen)
             if configuration.gateway.tls:
@@ -143,7 +145,7 @@ class _Service:
             admin_at = await self._listen(self._private, "admin.listen", look_at)
             logs.greet(_greeting(configuration, at, admin_at))
             self._hear()
-            self._gateway.watchdog.start()
+            gateway.watchdog.start()
             reloading = asyncio.create_task(self._reload_when_asked(), name="reload")
             await self._told.wait()
             reloading.cancel()
@@ -156,23 +158,23 @@ class _Service:
                 hot_restart.hold_signals()
             else:
                 log.info("stopping")
-                self._gateway.closing = True
+                gateway.watch.is_stopping = True
                 for sockets in self.sockets.values():
                     listeners.close(sockets)
         finally:
-            self._gateway.watchdog.stop()
+            gateway.watchdog.stop()
             self._leave_the_proxy()
             await self._public.cleanup()
-            await self._gateway.close(_HANDOVER_SECONDS if self.is_restarting else _DRAIN_SECONDS)
+            await gateway.close(_HANDOVER_SECONDS if self.is_restarting else _DRAIN_SECONDS)
             await self._private.cleanup()
         log.info("stopped")
 
     def _listening(self, connections: Connections) -> Listening:
-        gateway = self._gateway
+        backend = self._gateway.backend
         return Listening(
             connections,
-            lambda: gateway.limits.header_seconds,
-            lambda: gateway.refused("http", "not_http"),
+            lambda: backend.limits.header_seconds,
+            lambda: backend.refused("http", "not_http"),
         )
 
     async def restart(self) -> None:
@@ -215,10 +217,10 @@ class _Service:
 
     def _application(self) -> web.Application:
         app = web.Application()
-        health.add_routes(app, self._gateway)
-        segment_routes.add_routes(app, self._gateway)
-        mixpanel_routes.add_routes(app, self._gateway)
-        appsmith_routes.add_routes(app, self._gateway)
+        health.add_routes(app, self._gateway.backend)
+        segment_routes.add_routes(app, self._gateway.backend)
+        mixpanel_routes.add_routes(app, self._gateway.backend)
+        appsmith_routes.add_routes(app, self._gateway.backend)
         app.on_response_prepare.append(self._manners.say)
         return app
 
@@ -226,7 +228,7 @@ class _Service:
         gateway = configuration.gateway
         token = gateway.admin.token
         guard = AdminGuard(token, Sessions(gateway.data_dir / "keys", token))
-        app = admin.application(self._gateway, guard, self.restart)
+        app = admin.application(self._gateway.observed, guard, self.restart)
         app.middlewares.append(self._manners.send_on)
         app.on_response_prepare.append(self._manners.say)
         return app
@@ -251,7 +253,7 @@ class _Service:
             self._contexts["tls.listen"],
             web_server,
             self._public.listening.connections,
-            self._gateway.forwarded,
+            self._gateway.listeners.forwarded,
         )
         await self._forward_proxy.listen(
             self.sockets[listeners.key("forward_proxy.listen", settings.listen)]
@@ -293,7 +295,7 @@ class _Service:
         try:
             with _compiling():
                 configuration = await asyncio.to_thread(load, self._file, self._environment)
-                await self._gateway.reload(configuration)
+                await self._gateway.control.reload(configuration)
         except ConfigurationError as error:
             mistakes = [str(mistake) for mistake in error.mistakes]
             log.error(  # noqa: TRY400 (the mistakes say it all)
@@ -312,7 +314,7 @@ class _Service:
         """What each https listener serves with; a certificate that a reload leaves out stays."""
 
         def in_force(listener: str, first: ssl.SSLContext) -> ssl.SSLContext:
-            return self._gateway.snapshot.certificates.get(listener, first)
+            return self._gateway.control.snapshot.certificates.get(listener, first)
 
         return {
             listener: tls.serving(partial(in_force, listener, first))

@@ -95,7 +95,7 @@ class Watchdog:
 
 
 def _frames(frame: FrameType | None) -> list[str]:
-    """The innermost frames of this gateway, innermost first: `gateway.dedup:take:45`."""
+    """The innermost frames of this gateway, innermost first: `gateway.intake.dedup:take:45`."""
     found: list[str] = []
     while frame is not None and len(found) < _FRAMES:
         code = frame.f_code

@@ -11,14 +11,14 @@ import pytest
 from aiohttp import ClientSession, CookieJar, web
 
 from gateway.admin.guard import AdminGuard
-from gateway.admin.routes import application
+from gateway.admin.routes import Observed, application
 from gateway.admin.sessions import Sessions
-from gateway.admin.status import Status
 from gateway.config.model import Telemetry
 from gateway.contract import Catalogue, load_catalogue
 from gateway.health import Health
 from gateway.pipeline.telemetry_switch import Order, switches
 from gateway.process.hot_restart import RestartError
+from gateway.status import Status
 from gateway.telemetry.switch_history import History, Standing, standing
 from tests.wire.running import ROOT
 
@@ -65,7 +65,7 @@ class Board:
         self.tried.append(destination)
         return destination == "vendor"
 
-    async def replay(self, letters: Sequence[int]) -> None:
+    async def revive(self, letters: Sequence[int]) -> None:
         raise NotImplementedError
 
     async def instances(self) -> list[dict[str, Any]]:
@@ -82,7 +82,9 @@ class Board:
 async def serving(board: Board, folder: Path, token: str) -> AsyncIterator[ClientSession]:
     """A browser-like client: it keeps cookies and follows nobody by itself."""
     guard = AdminGuard(token, Sessions(folder, token))
-    runner = web.AppRunner(application(board, guard, board.restart), access_log=None)
+    runner = web.AppRunner(
+        application(Observed(*[board] * 6), guard, board.restart), access_log=None
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -62,12 +62,12 @@ async def opened(folder: Path) -> AsyncGenerator[Gateway]:
 async def observed(gateway: Gateway, folder: Path) -> dict[str, Any]:
     """All that a client or a person can see of what is in force."""
     return {
-        **{field.name: getattr(gateway.snapshot, field.name) for field in fields(Snapshot)},
-        "sources": gateway.sources,
-        "limits": gateway.limits,
-        "appsmith": gateway.appsmith,
-        "script": gateway.browser_stop,
-        "telemetry": (await gateway.telemetry()).as_json(),
+        **{field.name: getattr(gateway.control.snapshot, field.name) for field in fields(Snapshot)},
+        "sources": gateway.backend.sources,
+        "limits": gateway.backend.limits,
+        "appsmith": gateway.backend.appsmith,
+        "script": gateway.backend.browser_stop,
+        "telemetry": (await gateway.control.telemetry()).as_json(),
         "history": switch_history.read(folder / "data"),
         "file": (folder / "data" / switch_history.FILE).read_bytes(),
     }
@@ -108,9 +108,9 @@ async def test_whatever_fails_on_the_way_nothing_has_changed(
         with monkeypatch.context() as patched:
             patched.setattr(step, _fails(error))
             with pytest.raises(type(error)):
-                await gateway.reload(new)
+                await gateway.control.reload(new)
         assert await observed(gateway, tmp_path) == before
-        await gateway.reload(new)
+        await gateway.control.reload(new)
         after = await observed(gateway, tmp_path)
         assert after["sources"].find("other-write-key")
         assert not after["telemetry"]["enabled"]
@@ -129,10 +129,10 @@ async def test_a_switch_that_cannot_be_stored_stays_as_it_was(
                 _fails(OSError(errno.ENOSPC, "no space")),
             )
             with pytest.raises(OSError, match="no space"):
-                await gateway.order(ORDER)
+                await gateway.control.order(ORDER)
         assert await observed(gateway, tmp_path) == before
-        await gateway.order(ORDER)
-        assert not (await gateway.telemetry()).classes["optional"].enabled
+        await gateway.control.order(ORDER)
+        assert not (await gateway.control.telemetry()).classes["optional"].enabled
 
 
 async def test_a_line_that_was_half_written_is_taken_back(
@@ -144,7 +144,7 @@ async def test_a_line_that_was_half_written_is_taken_back(
         with monkeypatch.context() as patched:
             patched.setattr(os, "pwrite", lambda handle, data, at: whole(handle, data[:9], at))
             with pytest.raises(OSError, match="No space"):
-                await gateway.reload(configured(tmp_path, telemetry=False))
+                await gateway.control.reload(configured(tmp_path, telemetry=False))
         assert await observed(gateway, tmp_path) == before
 
 
@@ -154,7 +154,7 @@ async def test_what_is_read_at_a_start_only_is_not_reloaded(tmp_path: Path) -> N
         text = (tmp_path / "gateway.yaml").read_text()
         (tmp_path / "gateway.yaml").write_text(text.replace("/data", "/elsewhere"))
         with pytest.raises(ConfigurationError, match=r"gateway\.yaml:\d+: data_dir"):
-            await gateway.reload(load(tmp_path / "gateway.yaml", {}))
+            await gateway.control.reload(load(tmp_path / "gateway.yaml", {}))
         assert await observed(gateway, tmp_path) == before
 
 
@@ -163,15 +163,18 @@ async def test_a_switch_and_a_reload_at_once_both_hold(tmp_path: Path) -> None:
     async with opened(tmp_path) as gateway:
         new = configured(tmp_path, source="other")
         await asyncio.gather(
-            gateway.reload(new), gateway.order(ORDER), gateway.telemetry(), gateway.reload(new)
+            gateway.control.reload(new),
+            gateway.control.order(ORDER),
+            gateway.control.telemetry(),
+            gateway.control.reload(new),
         )
-        assert gateway.sources.find("other-write-key")
-        assert not gateway.snapshot.rules.switches.enabled["optional"]
-        standing = await gateway.telemetry()
+        assert gateway.backend.sources.find("other-write-key")
+        assert not gateway.control.snapshot.rules.switches.enabled["optional"]
+        standing = await gateway.control.telemetry()
         assert not standing.classes["optional"].enabled
         assert [change.who for change in standing.changes] == ["API"]
         period = switch_history.read(tmp_path / "data").periods[-1]
-        assert gateway.snapshot.rules.switches.period == period.number
+        assert gateway.control.snapshot.rules.switches.period == period.number
 
 
 async def test_the_loop_has_its_turns_while_the_disk_is_slow(
@@ -200,7 +203,11 @@ async def test_the_loop_has_its_turns_while_the_disk_is_slow(
                 await asyncio.sleep(0.005)
 
         ticking = asyncio.create_task(tick())
-        for work in (gateway.reload(new), gateway.order(ORDER), gateway.telemetry()):
+        for work in (
+            gateway.control.reload(new),
+            gateway.control.order(ORDER),
+            gateway.control.telemetry(),
+        ):
             ticks = 0
             await work
             assert ticks > 3

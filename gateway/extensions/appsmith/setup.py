@@ -38,6 +38,9 @@ class FirstTimes:
 
     async def take(self, intake: Intake, take: Take) -> None:
         """Take what comes for the first time, with its mark. Raises what `take` raises."""
+        if not _is_setup(intake):
+            await take(intake, {})
+            return
         marks = [self._mark(raw) for raw in intake.events]
         own = {mark for mark in marks if mark}
         while before := [self._under_way[mark] for mark in own if mark in self._under_way]:
@@ -57,7 +60,7 @@ class FirstTimes:
         return None if instance is None else MARK + self._pseudonym(f"{raw.name} {instance}")
 
 
-def is_setup(intake: Intake) -> bool:
+def _is_setup(intake: Intake) -> bool:
     """Whether any of the events is one that an instance sends once."""
     return not SETUP_EVENTS.isdisjoint([raw.name for raw in intake.events if raw.name])
 

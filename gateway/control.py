@@ -1,0 +1,83 @@
+"""What is in force, and the one way to change it: one change after the other, each all or none.
+
+A change is in the durable history before the snapshot that holds it is swapped in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+from gateway.config import Configuration
+from gateway.contract import Catalogue
+from gateway.pipeline.decide import Rules
+from gateway.pipeline.telemetry_switch import Order
+from gateway.privacy import Pseudonymizer
+from gateway.snapshot import Snapshot, check_reloadable, compile_snapshot, entered
+from gateway.telemetry import switch_history
+
+
+class Control:
+    """Holds the snapshot."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        environment: Mapping[str, str],
+        pseudonymizer: Pseudonymizer,
+        compiled: Snapshot,
+        counters: Callable[[], Mapping[str, int]],
+    ) -> None:
+        """`compiled` is in force from `start` on. `counters`: the journal's."""
+        self.snapshot = compiled
+        """What is in force. Whoever needs two things of it reads it once."""
+        self._configuration = configuration
+        self._data_dir = configuration.gateway.data_dir
+        self._environment = environment
+        self._pseudonymizer = pseudonymizer
+        self._counters = counters
+        self._changing = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Put the first snapshot in force. Raises OSError or ConfigurationError."""
+        await self._put_in_force(lambda: self.snapshot)
+
+    async def reload(self, configuration: Configuration) -> None:
+        """Take up policy, schemas, routes, sources, limits, switches and certificates, all or none.
+
+        Raises ConfigurationError, OSError or what nobody foresaw; then nothing has changed.
+        """
+        check_reloadable(configuration, self._configuration)
+        new = await asyncio.to_thread(
+            compile_snapshot, configuration, self._environment, self._pseudonymizer
+        )
+        await self._put_in_force(lambda: new)
+
+    async def order(self, order: Order) -> None:
+        """Switch a class, durably and at once. Raises OSError or ConfigurationError."""
+        await self._put_in_force(lambda: self.snapshot, order)
+
+    async def telemetry(self) -> switch_history.Standing:
+        """The switches, who set them, and the proof. Raises ConfigurationError."""
+        async with self._changing:
+            past = await asyncio.to_thread(switch_history.read, self._data_dir)
+            return switch_history.standing(past, self.snapshot.rules.switches, self._counters())
+
+    async def settled_rules(self) -> Rules:
+        """What an event that comes now is decided by: behind an order, by that order."""
+        if self._changing.locked():
+            async with self._changing:
+                pass
+        return self.snapshot.rules
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The documented events."""
+        return self.snapshot.rules.catalogue
+
+    async def _put_in_force(self, chosen: Callable[[], Snapshot], *orders: Order) -> None:
+        async with self._changing:
+            self.snapshot = await asyncio.to_thread(
+                entered, chosen(), self._data_dir, self._environment, time.time(), *orders
+            )

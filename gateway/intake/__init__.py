@@ -1,0 +1,11 @@
+"""What ingest has read is decided, counted and made durable: nothing is acknowledged before.
+
+repeats ─▶ decide, in slices ─▶ one encoded block of events, audit, counts and ids ─▶ journal
+"""
+
+from gateway.intake.acceptor import Acceptor
+from gateway.intake.accounting import Marks
+from gateway.intake.backend import Backend
+from gateway.intake.dedup import Dedup
+
+__all__ = ["Acceptor", "Backend", "Dedup", "Marks"]

@@ -1,0 +1,78 @@
+"""An event is decided once, under one set of rules, and durable when `take` returns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import structlog
+
+from gateway.control import Control
+from gateway.errors import JournalError
+from gateway.ingest import Intake
+from gateway.ingest.fair_queue import Turns
+from gateway.intake.accounting import Marks, block_of
+from gateway.intake.dedup import Dedup
+from gateway.intake.slices import decided
+from gateway.journal import AppendLog
+from gateway.pipeline.decide import Rules
+
+log = structlog.get_logger(__name__)
+
+Take = Callable[[Intake, Marks], Awaitable[None]]
+Screen = Callable[[Intake, Take], Awaitable[None]]
+"""Takes what may be taken of an intake, with counters that grow with it."""
+
+
+class Acceptor:
+    """Takes what ingest has read."""
+
+    def __init__(
+        self,
+        control: Control,
+        journal: AppendLog,
+        dedup: Dedup,
+        *,
+        turns: Turns,
+        screen: Screen,
+        refused: Callable[[str, int], None],
+    ) -> None:
+        """`refused` hears why so many events could not be kept."""
+        self.changes: Counter[tuple[str, str]] = Counter()
+        """What the policy changed since the start, by rule and action."""
+        self._control = control
+        self._journal = journal
+        self._dedup = dedup
+        self._turns = turns
+        self._screen = screen
+        self._refused = refused
+
+    async def take(self, intake: Intake) -> None:
+        """Decide the events and make the accepted ones durable. Raises JournalError."""
+        rules = await self._control.settled_rules()
+        try:
+            await self._dedup.take(intake, partial(self._take_first_copies, rules))
+        except JournalError as error:
+            self._refused(str(error), len(intake.events))
+            raise
+
+    async def add(self, intake: Intake, marks: Marks) -> None:
+        """As `take`, for events of the gateway's own, which come once. Raises JournalError."""
+        await self._take(self._control.snapshot.rules, intake, marks)
+
+    async def _take_first_copies(self, rules: Rules, intake: Intake) -> None:
+        await self._screen(intake, partial(self._take, rules))
+
+    async def _take(self, rules: Rules, intake: Intake, marks: Marks) -> None:
+        decisions = await decided(intake.events, rules, self._turns)
+        for decision in decisions:
+            if decision.fault:
+                log.error("the policy failed", source=decision.source, fault=decision.fault)
+        block = block_of(intake, decisions, marks, rules.switches.period)
+        if not block.counts:
+            return
+        await self._journal.append(block)
+        for decision in decisions:
+            for change in decision.changes:
+                self.changes[change.rule, change.action] += 1

@@ -1,0 +1,60 @@
+"""What the journal keeps of one request: `received = accepted + rejected(reason)`, always.
+
+Pure: decisions and refusals in, one encoded block out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from gateway.event import Decision
+from gateway.ingest import Intake
+from gateway.journal import EncodedBlock, encoded
+from gateway.pipeline import audit_line
+from gateway.telemetry import switch_history
+
+Marks = Mapping[int, tuple[str, int]]
+"""Place of an event → the counter that grows with it if it is accepted, and by how much."""
+
+
+def block_of(
+    intake: Intake, decisions: Sequence[Decision], marks: Marks, period: int
+) -> EncodedBlock:
+    """`period`: the one of the switches that the events were decided under."""
+    return encoded(
+        events=[decision.event for decision in decisions if decision.event],
+        audit=[line for line in map(audit_line.line, decisions) if line],
+        counts=_counts(intake, decisions, marks, period),
+        seen=_seen(intake.digests, decisions),
+    )
+
+
+def _counts(
+    intake: Intake, decisions: Sequence[Decision], marks: Marks, period: int
+) -> Mapping[str, int]:
+    counts: Counter[str] = Counter()
+    for decision in decisions:
+        counts[f"received/{decision.source}"] += 1
+        if counted := switch_history.counter(decision, period):
+            counts[counted] += 1
+        if decision.event is None:
+            counts[f"rejected/{decision.reason}"] += 1
+    for place, (counter, growth) in marks.items():
+        if decisions[place].event:
+            counts[counter] += growth
+    for refusal in intake.refusals:
+        counts[f"received/{refusal.source}"] += refusal.count
+        counts[f"rejected/{refusal.reason}"] += refusal.count
+    return counts
+
+
+def _seen(digests: Sequence[bytes | None], decisions: Sequence[Decision]) -> bytes:
+    """The digests of what is accepted: only that is kept, so only that is remembered."""
+    return b"".join(
+        [
+            digest
+            for digest, decision in zip(digests, decisions, strict=False)
+            if digest and decision.event
+        ]
+    )
