@@ -33,7 +33,7 @@ def main() -> None:
 def measured(folder: Path, count: int) -> tuple[float, float, int]:
     """Microseconds of CPU to ask and to add, and the bytes of the tables, after a full window."""
     passed = 0.0
-    seen = SeenIds(folder, DAY, "g" * 16, Clock(None, lambda: 1e9 + passed, lambda: passed))
+    seen = SeenIds.open(folder, DAY, "g" * 16, Clock(None, lambda: 1e9 + passed, lambda: passed))
     dedup = Dedup(seen.has, b"k" * 32)
     loop = asyncio.new_event_loop()
     asking = adding = 0.0

@@ -37,6 +37,8 @@ class Gateway:
         pseudonymizer: Pseudonymizer,
         compiled: Snapshot,
         journal: Journal,
+        *,
+        works_in: str,
     ) -> None:
         """Use `open`."""
         gateway = configuration.gateway
@@ -75,7 +77,7 @@ class Gateway:
         )
         records = Records(gateway.data_dir, lambda: self.control.snapshot.appsmith)
         observer = Observer(
-            data_dir=gateway.data_dir.resolve(),
+            works_in=works_in,
             journal=journal,
             deliveries=self._deliveries,
             watch=self.watch,
@@ -106,7 +108,14 @@ class Gateway:
             compiled = compile_snapshot(configuration, environment, pseudonymizer)
             journal = await asyncio.to_thread(SqliteJournal.open, folder, gateway.journal, window)
             try:
-                opened = cls(configuration, environment, pseudonymizer, compiled, journal)
+                opened = cls(
+                    configuration,
+                    environment,
+                    pseudonymizer,
+                    compiled,
+                    journal,
+                    works_in=str(gateway.data_dir.resolve()),
+                )
                 await opened.control.start()
             except BaseException:
                 await journal.close()

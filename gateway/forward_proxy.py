@@ -17,9 +17,9 @@ from typing import Literal, NamedTuple, cast
 
 import structlog
 
+from gateway.addresses import is_from
 from gateway.config.model import ForwardProxySettings as Settings
 from gateway.globs import compile_globs
-from gateway.ingest.client_info import is_from
 from gateway.process.connections import Connections, State
 from gateway.process.web_server import secured
 

@@ -1,9 +1,14 @@
-"""A time in any form a client writes is read as UTC milliseconds, or not at all; none raises."""
+"""Times as clients write them, as people type them, and as this gateway writes them: in UTC.
+
+Whatever a client wrote is read as milliseconds, or not at all; none raises.
+"""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from math import modf
 from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -11,6 +16,8 @@ _NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (only to write UTC without i
 _FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 _DAY = 86_400_000
+_AGO = re.compile(r"(\d+)\s*(m|h|d|w)")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _SECONDS_BELOW = 100_000_000_000
 """A smaller number counts seconds, until the year 5138; a larger one milliseconds, from 1973."""
 
@@ -30,6 +37,23 @@ def write_time(milliseconds: int) -> str | None:
         return None
     seconds, fraction = divmod(milliseconds, 1000)
     return f"{_write_second(seconds)}.{fraction:03}Z"
+
+
+def timestamp(seconds: float) -> str:
+    """Epoch seconds as `2026-11-23T07:51:04.317Z`."""
+    fraction, whole = modf(seconds)
+    carry, microseconds = divmod(round(fraction * 1e6), 1_000_000)
+    return f"{_write_second(int(whole) + carry)}.{microseconds // 1000:03}Z"
+
+
+def parse_since(text: str, now: datetime) -> str:
+    """`7d`, `12h`, `30m`, `2w` ago, a date or a time. Raises ValueError for anything else."""
+    if match := _AGO.fullmatch(text.strip()):
+        moment = now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    else:
+        moment = datetime.fromisoformat(text)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @lru_cache(maxsize=4096)

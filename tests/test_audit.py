@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pipeline.audit_line import timestamp
+from gateway.timestamps import timestamp
 
 
 @given(st.floats(0, 4e9) | st.integers(0, 4 * 10**9))

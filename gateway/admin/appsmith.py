@@ -15,8 +15,8 @@ from aiohttp.typedefs import Handler
 from gateway.admin import html
 from gateway.admin.guard import VISITOR, Visitor
 from gateway.admin.html import Column
-from gateway.cli.audit import parse_since
 from gateway.extensions.appsmith import views
+from gateway.timestamps import parse_since
 
 _SINCE = "31d"
 _SHOWN_REPORTS = 20

@@ -23,6 +23,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from gateway.samples import Distribution, Samples
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -32,20 +34,6 @@ class Metric:
     kind: Literal["counter", "gauge", "histogram"]
     labels: tuple[str, ...]
     meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """What a histogram shows: how many values there were up to each bound, and their sum."""
-
-    bounds: tuple[float, ...]
-    counts: tuple[int, ...]
-    """One for each bound, and one for all."""
-    sum: float
-
-    @property
-    def buckets(self) -> list[tuple[str, float]]:
-        return [*zip(map(str, self.bounds), self.counts, strict=False), ("+Inf", self.counts[-1])]
 
 
 METRICS = (
@@ -193,10 +181,6 @@ METRICS = (
         "Log lines dropped since the start, because nobody read standard error.",
     ),
 )
-
-Samples = Mapping[str, Mapping[tuple[str, ...], float | Distribution]]
-"""Metric name → label values → value."""
-
 
 _FAMILIES: Mapping[str, Any] = {
     "counter": CounterMetricFamily,

@@ -13,10 +13,10 @@ from gateway.event import TelemetryClass
 from gateway.health import size
 from gateway.journal.block import REASONS
 from gateway.journal.forecast import in_words
-from gateway.pipeline.audit_line import timestamp
 from gateway.pipeline.telemetry_switch import CLASSES
 from gateway.status import DestinationStatus, Status
 from gateway.telemetry.switch_history import Account, Standing, SwitchChange, decider
+from gateway.timestamps import timestamp
 
 _TITLES: Mapping[TelemetryClass, str] = {
     "optional": "Share anonymous usage data",

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path as FilePath
+from typing import Self
 
 import orjson
 
@@ -27,17 +28,26 @@ _MOST = 256
 class Sessions:
     """Who is signed in."""
 
-    def __init__(
-        self, folder: FilePath, token: str, clock: Callable[[], float] = time.time
-    ) -> None:
-        """`folder` is that of the keys; `clock` gives epoch seconds."""
-        self._file = folder / FILE
+    def __init__(self, file: FilePath, token: str, clock: Callable[[], float]) -> None:
+        """Use `open`."""
+        self._file = file
         self._token = token.encode()
         self._clock = clock
         self._changing = threading.Lock()
-        self._secret, self._ends = self._read()
+        self._secret = b""
+        self._ends: dict[str, float] = {}
+
+    @classmethod
+    def open(cls, folder: FilePath, token: str, clock: Callable[[], float] = time.time) -> Self:
+        """Take up the sessions of the program before. `folder` is that of the keys; blocks.
+
+        `clock` gives epoch seconds.
+        """
+        sessions = cls(folder / FILE, token, clock)
+        sessions._secret, sessions._ends = sessions._read()
         with suppress(OSError):  # a form that was open at a restart is then shown anew
-            self._write()
+            sessions._write()
+        return sessions
 
     def begin(self) -> str:
         """Sign in; returns the key of the session. Blocks. Raises OSError."""

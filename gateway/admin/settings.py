@@ -17,10 +17,10 @@ from gateway.contract import Catalogue
 from gateway.errors import ConfigurationError
 from gateway.event import TelemetryClass
 from gateway.jsonl.files import cause
-from gateway.pipeline.audit_line import timestamp
 from gateway.pipeline.telemetry_switch import CLASSES, Order, OrderedBy
 from gateway.process.hot_restart import RestartError
 from gateway.telemetry.switch_history import Standing
+from gateway.timestamps import timestamp
 
 _FRESH_SECONDS = 30
 _SCRIPTED: tuple[OrderedBy, ...] = ("command line", "API")

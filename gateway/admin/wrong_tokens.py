@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from gateway.ingest.client_info import neighbourhood
+from gateway.addresses import neighbourhood
 
 WRONG_TRIES = 10
 """From one address in a minute before its wrong tokens are slowed."""

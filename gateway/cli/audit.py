@@ -8,16 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path as FilePath
 from typing import Any, TextIO
 
 import orjson
 
 from gateway.globs import compile_globs
-
-_AGO = re.compile(r"(\d+)\s*(m|h|d|w)")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +75,6 @@ class Totals:
             "by_reason": dict(self.reasons.most_common()),
             "by_violation": dict(self.violations.most_common()),
         }
-
-
-def parse_since(text: str, now: datetime) -> str:
-    """`7d`, `12h`, `30m`, `2w` ago, a date or a time. Raises ValueError for anything else."""
-    if match := _AGO.fullmatch(text.strip()):
-        moment = now - timedelta(**{_UNITS[match[2]]: int(match[1])})
-    else:
-        moment = datetime.fromisoformat(text)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def run(folder: FilePath, chosen: AuditFilter, *, as_json: bool, follow: bool, out: TextIO) -> int:

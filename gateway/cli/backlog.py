@@ -17,7 +17,7 @@ from gateway.journal import DISCARDED, AuditLine, Stream, View
 from gateway.journal.forecast import in_words
 from gateway.journal.sqlite.examine import Unreadable
 from gateway.journal.sqlite.snapshot import Look
-from gateway.pipeline.audit_line import timestamp
+from gateway.timestamps import timestamp
 
 _LOST = (
     "look at the disk; what cannot be read becomes a dead letter `unreadable` and holds up nothing"

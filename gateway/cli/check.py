@@ -13,6 +13,7 @@ from gateway.contract import load_catalogue
 from gateway.errors import ConfigurationError, Mistake
 from gateway.pipeline.decide import Rules
 from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
+from gateway.telemetry import switch_history
 
 
 def run(file: FilePath, environment: Mapping[str, str], out: TextIO) -> int:
@@ -35,7 +36,9 @@ def _everything(file: FilePath, environment: Mapping[str, str]) -> tuple[Configu
             except ConfigurationError as more:
                 mistakes += more.mistakes
         raise ConfigurationError(mistakes) from None
-    rules = compile_rules(configuration, environment, pseudonymizer_for_a_look(configuration))
+    pseudonymizer = pseudonymizer_for_a_look(configuration)
+    orders = switch_history.read(configuration.gateway.data_dir).orders
+    rules = compile_rules(configuration, environment, pseudonymizer, orders)
     if found := list(loops(configuration)):
         raise ConfigurationError(found)
     return configuration, rules

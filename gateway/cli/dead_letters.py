@@ -24,8 +24,8 @@ from gateway.globs import compile_globs
 from gateway.journal import Buried, Journal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.journal.sqlite.snapshot import looking
-from gateway.pipeline.audit_line import timestamp
 from gateway.process.data_dir_lock import TakenError, claimed
+from gateway.timestamps import timestamp
 
 Verb = Literal["replay", "discard"]
 AT_ONCE = 1000

@@ -14,8 +14,8 @@ from gateway.cli.admin_client import ask
 from gateway.config import Configuration, load
 from gateway.errors import GatewayError, JournalError
 from gateway.journal.sqlite.snapshot import looking
-from gateway.pipeline.audit_line import timestamp
 from gateway.process.data_dir_lock import is_claimed
+from gateway.timestamps import timestamp
 
 NOT_RUNNING = "not running"
 

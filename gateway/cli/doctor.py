@@ -34,9 +34,10 @@ from gateway.health import Disk, Health, HealthFacts, reason, size
 from gateway.journal import capacity
 from gateway.journal.sqlite import high_water, opening
 from gateway.journal.sqlite.snapshot import looking
-from gateway.pipeline.audit_line import timestamp
 from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
 from gateway.privacy.pseudonyms import KEY_FILE, Pseudonymizer
+from gateway.telemetry import switch_history
+from gateway.timestamps import timestamp
 
 _FSYNCS = 9
 _SUSPICIOUS_SECONDS = 20e-6
@@ -120,7 +121,8 @@ def _configuration(
     configuration: Configuration, environment: Mapping[str, str]
 ) -> Iterator[Finding]:
     try:
-        compile_rules(configuration, environment, _pseudonymizer(configuration))
+        orders = switch_history.read(configuration.gateway.data_dir).orders
+        compile_rules(configuration, environment, _pseudonymizer(configuration), orders)
     except ConfigurationError as error:
         yield from _mistakes(error)
     except GatewayError as error:

@@ -35,6 +35,7 @@ from gateway.pipeline.decide import decide
 from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
 from gateway.privacy import Pseudonymizer
 from gateway.protocols import PROTOCOLS
+from gateway.telemetry import switch_history
 
 _HIDDEN = "***"
 _SOMEBODY = "somebody"
@@ -68,7 +69,8 @@ def run(
     """Print what becomes of each event in `body`. Raises ConfigurationError or ExplainError."""
     configuration = load(file, environment)
     pseudonymizer = pseudonymizer_for_a_look(configuration)
-    rules = compile_rules(configuration, environment, pseudonymizer)
+    orders = switch_history.read(configuration.gateway.data_dir).orders
+    rules = compile_rules(configuration, environment, pseudonymizer, orders)
     intake = _intake(body, configuration, source)
     destinations = destinations_of(configuration, pseudonymizer.mark)
     fates = [_refused(refusal) for refusal in intake.refusals]

@@ -14,6 +14,7 @@ from gateway.config import did_you_mean, load
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.event import Reason, Stage
 from gateway.pipeline.telemetry_switch import CLASSES
+from gateway.timestamps import parse_since
 
 DONE, FAILED, USAGE, CONFIGURATION = 0, 1, 2, 78
 
@@ -266,7 +267,7 @@ def _audit(given: argparse.Namespace) -> int:
     from gateway.cli import audit  # noqa: PLC0415
 
     try:
-        since = audit.parse_since(given.since, datetime.now(UTC)) if given.since else ""
+        since = parse_since(given.since, datetime.now(UTC)) if given.since else ""
     except ValueError:
         print("gateway: --since takes 7d, 12h, 30m, a date or a time", file=sys.stderr)
         return USAGE
@@ -276,10 +277,10 @@ def _audit(given: argparse.Namespace) -> int:
 
 
 def _dead_letters(given: argparse.Namespace) -> int:
-    from gateway.cli import audit, dead_letters  # noqa: PLC0415
+    from gateway.cli import dead_letters  # noqa: PLC0415
 
     try:
-        since = audit.parse_since(given.since, datetime.now(UTC)) if given.since else None
+        since = parse_since(given.since, datetime.now(UTC)) if given.since else None
     except ValueError:
         print("gateway: --since takes 7d, 12h, 30m, a date or a time", file=sys.stderr)
         return USAGE
@@ -331,10 +332,10 @@ def _instances(given: argparse.Namespace) -> int:
 
 
 def _usage(given: argparse.Namespace) -> int:
-    from gateway.cli import audit, usage  # noqa: PLC0415
+    from gateway.cli import usage  # noqa: PLC0415
 
     try:
-        since = audit.parse_since(given.since, datetime.now(UTC))
+        since = parse_since(given.since, datetime.now(UTC))
     except ValueError:
         print("gateway: --since takes 7d, 12h, 30m, a date or a time", file=sys.stderr)
         return USAGE

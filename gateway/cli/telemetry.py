@@ -18,11 +18,11 @@ from gateway.errors import GatewayError
 from gateway.event import TelemetryClass
 from gateway.journal.sqlite.snapshot import looking
 from gateway.jsonl.files import cause
-from gateway.pipeline.audit_line import timestamp
 from gateway.pipeline.telemetry_switch import Order, switches
 from gateway.process.data_dir_lock import TakenError, claimed, is_claimed
 from gateway.telemetry import switch_history
 from gateway.telemetry.switch_history import Standing, SwitchChange
+from gateway.timestamps import timestamp
 
 _API = "/api/telemetry"
 

@@ -29,7 +29,7 @@ from gateway.destinations import Delivered, Rejected, Rendered, Request, RetryLa
 from gateway.errors import DestinationError, JournalError, fault
 from gateway.event import StoredEvent
 from gateway.journal import Journal, Settlement, Step, Stream
-from gateway.pipeline.audit_line import timestamp
+from gateway.timestamps import timestamp
 
 CAUSE_LENGTH = 200
 """Characters kept of a cause."""

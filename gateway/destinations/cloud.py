@@ -146,7 +146,7 @@ class CloudDestination:
             self._outbox = None
 
     def _open(self, *, is_new: bool) -> None:
-        self._outbox = Outbox(self._data_dir, self.name)
+        self._outbox = Outbox.open(self._data_dir, self.name)
         if is_new:
             self._outbox.forget()
         self._begun, self._done = self._outbox.begun(), set()
@@ -186,7 +186,7 @@ class CloudDestination:
         pulses = [*report.pulses.values()]
         data = hashlib.sha256(orjson.dumps(pulses, option=orjson.OPT_SORT_KEYS)).hexdigest()
         try:
-            ledger = Ledger(self._data_dir)
+            ledger = Ledger.open(self._data_dir)
             try:
                 ledger.reported(time.time(), report.instance, len(pulses), nonce, data)
             finally:

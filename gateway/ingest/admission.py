@@ -12,10 +12,11 @@ from typing import Protocol
 
 from aiohttp import hdrs, web
 
+from gateway.addresses import neighbourhood
 from gateway.config.model import Limits
 from gateway.config.values import Network
 from gateway.errors import Overloaded
-from gateway.ingest.client_info import basic_user, neighbourhood
+from gateway.ingest.client_info import basic_user
 from gateway.ingest.fair_queue import Pool, Turns
 from gateway.ingest.sources import Sources
 from gateway.privacy import client_address

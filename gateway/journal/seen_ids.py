@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import structlog
 
@@ -75,19 +76,26 @@ class SeenIds:
     """One thread adds; any thread may ask."""
 
     def __init__(self, folder: Path, window: float, generation: str, clock: Clock) -> None:
-        """Open the tables in `folder`, without those of another generation. Raises OSError.
-
-        `window`: seconds. `generation`: of the journal that the ids belong to.
-        """
+        """Use `open`."""
         self._folder = folder
         self._window = window
         self._generation = generation.encode()
         self._clock = clock
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._where: tuple[tuple[memoryview, int, _Segment], ...] = ()
-        self._tables = list(self._opened())
+        self._tables: list[_Table] = []
         self._is_full = False
-        self._look_in()
+
+    @classmethod
+    def open(cls, folder: Path, window: float, generation: str, clock: Clock) -> Self:
+        """Open the tables in `folder`, without those of another generation. Raises OSError.
+
+        `window`: seconds. `generation`: of the journal that the ids belong to.
+        """
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        seen = cls(folder, window, generation, clock)
+        seen._tables = list(seen._opened())
+        seen._look_in()
+        return seen
 
     def has(self, digest: bytes) -> bool:
         """Whether the id came within the window. Costs about a microsecond."""

@@ -6,15 +6,13 @@ transaction that makes the event durable.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import lru_cache
-from math import modf
 from typing import Any
 
 import orjson
 
 from gateway.contract.violations import UNPLANNED_EVENT
 from gateway.event import Decision, Reason
+from gateway.timestamps import timestamp
 
 _KEPT_NOWHERE = frozenset({Reason.TELEMETRY_OFF, Reason.OPTED_OUT})
 
@@ -49,16 +47,3 @@ def line(decision: Decision) -> bytes | None:
     if decision.violations:
         entry["violations"] = [violation.as_json() for violation in decision.violations]
     return orjson.dumps(entry)
-
-
-def timestamp(seconds: float) -> str:
-    """Epoch seconds as `2026-11-23T07:51:04.317Z`."""
-    fraction, whole = modf(seconds)
-    carry, microseconds = divmod(round(fraction * 1e6), 1_000_000)
-    return f"{_second(int(whole) + carry)}.{microseconds // 1000:03}Z"
-
-
-@lru_cache(maxsize=64)
-def _second(second: int) -> str:
-    """Most events of a moment fall into few seconds."""
-    return datetime.fromtimestamp(second, UTC).isoformat()[:-6]

@@ -6,22 +6,27 @@ The server, `check`, `explain` and the doctor compile the same files in the same
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from gateway.config import Configuration
 from gateway.contract import Catalogue, load_catalogue
 from gateway.errors import ConfigurationError, Mistake
 from gateway.pipeline.decide import Rules
 from gateway.pipeline.routing import compile_routes
-from gateway.pipeline.telemetry_switch import switches
+from gateway.pipeline.telemetry_switch import Order, switches
 from gateway.privacy import CompiledPolicy, Pseudonymizer, compile_policy
-from gateway.telemetry import switch_history
 
 
 def compile_rules(
-    configuration: Configuration, environment: Mapping[str, str], pseudonymizer: Pseudonymizer
+    configuration: Configuration,
+    environment: Mapping[str, str],
+    pseudonymizer: Pseudonymizer,
+    orders: Iterable[Order] = (),
 ) -> Rules:
-    """Everything a decision depends on. Raises ConfigurationError with every mistake."""
+    """Everything a decision depends on. Raises ConfigurationError with every mistake.
+
+    `orders`: what people said about the switches, oldest first.
+    """
     mistakes: list[Mistake] = []
     catalogue: Catalogue | None = None
     policy: CompiledPolicy | None = None
@@ -45,11 +50,7 @@ def compile_rules(
         catalogue=catalogue,
         schemas=configuration.gateway.schemas,
         routes=compile_routes(configuration.routing),
-        switches=switches(
-            configuration.gateway.telemetry,
-            environment,
-            switch_history.read(configuration.gateway.data_dir).orders,
-        ),
+        switches=switches(configuration.gateway.telemetry, environment, orders),
         budget=configuration.gateway.limits.budget,
     )
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Literal, Protocol
 
+from gateway.addresses import is_from, neighbourhood
 from gateway.config.values import Network
-from gateway.ingest.client_info import is_from, neighbourhood
 
 Cause = Literal["address", "all", "evicted", "head_timeout", "write_timeout", "handshake"]
 CAUSES: Mapping[Cause, str] = {

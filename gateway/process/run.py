@@ -227,7 +227,7 @@ class _Service:
     def _admin(self, configuration: Configuration) -> web.Application:
         gateway = configuration.gateway
         token = gateway.admin.token
-        guard = AdminGuard(token, Sessions(gateway.data_dir / "keys", token))
+        guard = AdminGuard(token, Sessions.open(gateway.data_dir / "keys", token))
         app = admin.application(self._gateway.observed, guard, self.restart)
         app.middlewares.append(self._manners.send_on)
         app.on_response_prepare.append(self._manners.say)

@@ -20,7 +20,7 @@ from types import FrameType
 import structlog
 
 import gateway
-from gateway.admin.metrics import Distribution
+from gateway.samples import Distribution
 
 BEAT_SECONDS = 0.05
 STALL_SECONDS = 0.25

@@ -247,13 +247,13 @@ class Site(web.SockSite):
     async def start(self) -> None:
         await web.BaseSite.start(self)
         server = cast(Server, self._runner.server)
-        self._server = cast(
-            asyncio.AbstractServer, Accepting(self._sock, server, self._ssl_context)
-        )
+        accepting = Accepting(self._sock, server, self._ssl_context)
+        accepting.start()
+        self._server = cast(asyncio.AbstractServer, accepting)
 
 
 class Accepting:
-    """Accepts connections on a listening socket until it is closed."""
+    """Accepts connections on a listening socket, from `start` until it is closed."""
 
     def __init__(
         self, listening_socket: socket.socket, server: Server, context: ssl.SSLContext | None
@@ -264,7 +264,9 @@ class Accepting:
         self._context = context
         self._loop = asyncio.get_running_loop()
         self._resting: asyncio.TimerHandle | None = None
-        listening_socket.setblocking(False)
+
+    def start(self) -> None:
+        self._socket.setblocking(False)
         self._go_on()
 
     def close(self) -> None:

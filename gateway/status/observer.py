@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path as FilePath
 from typing import Any
 
 from gateway import __version__
@@ -34,8 +33,8 @@ class ListenerCounts:
 class Observer:
     """Looks at rooms that are open; all counts but the journal's are since the start."""
 
-    data_dir: FilePath
-    """Resolved."""
+    works_in: str
+    """The data folder, resolved."""
     journal: Journal
     deliveries: Deliveries
     watch: HealthWatch
@@ -54,7 +53,7 @@ class Observer:
         connections = self.listeners.connections
         return Status(
             version=__version__,
-            data_dir=str(self.data_dir),
+            data_dir=self.works_in,
             ready=health.ready,
             refusal=health.reason,
             remedy=health.remedy,

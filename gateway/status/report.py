@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from gateway.admin.metrics import Distribution, Samples
-from gateway.pipeline.audit_line import timestamp
+from gateway.samples import Distribution, Samples
+from gateway.timestamps import timestamp
 
 
 @dataclass(frozen=True, slots=True)

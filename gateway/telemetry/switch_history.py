@@ -21,8 +21,8 @@ import orjson
 
 from gateway.errors import ConfigurationError, Mistake
 from gateway.event import Decision, Reason, TelemetryClass
-from gateway.pipeline.audit_line import timestamp
 from gateway.pipeline.telemetry_switch import CLASSES, Order, OrderedBy, Switches
+from gateway.timestamps import timestamp
 
 FILE = "telemetry.jsonl"
 

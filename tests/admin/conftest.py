@@ -81,7 +81,7 @@ class Board:
 @asynccontextmanager
 async def serving(board: Board, folder: Path, token: str) -> AsyncIterator[ClientSession]:
     """A browser-like client: it keeps cookies and follows nobody by itself."""
-    guard = AdminGuard(token, Sessions(folder, token))
+    guard = AdminGuard(token, Sessions.open(folder, token))
     runner = web.AppRunner(
         application(Observed(*[board] * 6), guard, board.restart), access_log=None
     )

@@ -124,7 +124,7 @@ async def test_another_token_ends_every_session(board: Board, tmp_path: Path) ->
 
 
 def test_neither_token_nor_key_is_on_disk(tmp_path: Path) -> None:
-    key = Sessions(tmp_path, TOKEN).begin()
+    key = Sessions.open(tmp_path, TOKEN).begin()
     texts = [file.read_text() for file in tmp_path.iterdir()]
     assert len(texts) == 1
     assert key not in texts[0]
@@ -189,7 +189,7 @@ def test_neighbours_in_one_network_of_ipv6_are_one_address() -> None:
 
 def test_a_session_ends_with_its_time(tmp_path: Path) -> None:
     now = 0.0
-    sessions = Sessions(tmp_path, TOKEN, lambda: now)
+    sessions = Sessions.open(tmp_path, TOKEN, lambda: now)
     key = sessions.begin()
     now = SECONDS - 1
     assert sessions.knows(key)

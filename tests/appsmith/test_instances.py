@@ -317,7 +317,7 @@ async def test_the_gateway_pings_once_an_interval_across_restarts(tmp_path: Path
 
 def test_invented_instances_do_not_fill_the_ledger(tmp_path: Path) -> None:
     journal = Journal()
-    ledger = Ledger(tmp_path)
+    ledger = Ledger.open(tmp_path)
 
     def pings(count: int, start: int) -> list[StoredEvent]:
         made = []

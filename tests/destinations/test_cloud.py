@@ -261,7 +261,7 @@ class TestACrash:
         for _ in range(KEPT + 5):
             [request] = destination.render([pulses.one()]).requests
             assert await destination.send(request) == Delivered()
-        assert len(Outbox(tmp_path, "cloud").begun()) == KEPT
+        assert len(Outbox.open(tmp_path, "cloud").begun()) == KEPT
 
 
 async def test_an_outage_of_a_month_loses_nothing(tmp_path: Path, cloud: CloudServices) -> None:

@@ -39,7 +39,7 @@ def table_bytes(folder: Path) -> int:
 
 def test_what_was_added_is_known_and_nothing_else(tmp_path: Path) -> None:
     """Through several tables, each twice as large as the one before."""
-    seen = SeenIds(tmp_path, 24 * HOUR, "g" * 16, Time().clock())
+    seen = SeenIds.open(tmp_path, 24 * HOUR, "g" * 16, Time().clock())
     known, unknown = digests(40_000), digests(40_000)
     for start in range(0, len(known), 100):
         seen.add(b"".join(known[start : start + 100]))
@@ -47,7 +47,7 @@ def test_what_was_added_is_known_and_nothing_else(tmp_path: Path) -> None:
     assert not any(map(seen.has, unknown))
     seen.close()
 
-    again = SeenIds(tmp_path, 24 * HOUR, "g" * 16, Time().clock())
+    again = SeenIds.open(tmp_path, 24 * HOUR, "g" * 16, Time().clock())
     assert all(map(again.has, known))
     assert not any(map(again.has, unknown))
     again.close()
@@ -71,13 +71,13 @@ def test_an_id_is_known_for_the_window_and_forgotten_soon_after(
     window = 24 * HOUR
     with tempfile.TemporaryDirectory() as folder:
         time = Time()
-        seen = SeenIds(Path(folder), window, "g" * 16, time.clock())
+        seen = SeenIds.open(Path(folder), window, "g" * 16, time.clock())
         added: list[tuple[float, bytes]] = []
         for passes, count, is_restart in steps:
             time.passed += passes
             if is_restart:
                 seen.close()
-                seen = SeenIds(Path(folder), window, "g" * 16, time.clock())
+                seen = SeenIds.open(Path(folder), window, "g" * 16, time.clock())
             new = digests(count)
             if new:
                 seen.add(b"".join(new))
@@ -95,11 +95,11 @@ def test_an_id_is_known_for_the_window_and_forgotten_soon_after(
 def test_ids_of_another_journal_are_not_known(tmp_path: Path) -> None:
     """An older copy of the journal does not have the events that the tables tell of."""
     [one] = digests(1)
-    seen = SeenIds(tmp_path, HOUR, "a" * 16, Time().clock())
+    seen = SeenIds.open(tmp_path, HOUR, "a" * 16, Time().clock())
     seen.add(one)
     seen.close()
 
-    other = SeenIds(tmp_path, HOUR, "b" * 16, Time().clock())
+    other = SeenIds.open(tmp_path, HOUR, "b" * 16, Time().clock())
     assert not other.has(one)
     other.close()
 
@@ -107,7 +107,7 @@ def test_ids_of_another_journal_are_not_known(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"x" * 100, b"seenids1" + bytes(56 + 64)])
 def test_a_file_that_is_no_table_is_not_used(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "0000000001.ids").write_bytes(content)
-    seen = SeenIds(tmp_path, HOUR, "g" * 16, Time().clock())
+    seen = SeenIds.open(tmp_path, HOUR, "g" * 16, Time().clock())
     [one] = digests(1)
     seen.add(one)
     assert seen.has(one)
@@ -117,7 +117,7 @@ def test_a_file_that_is_no_table_is_not_used(tmp_path: Path, content: bytes) -> 
 def test_without_room_for_a_table_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = SeenIds(tmp_path, 24 * HOUR, "g" * 16, Time().clock())
+    seen = SeenIds.open(tmp_path, 24 * HOUR, "g" * 16, Time().clock())
     first = digests(100)
     seen.add(b"".join(first))
 

@@ -73,7 +73,7 @@ class LedgerSink:
 
     def _open(self, state: str | None) -> str:
         self._close()
-        self._ledger = Ledger(self._data_dir)
+        self._ledger = Ledger.open(self._data_dir)
         if state is None:
             self._ledger.begin_anew()
         return str(self._ledger.place())

@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 from gateway.event import Header, Message, StoredEvent
 from gateway.extensions.appsmith.events import KEEP_ALIVE
@@ -99,18 +99,22 @@ class Told(NamedTuple):
 class Ledger:
     """One connection that writes. Everything here blocks; used by one thread at a time."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Use `open`."""
+        self._connection = connection
+        self._pruned_day = 0
+
+    @classmethod
+    def open(cls, data_dir: Path) -> Self:
         """Open the file, or make it. Raises OSError or sqlite3.Error."""
         file = path(data_dir)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        self._connection = sqlite3.connect(
-            file, timeout=5, isolation_level=None, check_same_thread=False
-        )
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.executescript(_SCHEMA)
-        self._pruned_day = 0
+        connection = sqlite3.connect(file, timeout=5, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(_SCHEMA)
+        return cls(connection)
 
     def place(self) -> int:
         """The sequence of the last event in it."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import orjson
 
@@ -54,19 +55,23 @@ class Report:
 class Outbox:
     """The reports of one destination. Everything blocks; threads take turns."""
 
-    def __init__(self, data_dir: Path, destination: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, destination: str) -> None:
+        """Use `open`."""
+        self._connection = connection
+        self._destination = destination
+        self._turn = threading.Lock()
+
+    @classmethod
+    def open(cls, data_dir: Path, destination: str) -> Self:
         """Open the file, or make it. Raises OSError or sqlite3.Error."""
         file = data_dir / "appsmith" / "outbox.db"
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        self._destination = destination
-        self._turn = threading.Lock()
-        self._connection = sqlite3.connect(
-            file, timeout=5, isolation_level=None, check_same_thread=False
-        )
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.executescript(_SCHEMA)
+        connection = sqlite3.connect(file, timeout=5, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.executescript(_SCHEMA)
+        return cls(connection, destination)
 
     def begun(self) -> Mapping[str, Report]:
         """Each report that was begun, under the id of each of its pulses."""

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import structlog
 from aiohttp import hdrs, web
 
+from gateway.addresses import is_from
 from gateway.config.appsmith import Appsmith
 from gateway.errors import JournalError, Overloaded, RequestError, fault
 from gateway.extensions.appsmith.events import usage_report
@@ -25,7 +26,7 @@ from gateway.extensions.appsmith.responses import answered, done, failed
 from gateway.ingest import IngestBackend, Intake, cors
 from gateway.ingest.app import go_on
 from gateway.ingest.body import arriving, read_body
-from gateway.ingest.client_info import is_from, sender_of
+from gateway.ingest.client_info import sender_of
 from gateway.ingest.error_responses import readable
 from gateway.ingest.inflate import inflate
 from gateway.ingest.json_decode import decode

@@ -16,9 +16,9 @@ from pathlib import Path as FilePath
 import orjson
 from aiohttp import web
 
+from gateway.addresses import is_from
 from gateway.errors import RequestError
 from gateway.ingest import IngestBackend
-from gateway.ingest.client_info import is_from
 from gateway.ingest.segment import browser_stop
 from gateway.ingest.segment.responses import Handler, refusal
 

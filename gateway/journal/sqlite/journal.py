@@ -27,9 +27,9 @@ from gateway.journal.block import (
 from gateway.journal.contract import View
 from gateway.journal.cursor import Buried, Settlement, Step
 from gateway.journal.seen_ids import SeenIds
+from gateway.journal.sqlite import store
 from gateway.journal.sqlite.opening import open_file, opened_ids
 from gateway.journal.sqlite.reader import Reader
-from gateway.journal.sqlite.store import explained
 from gateway.journal.sqlite.transaction import (
     Advance,
     Append,
@@ -68,12 +68,13 @@ class SqliteJournal:
         opened = open_file(folder)
         with ExitStack() as undo:
             undo.callback(opened.connection.close)
-            with explained(opened.file):
+            with store.explained(opened.file):
                 seen = opened_ids(opened, folder, window)
                 writer = Writer(opened, folder, settings, seen)
+                writer.start()
             undo.pop_all()
             undo.callback(writer.stop)
-            reader = Reader(opened.file, writer.damaged)
+            reader = Reader(opened.file, store.connect(opened.file), writer.damaged)
             undo.pop_all()
         return cls(writer, reader, opened.clock, seen)
 

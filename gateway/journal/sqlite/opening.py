@@ -89,7 +89,7 @@ def opened_ids(opened: Opened, folder: Path, window: float) -> SeenIds | None:
     """The ids that came within the last `window` seconds; None where that is 0. Raises OSError."""
     if not window:
         return None
-    seen = SeenIds(folder / "seen", window, opened.generation, opened.clock)
+    seen = SeenIds.open(folder / "seen", window, opened.generation, opened.clock)
     for digests in rows.remembered(opened.connection):
         seen.add_unless_there(digests)
     return seen

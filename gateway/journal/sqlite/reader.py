@@ -29,11 +29,13 @@ Decode = Callable[[Block], list[Item]]
 class Reader:
     """Owns the reading connection."""
 
-    def __init__(self, file: Path, damaged: Callable[[], None]) -> None:
+    def __init__(
+        self, file: Path, connection: sqlite3.Connection, damaged: Callable[[], None]
+    ) -> None:
         """`damaged` is called, in the reading thread, when the file is found to be."""
         self._file = file
         self._damaged = damaged
-        self._connection = store.connect(file)
+        self._connection = connection
         self._thread = ThreadPoolExecutor(1, "journal-reader")
 
     async def read(

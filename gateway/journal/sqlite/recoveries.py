@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from gateway.pipeline.audit_line import timestamp
+from gateway.timestamps import timestamp
 
 
 @dataclass(frozen=True, slots=True)

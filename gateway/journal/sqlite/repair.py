@@ -26,7 +26,7 @@ from gateway.journal.sqlite import high_water, recoveries, rows, salvage, store
 from gateway.journal.sqlite.high_water import Mark, former
 from gateway.journal.sqlite.opening import compared
 from gateway.jsonl.surplus import fsync
-from gateway.pipeline.audit_line import timestamp
+from gateway.timestamps import timestamp
 
 _PAGE_COUNT_AT, _FREELIST_AT, _FREELIST_END = 28, 32, 40
 _PAGE = 4096

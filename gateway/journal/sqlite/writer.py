@@ -19,7 +19,6 @@ from gateway import health
 from gateway.config.model import JournalSettings as Settings
 from gateway.errors import JournalError
 from gateway.event import StoredEvent
-from gateway.journal import capacity
 from gateway.journal.block import AuditLine, Stream, event_of, line_of
 from gateway.journal.contract import DIGEST_BYTES
 from gateway.journal.recent_events import Tail
@@ -28,6 +27,7 @@ from gateway.journal.sqlite import high_water, rows, store
 from gateway.journal.sqlite.high_water import Mark
 from gateway.journal.sqlite.opening import Opened
 from gateway.journal.sqlite.transaction import Append, Work, apply, look, seen_in
+from gateway.journal.sqlite.whereabouts import Whereabouts
 
 GROUP_BYTES = 8 * 1024**2
 """What one transaction takes; the rest waits for the next."""
@@ -51,8 +51,9 @@ class Writer:
     def __init__(
         self, opened: Opened, folder: Path, settings: Settings, seen: SeenIds | None
     ) -> None:
+        """Use `start` before anything else."""
         self._opened = opened
-        self._connection = connection = opened.connection
+        self._connection = opened.connection
         self._settings = settings
         self.committed = asyncio.Event()
         self.events: Tail[StoredEvent] = Tail(event_of)
@@ -68,13 +69,16 @@ class Writer:
         self._unweighed = 0
         self._marked_at = -MARK_SECONDS
         self._marked: Mapping[Stream, int] = {}
-        self._weigh()
-        self.view = look(connection)
-        self._mark()
-        self._whereabouts = capacity.Whereabouts(folder)
+        self._whereabouts = Whereabouts(folder)
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+
+    def start(self) -> None:
+        """Look at what the file holds, and begin to write. Blocks. Raises sqlite3.Error."""
+        self._weigh()
+        self.view = look(self._connection)
+        self._mark()
+        self._whereabouts.start()
         self._thread.start()
-        self._whereabouts.watch()
 
     def put(self, jobs: Sequence[Job]) -> None:
         with self._wake:
