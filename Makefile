@@ -33,9 +33,8 @@ test: $(VENV)/development clients ## lint, type-check and run every test
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 # The rooms that need no other process: no client, browser or vendor, and nobody is killed.
-FAST := tests/config tests/contract tests/ingest tests/privacy tests/translation \
-  tests/test_architecture.py tests/test_pipeline.py tests/test_reference.py \
-  tests/test_routing.py tests/test_timestamps.py
+FAST := tests/config tests/contract tests/ingest tests/pipeline tests/privacy tests/translation \
+  tests/test_architecture.py tests/test_reference.py tests/test_timestamps.py
 
 test-fast: $(VENV)/development ## what a change most often breaks, in under a minute
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow" $(FAST)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.timestamps import read_time, write_time
+from gateway.timestamps import read_time, timestamp, write_time
 
 MOMENT = "2026-11-23T07:51:04.317Z"
 DAY = "2026-11-23T00:00:00.000Z"
@@ -107,3 +107,13 @@ def test_a_written_time_is_of_a_year_that_exists(milliseconds: int) -> None:
     else:
         assert len(written) == 24
         assert datetime.fromisoformat(written).tzinfo == UTC
+
+
+@given(st.floats(0, 4e9) | st.integers(0, 4 * 10**9))
+def test_a_time_is_written_as_the_standard_library_would(seconds: float) -> None:
+    expected = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    assert timestamp(seconds) == expected.replace("+00:00", "Z")
+
+
+def test_a_fraction_that_rounds_up_moves_the_second_that_is_written() -> None:
+    assert timestamp(1_795_420_264.9999999) == "2026-11-23T07:51:05.000Z"

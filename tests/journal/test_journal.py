@@ -7,13 +7,18 @@ import sqlite3
 import stat
 from collections.abc import AsyncGenerator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.errors import JournalError
-from gateway.event import Reason, StoredEvent
+from gateway.event import CleanEvent, Reason, StoredEvent
 from gateway.journal import DeadLetter, Journal, Step, encoded
+from gateway.journal.block import encode, event_of, items
 from gateway.journal.sqlite import SqliteJournal
 from tests.journal.building import NO_LIMIT, event, until
 
@@ -165,6 +170,34 @@ async def test_a_cursor_moves_only_where_there_is_something(journal: Journal) ->
     with pytest.raises(JournalError, match="not among the consumers"):
         await journal.advance("other", Step(delivered=1))
     assert journal.view.pending("local") == 1
+
+
+@pytest.mark.parametrize("cut", [b"{}\n", b"{}\n{}", b"{}\n{}\n{}\n", b"{}"])
+async def test_a_block_whose_items_are_not_whole_is_refused(journal: Journal, cut: bytes) -> None:
+    whole = encoded([event("m1")], [b"{}"])
+    for block in (
+        replace(whole, events=whole.events + cut),
+        replace(whole, audit=whole.audit + cut.rstrip(b"\n")),
+    ):
+        with pytest.raises(ValueError, match="not whole"):
+            await journal.append(block)
+    await journal.append(whole)
+    assert journal.view.heads == {"events": 1, "audit": 1}
+
+
+@given(
+    events=st.lists(st.text(), max_size=4),
+    audit=st.lists(st.text().map(orjson.dumps), max_size=4),
+)
+def test_a_block_is_cut_into_the_items_it_was_made_of(
+    events: list[str], audit: list[bytes]
+) -> None:
+    """Whatever stands in them: JSON escapes what would end a line."""
+    made = [CleanEvent(event(text).header, {"text": text}) for text in events]
+    block = encoded(made, audit)
+    assert items(block.events, "events") == [encode(each) for each in made]
+    assert items(block.audit, "audit") == [line + b"\n" for line in audit]
+    assert [event_of(7, item).message for item in map(encode, made)] == [m.message for m in made]
 
 
 async def test_one_bad_job_does_not_fail_its_neighbours(journal: Journal) -> None:
