@@ -109,7 +109,7 @@ def test_what_the_policy_fails_on_is_not_kept(shipped: Rules) -> None:
     assert decision.event is None
     assert decision.reason is Reason.PRIVACY_FAILED
     assert decision.fault is not None
-    assert decision.fault.startswith("RuntimeError at test_pipeline.py:")
+    assert decision.fault.startswith("RuntimeError at test_decide.py:")
     assert "user-1" not in repr(decision)
 
 
