@@ -18,9 +18,8 @@ How rules decide:
 """
 
 from gateway.privacy.address import client_address
-from gateway.privacy.compile import compile_policy
+from gateway.privacy.compiled_policy import CompiledPolicy, Omission, Scrubbed, compile_policy
 from gateway.privacy.errors import ScrubError
-from gateway.privacy.policy import CompiledPolicy, Omission, Scrubbed
 from gateway.privacy.pseudonyms import Domain, Pseudonymizer
 
 __all__ = [

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.privacy.detectors import PERSONAL, suspicious
-from gateway.privacy.rule_set import RuleSet
-from gateway.privacy.rules import Rule
-from gateway.privacy.selectors import format_pointer
+from gateway.privacy.policy.rule_set import RuleSet
+from gateway.privacy.policy.rules import Rule
+from gateway.privacy.policy.selectors import format_pointer
 
 _EVERYTHING = RuleSet((), (Rule(0, "log", "mask", frozenset(PERSONAL)),))
 

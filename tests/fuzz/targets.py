@@ -28,8 +28,8 @@ from gateway.privacy.deobfuscate import undisguised
 from gateway.privacy.detectors import KINDS, PERSONAL, Scanner
 from gateway.privacy.log_safe_text import pointer, scrubbed_text
 from gateway.privacy.nested_text import json_container, rewrite_pairs
-from gateway.privacy.search import Needles
-from gateway.privacy.truncate import shortened, without_query
+from gateway.privacy.scrub.search import Needles
+from gateway.privacy.scrub.truncate import shortened, without_query
 from gateway.timestamps import read_time, write_time
 
 LIMIT = 64 * 1024

@@ -24,7 +24,7 @@ from gateway.privacy.deobfuscate import undisguised
 from gateway.privacy.detectors import PERSONAL, PHONE, REGISTRY, Scanner, Span, suspicious
 from gateway.privacy.detectors.declaration import Finder
 from gateway.privacy.log_safe_text import scrubbed_text
-from gateway.privacy.truncate import shortened, without_query
+from gateway.privacy.scrub.truncate import shortened, without_query
 from tests.linear import FACTOR, growth, is_linear, kinds_of, repeated, texts
 from tests.privacy.conftest import Compile, MakeEvent
 from tests.privacy.test_hostile import PIECES

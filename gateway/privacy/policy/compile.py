@@ -14,12 +14,10 @@ from gateway.config.privacy import PolicyRule as Written
 from gateway.config.source import Document
 from gateway.errors import ConfigurationError, Mistake
 from gateway.privacy.detectors import KINDS, PERSONAL
-from gateway.privacy.path_automaton import LARGEST, PathEntry, TooManyPaths
-from gateway.privacy.plan import Planner
-from gateway.privacy.policy import CompiledPolicy
-from gateway.privacy.pseudonyms import Pseudonymizer
-from gateway.privacy.rules import FINAL, Rule
-from gateway.privacy.selectors import (
+from gateway.privacy.policy.path_automaton import LARGEST, PathEntry, TooManyPaths
+from gateway.privacy.policy.plan import Planner
+from gateway.privacy.policy.rules import FINAL, Rule
+from gateway.privacy.policy.selectors import (
     Pattern,
     check_key_glob,
     glob_covers,
@@ -30,13 +28,10 @@ from gateway.privacy.selectors import (
 _TRUNCATES = frozenset({"ipv4", "ipv6"})
 
 
-def compile_policy(
-    policy: Policy,
-    document: Document,
-    annotations: Mapping[str, Sequence[tuple[str, Action]]],
-    pseudonymizer: Pseudonymizer,
-) -> CompiledPolicy:
-    """Make the policy ready for events.
+def compile_planner(
+    policy: Policy, document: Document, annotations: Mapping[str, Sequence[tuple[str, Action]]]
+) -> Planner:
+    """What finds the plan of each event.
 
     `annotations` gives, for a schema's name, the pointers that it marks with `x-privacy` and the
     action of each. Raises ConfigurationError with every mistake of the policy and of the schemas.
@@ -54,7 +49,7 @@ def compile_policy(
     if mistakes:
         raise ConfigurationError(mistakes)
     try:
-        planner = Planner(policy, kept, annotated)
+        return Planner(policy, kept, annotated)
     except TooManyPaths:
         raise ConfigurationError(
             [
@@ -64,7 +59,6 @@ def compile_policy(
                 )
             ]
         ) from None
-    return CompiledPolicy(policy.client_ip, planner, pseudonymizer)
 
 
 def _keeps(policy: Policy, document: Document, mistakes: list[Mistake]) -> Iterator[Pattern]:

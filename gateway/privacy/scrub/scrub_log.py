@@ -8,14 +8,14 @@ from urllib.parse import unquote
 
 from gateway.budget import Budget
 from gateway.event import Change
-from gateway.privacy.field_rules import Key
 from gateway.privacy.log_safe_text import pointer
-from gateway.privacy.plan import Identities
+from gateway.privacy.policy.field_rules import Key
+from gateway.privacy.policy.plan import Identities
+from gateway.privacy.policy.rule_set import Claim
+from gateway.privacy.policy.rules import Rule
 from gateway.privacy.pseudonyms import Pseudonymizer
-from gateway.privacy.rule_set import Claim
-from gateway.privacy.rules import Rule
-from gateway.privacy.truncate import network
-from gateway.privacy.values import shape
+from gateway.privacy.scrub.truncate import network
+from gateway.privacy.scrub.values import shape
 
 MASK = "[masked]"
 DEVICE = "$device:"

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gateway.privacy.rules import Rule, in_order
-from gateway.privacy.selectors import Pattern, Wild
+from gateway.privacy.policy.rules import Rule, in_order
+from gateway.privacy.policy.selectors import Pattern, Wild
 
 Mark = Literal["keep", "structural", "address"]
 LARGEST = 20_000

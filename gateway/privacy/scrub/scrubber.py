@@ -15,15 +15,15 @@ import orjson
 from gateway.event import Message
 from gateway.privacy.detectors import SHORT
 from gateway.privacy.errors import ScrubError, TooDeepError
-from gateway.privacy.field_rules import FieldRules, Key, element, inherit
 from gateway.privacy.nested_text import json_container, rewrite_pairs
-from gateway.privacy.path_automaton import PathState
-from gateway.privacy.plan import PrivacyPlan
-from gateway.privacy.rule_set import RuleSet
-from gateway.privacy.rules import Hits, Rule
-from gateway.privacy.scrub_log import GONE, MASK, ScrubLog
-from gateway.privacy.truncate import shortened, without_query
-from gateway.privacy.values import canonical, rename
+from gateway.privacy.policy.field_rules import FieldRules, Key, element, inherit
+from gateway.privacy.policy.path_automaton import PathState
+from gateway.privacy.policy.plan import PrivacyPlan
+from gateway.privacy.policy.rule_set import RuleSet
+from gateway.privacy.policy.rules import Hits, Rule
+from gateway.privacy.scrub.scrub_log import GONE, MASK, ScrubLog
+from gateway.privacy.scrub.truncate import shortened, without_query
+from gateway.privacy.scrub.values import canonical, rename
 
 _DEEPEST = 256
 _DEEPEST_PARAMETER = 16

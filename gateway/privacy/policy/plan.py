@@ -13,12 +13,12 @@ from typing import TypeVar
 from gateway.config.privacy import Policy
 from gateway.event import Protocol
 from gateway.privacy.detectors import KINDS, context_of, may_hold, precheck, suspicious
-from gateway.privacy.field_rules import FieldRules, Key
-from gateway.privacy.path_automaton import PathEntry, PathState, compile_paths
-from gateway.privacy.rule_set import RuleSet
-from gateway.privacy.rules import Hits, Rule, in_order
-from gateway.privacy.selection import Selection
-from gateway.privacy.selectors import Pattern, format_pointer, parse_pattern
+from gateway.privacy.policy.field_rules import FieldRules, Key
+from gateway.privacy.policy.path_automaton import PathEntry, PathState, compile_paths
+from gateway.privacy.policy.rule_set import RuleSet
+from gateway.privacy.policy.rules import Hits, Rule, in_order
+from gateway.privacy.policy.selection import Selection
+from gateway.privacy.policy.selectors import Pattern, format_pointer, parse_pattern
 from gateway.protocols import PROTOCOLS
 
 K = TypeVar("K")

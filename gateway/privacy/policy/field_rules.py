@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.privacy.detectors import ADDRESS, PHONE
-from gateway.privacy.path_automaton import PathState
-from gateway.privacy.rules import Hits, Rule, in_order
+from gateway.privacy.policy.path_automaton import PathState
+from gateway.privacy.policy.rules import Hits, Rule, in_order
 
 
 class Key:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.privacy.detectors import KINDS, SHAPES, Scanner, Span
-from gateway.privacy.rules import FINAL, STRICTNESS, Hits, Rule, in_order
+from gateway.privacy.policy.rules import FINAL, STRICTNESS, Hits, Rule, in_order
 
 Claim = tuple[int, int, str, Rule]
 """Start, end, kind, and the rule that decides over this piece of a text."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.budget import Budget
+from gateway.config.privacy import Action, Policy
+from gateway.config.source import Document
 from gateway.event import Change, JsonPath, Message, RawEvent
-from gateway.privacy.client_ip import Mode, settle
 from gateway.privacy.errors import ScrubError
 from gateway.privacy.log_safe_text import pointer, scrubbed_text
-from gateway.privacy.plan import Planner
-from gateway.privacy.propagate import identity_needles, propagate
+from gateway.privacy.policy.compile import compile_planner
+from gateway.privacy.policy.plan import Planner
 from gateway.privacy.pseudonyms import Pseudonymizer
-from gateway.privacy.scrub_log import ScrubLog
-from gateway.privacy.scrubber import Scrubber
-from gateway.privacy.values import shape
+from gateway.privacy.scrub.client_ip import Mode, settle
+from gateway.privacy.scrub.propagate import identity_needles, propagate
+from gateway.privacy.scrub.scrub_log import ScrubLog
+from gateway.privacy.scrub.scrubber import Scrubber
+from gateway.privacy.scrub.values import shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,21 @@ class CompiledPolicy:
     def text(self, text: str) -> str:
         """The text fit for logs: everything that a detector knows as personal is masked."""
         return scrubbed_text(text)
+
+
+def compile_policy(
+    policy: Policy,
+    document: Document,
+    annotations: Mapping[str, Sequence[tuple[str, Action]]],
+    pseudonymizer: Pseudonymizer,
+) -> CompiledPolicy:
+    """Make the policy ready for events.
+
+    `annotations` are the pointers that each schema marks with `x-privacy`, and their actions.
+    Raises ConfigurationError with every mistake of the policy and of the schemas.
+    """
+    planner = compile_planner(policy, document, annotations)
+    return CompiledPolicy(policy.client_ip, planner, pseudonymizer)
 
 
 def _omit(message: Message, omissions: Sequence[Omission], budget: Budget) -> list[Change]:

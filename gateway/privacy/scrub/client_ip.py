@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.event import Change, Message, RawEvent
-from gateway.privacy.propagate import Needle
-from gateway.privacy.scrub_log import Spot
-from gateway.privacy.truncate import network
+from gateway.privacy.scrub.propagate import Needle
+from gateway.privacy.scrub.scrub_log import Spot
+from gateway.privacy.scrub.truncate import network
 from gateway.protocols import PROTOCOLS
 
 Mode = Literal["drop", "truncate", "pseudonymize", "keep"]

@@ -16,10 +16,10 @@ import orjson
 from gateway.budget import Budget
 from gateway.event import Change, Message
 from gateway.privacy.log_safe_text import pointer
-from gateway.privacy.rules import Rule
-from gateway.privacy.scrub_log import Spot
-from gateway.privacy.search import LONG, Needles
-from gateway.privacy.values import canonical, rename
+from gateway.privacy.policy.rules import Rule
+from gateway.privacy.scrub.scrub_log import Spot
+from gateway.privacy.scrub.search import LONG, Needles
+from gateway.privacy.scrub.values import canonical, rename
 
 _UNRESERVED = re.compile("[0-9A-Za-z_.~-]*").fullmatch
 _FEW = 8

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gateway.config.privacy import PolicyRule as Written
-from gateway.privacy.path_automaton import PathEntry
-from gateway.privacy.rules import Rule
-from gateway.privacy.selectors import any_glob, is_glob, parse_pattern
+from gateway.privacy.policy.path_automaton import PathEntry
+from gateway.privacy.policy.rules import Rule
+from gateway.privacy.policy.selectors import any_glob, is_glob, parse_pattern
 
 
 class Selection:
