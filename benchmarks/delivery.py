@@ -25,7 +25,7 @@ import yaml
 from benchmarks import load
 from benchmarks.server import ROOT, _free_port, _resident, _wait_for, event
 from gateway.config.model import JournalSettings
-from gateway.event import CleanEvent, Header
+from gateway.event import CleanEvent, CleanMessage, CleanText, Header
 from gateway.journal import encoded
 from gateway.journal.sqlite import SqliteJournal
 
@@ -120,14 +120,17 @@ async def _fill(folder: Path) -> None:
     await journal.close()
 
 
+NAME = CleanText("Order Completed")
+
+
 def _clean(message: dict[str, Any], number: int) -> CleanEvent:
-    name, user = f"m-{number}", f"user-{number % 977}"
+    name, user = CleanText(f"m-{number}"), CleanText(f"user-{number % 977}")
     header = Header(
-        message_id=name, source="demo", protocol="segment", type="track", name="Order Completed",
+        message_id=name, source="demo", protocol="segment", type="track", name=NAME,
         schema="segment/track", telemetry_class="optional", received_at=time.time(), user=user,
         pseudonyms=(), to=("segment", "mixpanel"), filtered={},
     )  # fmt: skip
-    return CleanEvent(header, {**message, "messageId": name, "userId": user})
+    return CleanEvent(header, CleanMessage({**message, "messageId": name, "userId": user}))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from pydantic import ByteSize
@@ -19,36 +20,37 @@ from pydantic import ByteSize
 from gateway.config.model import JournalSettings as Settings
 from gateway.delivery import Delivery, DeliveryOptions, destination_feed
 from gateway.destinations.file import FileDestination, segment_line
-from gateway.event import CleanEvent, Header, Reason
+from gateway.event import CleanBytes, CleanEvent, CleanMessage, CleanText, Header, Reason
 from gateway.journal import encoded
 from gateway.journal.block import encode
 from gateway.journal.sqlite import SqliteJournal
 from gateway.jsonl.files import LineFiles
 
+MESSAGE: dict[str, Any] = {
+    "messageId": "ajs-next-1795420264317-5f0c1d2e-7a3b-4c8d",
+    "type": "track",
+    "event": "Order Completed",
+    "properties": {f"property{n}": "some value of it" for n in range(12)},
+    "context": {"library": {"name": "analytics.js", "version": "next-1.84.3"}, "locale": "en"},
+}
 EVENT = CleanEvent(
     Header(
-        message_id="ajs-next-1795420264317-5f0c1d2e-7a3b-4c8d",
+        message_id=CleanText("ajs-next-1795420264317-5f0c1d2e-7a3b-4c8d"),
         source="demo",
         protocol="segment",
         type="track",
-        name="Order Completed",
+        name=CleanText("Order Completed"),
         schema="segment/track",
         telemetry_class="optional",
         received_at=1_795_420_264.317,
-        user="8f14e45fceea167a5a36dedd4bea2543",
+        user=CleanText("8f14e45fceea167a5a36dedd4bea2543"),
         pseudonyms=(),
         to=("local",),
         filtered={"mixpanel": Reason.NO_ROUTE},
     ),
-    {
-        "messageId": "ajs-next-1795420264317-5f0c1d2e-7a3b-4c8d",
-        "type": "track",
-        "event": "Order Completed",
-        "properties": {f"property{n}": "some value of it" for n in range(12)},
-        "context": {"library": {"name": "analytics.js", "version": "next-1.84.3"}, "locale": "en"},
-    },
+    CleanMessage(MESSAGE),
 )
-AUDIT = b'{"messageId":"ajs-next-1795420264317-5f0c1d2e-7a3b-4c8d","changes":[]}'
+AUDIT = CleanBytes(b'{"messageId":"ajs-next-1795420264317-5f0c1d2e-7a3b-4c8d","changes":[]}')
 NO_LIMIT = Settings(min_free_bytes=ByteSize(0))
 SECONDS = 2.0
 

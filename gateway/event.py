@@ -1,7 +1,11 @@
-"""A raw event cannot travel: only what privacy made clean is stored, sent or shown.
+"""A raw event cannot travel, and the type checker knows it: what is raw fits nowhere else.
 
-Ingest makes a `RawEvent`. The pipeline turns it into a `Decision`, which holds a `CleanEvent` or
-the reason why there is none. The journal gives it back as a `StoredEvent`.
+Ingest makes a `RawEvent`. The pipeline consumes it and gives a `Decision`, which holds a
+`CleanEvent` or the reason why there is none. The journal gives it back as a `StoredEvent`.
+
+`CleanMessage`, `CleanText` and `CleanBytes` are made in `gateway.privacy`, and by the journal out
+of what it wrote itself; `tests/test_types.py` names the few places. At run time they are the dict,
+str and bytes that they look like.
 """
 
 from __future__ import annotations
@@ -10,11 +14,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, NewType, Self, TypeAlias
 
 import orjson
 
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+RawMessage = dict[str, Json]
+"""A message as a client meant it. It fits nowhere where clean things are asked for."""
+
+CleanText = NewType("CleanText", str)
+"""A name, id, user or JSON Pointer in which nothing personal is left that the policy removes."""
+CleanJson: TypeAlias = (
+    "dict[str, CleanJson] | list[CleanJson] | CleanText | int | float | bool | None"
+)
+CleanMessage = NewType("CleanMessage", dict[str, CleanJson])
+"""A message that the policy made clean. All texts in it are `CleanText`: what is read out of it may
+travel, and nothing raw can be put into it."""
+CleanBytes = NewType("CleanBytes", bytes)
+"""A clean message, a header or an audit line, serialised."""
+SchemaText = NewType("SchemaText", str)
+"""A sentence of a schema's own words, names and limits; made in `gateway.contract.violations`."""
+NO_TEXT: Final = CleanText("")
+
 Message = dict[str, Any]
+"""A message in a form that the types do not follow: while it is parsed, or in a vendor's words."""
 JsonPath = tuple[str | int, ...]
 Protocol = Literal["segment", "mixpanel", "appsmith"]
 TelemetryClass = Literal["essential", "billing", "optional"]
@@ -169,19 +192,20 @@ class Reason(StrEnum):
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class RawEvent:
     """One event as a client meant it, normalised to its protocol's shape and not yet clean.
 
-    `message` belongs to the event: the pipeline may change it in place. Neither it nor the client's
-    address shows in a repr, so that no traceback can carry them.
+    The message is consumed, not shared: whoever takes it out is its only owner, and to read it here
+    afterwards is an AttributeError. Neither it nor the client's address shows in a repr, so that no
+    traceback can carry them.
     """
 
     source: str
     protocol: Protocol
     type: str  # track, page, screen, identify, group, alias; for Mixpanel event, people, groups
     name: str | None = field(repr=False)  # a track's event, a page's or screen's name
-    message: Message = field(repr=False)
+    message: RawMessage = field(repr=False)
     received_at: float  # epoch seconds
     client_address: str | None = field(default=None, repr=False)  # of a browser's or phone's user
     opted_out: bool = False  # the request said Sec-GPC: 1 or DNT: 1
@@ -189,12 +213,23 @@ class RawEvent:
     given_id: str | None = field(default=None, repr=False)
     """What a copy of it has, too, and no other event of its source. None: it cannot be told."""
 
+    def take(self) -> RawMessage:
+        """The message, which the event does not hold any more."""
+        message = self.message
+        del self.message
+        return message
+
+    def discard(self) -> None:
+        """Let go of the message, if nobody has taken it."""
+        if hasattr(self, "message"):
+            del self.message
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One value that did not leave as it came. Never the value."""
 
-    pointer: str  # JSON Pointer whose keys are clean too
+    pointer: CleanText  # JSON Pointer whose keys are clean too
     action: str  # drop, mask, pseudonymize, truncate, strip_query, omit
     rule: str  # id in privacy.yaml, or `schema:<name>`, `contract`, `limits`
     kind: str  # a detector's name, or the JSON type of what went
@@ -215,8 +250,8 @@ class Violation:
     """Where an event breaks its schema, in RudderStack's type names. Never the value."""
 
     type: str  # Required-Missing, Datatype-Mismatch, Additional-Properties, Unplanned-Event, …
-    pointer: str
-    message: str
+    pointer: CleanText
+    message: SchemaText
 
     def as_json(self) -> dict[str, str]:
         return {"type": self.type, "pointer": self.pointer, "message": self.message}
@@ -226,23 +261,25 @@ class Violation:
 class Header:
     """What the rooms behind the journal need to know without parsing the message."""
 
-    message_id: str
+    message_id: CleanText
     source: str
     protocol: Protocol
     type: str
-    name: str | None
+    name: CleanText | None
     schema: str
     telemetry_class: TelemetryClass
     received_at: float
-    user: str  # clean user or anonymous id; the lane and the sample of the event
-    pseudonyms: tuple[str, ...]  # the tokens in the message that each destination makes its own
+    user: CleanText  # user or anonymous id; the lane and the sample of the event
+    pseudonyms: tuple[
+        CleanText, ...
+    ]  # the tokens in the message that each destination makes its own
     to: tuple[str, ...]  # destinations
     filtered: Mapping[str, Reason]  # for every other destination, why not
     hops: tuple[str, ...] = ()  # the marks of the gateways it passed before this one
 
 
 UNREADABLE = Header(
-    message_id="",
+    message_id=NO_TEXT,
     source="unknown",
     protocol="segment",
     type="unreadable",
@@ -250,7 +287,7 @@ UNREADABLE = Header(
     schema="none",
     telemetry_class="optional",
     received_at=0.0,
-    user="",
+    user=NO_TEXT,
     pseudonyms=(),
     to=(),
     filtered=MappingProxyType({}),
@@ -263,7 +300,15 @@ class CleanEvent:
     """What may travel."""
 
     header: Header
-    message: Message
+    message: CleanMessage
+
+    def stored(self, sequence: int) -> StoredEvent:
+        """As the journal will give it back at this place in the log."""
+        return StoredEvent(sequence, self.header, serialised(self.message))
+
+
+def serialised(message: CleanMessage) -> CleanBytes:
+    return CleanBytes(orjson.dumps(message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +317,7 @@ class StoredEvent:
 
     sequence: int
     header: Header
-    body: bytes  # the message, serialised; where it is not readable, the damaged bytes
+    body: CleanBytes  # the message, serialised; where it is not readable, the damaged bytes
 
     @property
     def is_readable(self) -> bool:
@@ -280,8 +325,8 @@ class StoredEvent:
         return self.header is not UNREADABLE
 
     @property
-    def message(self) -> Message:
-        loaded: Message = orjson.loads(self.body)
+    def message(self) -> CleanMessage:
+        loaded: CleanMessage = orjson.loads(self.body)
         return loaded
 
 
@@ -295,8 +340,8 @@ class Decision:
     source: str
     protocol: Protocol
     type: str
-    name: str | None
-    message_id: str
+    name: CleanText | None
+    message_id: CleanText
     received_at: float
     event: CleanEvent | None
     reason: Reason | None  # set when the event was rejected, or quarantined

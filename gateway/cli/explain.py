@@ -208,7 +208,7 @@ def _fate(
 
 def _stored(event: CleanEvent) -> StoredEvent:
     """The event as a destination would read it from the journal."""
-    return StoredEvent(0, event.header, orjson.dumps(event.message))
+    return event.stored(0)
 
 
 def _delivery(

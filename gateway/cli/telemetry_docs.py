@@ -14,9 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from types import MappingProxyType
-from typing import Any, TextIO
-
-import orjson
+from typing import TextIO
 
 from gateway.cli.telemetry_fields import Row, rows
 from gateway.config import load
@@ -25,7 +23,7 @@ from gateway.contract.library import SUFFIX, Library
 from gateway.contract.plan import event_of
 from gateway.contract.source import read
 from gateway.errors import GatewayError
-from gateway.event import Decision, StoredEvent, TelemetryClass
+from gateway.event import Decision, TelemetryClass
 from gateway.globs import compile_globs
 from gateway.pipeline.decide import Rules, decide
 from gateway.pipeline.rules import compile_rules
@@ -155,8 +153,7 @@ def _event(plan: EventPlan, library: Library, rules: Rules, domain: Domain) -> _
 def _leaving(decision: Decision, domain: Domain) -> str:
     if decision.event is None:
         return ""
-    stored = StoredEvent(0, decision.event.header, orjson.dumps(decision.event.message))
-    message: Any = orjson.loads(domain.localise(stored).body)
+    message = domain.localise(decision.event.stored(0)).message
     return json.dumps(message, indent=2, ensure_ascii=False)
 
 

@@ -15,10 +15,10 @@ from gateway.contract.plan import EventPlan
 from gateway.contract.shape import Shape
 from gateway.contract.violations import (
     REQUIRED_MISSING,
-    UNPLANNED_EVENT,
     Breach,
     breaches_of,
     unlisted,
+    unplanned_event,
 )
 from gateway.event import JsonPath, Message, Protocol, RawEvent, Reason
 from gateway.protocols import PROTOCOLS
@@ -45,7 +45,7 @@ class Examination:
 
 
 _FINE = Examination(None, (), ())
-UNPLANNED_BREACH = Breach(UNPLANNED_EVENT, ("event",), "no schema describes an event of this name")
+UNPLANNED_BREACH = unplanned_event()
 _ONLY_UNPLANNED = {
     "allow": Examination(None, (UNPLANNED_BREACH,), ()),
     "quarantine": Examination(Reason.QUARANTINED, (UNPLANNED_BREACH,), ()),

@@ -12,7 +12,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from gateway.event import JsonPath
+from gateway.event import JsonPath, SchemaText
 
 REQUIRED_MISSING = "Required-Missing"
 DATATYPE_MISMATCH = "Datatype-Mismatch"
@@ -55,7 +55,7 @@ class Breach:
 
     type: str
     path: JsonPath = field(repr=False)  # raw keys
-    message: str
+    message: SchemaText
 
 
 def breaches_of(error: jsonschema_rs.ValidationError, names: frozenset[str]) -> Iterator[Breach]:
@@ -67,34 +67,41 @@ def breaches_of(error: jsonschema_rs.ValidationError, names: frozenset[str]) -> 
         yield missing(path, value, names)
     elif keyword == "type":
         message = f"{label} must be {_either(value)}, not {_json_type(error.instance)}"
-        yield Breach(DATATYPE_MISMATCH, path, message)
+        yield Breach(DATATYPE_MISMATCH, path, SchemaText(message))
     elif keyword in ("additionalProperties", "unevaluatedProperties"):
         for key in value:
             yield unlisted((*path, key), names)
     elif keyword == "propertyNames":
         message = f"{label} has a member whose name the schema refuses"
-        yield Breach(ADVANCE_RULES_VIOLATION, (*path, str(value.instance)), message)
+        yield Breach(ADVANCE_RULES_VIOLATION, (*path, str(value.instance)), SchemaText(message))
     elif keyword == "anyOf" and (choices := _missing_choices(value, names)):
         message = f"{_place(path, names)}one of {_listing(choices)} is missing"
-        yield Breach(REQUIRED_MISSING, path, message)
+        yield Breach(REQUIRED_MISSING, path, SchemaText(message))
     elif keyword == "enum":
-        yield Breach(ADVANCE_RULES_VIOLATION, path, f"{label} must be one of {_options(value)}")
+        message = f"{label} must be one of {_options(value)}"
+        yield Breach(ADVANCE_RULES_VIOLATION, path, SchemaText(message))
     elif keyword in _LIMITS:
-        yield Breach(ADVANCE_RULES_VIOLATION, path, f"{label} {_LIMITS[keyword].format(value)}")
+        message = f"{label} {_LIMITS[keyword].format(value)}"
+        yield Breach(ADVANCE_RULES_VIOLATION, path, SchemaText(message))
     elif keyword in _RULES:
-        yield Breach(ADVANCE_RULES_VIOLATION, path, f"{label} {_RULES[keyword]}")
+        yield Breach(ADVANCE_RULES_VIOLATION, path, SchemaText(f"{label} {_RULES[keyword]}"))
     else:
-        yield Breach(UNKNOWN_VIOLATION, path, f"{label} breaks the rule `{keyword}`")
+        yield Breach(UNKNOWN_VIOLATION, path, SchemaText(f"{label} breaks the rule `{keyword}`"))
 
 
 def missing(path: JsonPath, key: str, names: frozenset[str]) -> Breach:
     message = f"{_place(path, names)}`{key}` is missing"
-    return Breach(REQUIRED_MISSING, (*path, key), message)
+    return Breach(REQUIRED_MISSING, (*path, key), SchemaText(message))
 
 
 def unlisted(path: JsonPath, names: frozenset[str]) -> Breach:
     message = f"{label_of(path[:-1], names)} has a member that the schema does not list"
-    return Breach(ADDITIONAL_PROPERTIES, path, message)
+    return Breach(ADDITIONAL_PROPERTIES, path, SchemaText(message))
+
+
+def unplanned_event() -> Breach:
+    message = "no schema describes an event of this name"
+    return Breach(UNPLANNED_EVENT, ("event",), SchemaText(message))
 
 
 def label_of(path: JsonPath, names: frozenset[str]) -> str:

@@ -12,12 +12,20 @@ from dataclasses import replace
 import orjson
 
 from gateway.budget import Budget
-from gateway.event import Message, RawEvent, Reason, StoredEvent
+from gateway.event import (
+    CleanMessage,
+    CleanText,
+    RawEvent,
+    RawMessage,
+    Reason,
+    StoredEvent,
+    serialised,
+)
 from gateway.pipeline.decide import Rules
 from gateway.pipeline.routing import RoutingFacts
 
 
-def permitted(event: StoredEvent, rules: Rules) -> Message:
+def permitted(event: StoredEvent, rules: Rules) -> CleanMessage:
     """What the policy in force leaves of a stored event. Raises what the policy raises."""
     return _scrubbed(event, rules)[0]
 
@@ -41,13 +49,14 @@ def revised(event: StoredEvent, destination: str, rules: Rules) -> StoredEvent |
     to, filtered = rules.routes.lead(facts, message)
     if destination not in to:
         return filtered.get(destination, Reason.DESTINATION_AWAY)
-    return replace(event, header=replace(header, pseudonyms=pseudonyms), body=orjson.dumps(message))
+    return replace(event, header=replace(header, pseudonyms=pseudonyms), body=serialised(message))
 
 
-def _scrubbed(event: StoredEvent, rules: Rules) -> tuple[Message, tuple[str, ...]]:
+def _scrubbed(event: StoredEvent, rules: Rules) -> tuple[CleanMessage, tuple[CleanText, ...]]:
     header = event.header
+    message: RawMessage = orjson.loads(event.body)
     raw = RawEvent(
-        header.source, header.protocol, header.type, header.name, event.message, header.received_at
+        header.source, header.protocol, header.type, header.name, message, header.received_at
     )
     scrubbed = rules.policy.scrub(
         raw, header.schema, tokens=header.pseudonyms, budget=Budget(rules.budget)

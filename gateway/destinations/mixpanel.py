@@ -210,7 +210,8 @@ def _place(batches: list[_Batch], kind: Kind, more: str, earliest: int) -> int:
 
 def _native(event: StoredEvent) -> tuple[Operation, ...] | Reason:
     """A record of Mixpanel's own, as it came; only what `/import` would refuse is mended."""
-    record, kind = event.message, event.header.type
+    record: Message = event.message
+    kind = event.header.type
     if kind == "people":
         # Refused by Mixpanel, it would have its whole batch sent again in halves.
         return (Operation("people", record),) if record.get("$distinct_id") else Reason.INCOMPLETE

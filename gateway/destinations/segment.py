@@ -182,24 +182,27 @@ class _Batch:
 
 
 def _message(event: StoredEvent, group_key: str) -> Message | Reason:
-    message: Message | Reason
+    message = _in_segments_form(event, group_key)
+    if not isinstance(message, Reason):
+        _hide_our_address(message)
+    return message
+
+
+def _in_segments_form(event: StoredEvent, group_key: str) -> Message | Reason:
     match event.header.protocol:
         case "segment":
-            message = event.message
+            message: Message = event.message
             for key in _OF_ANOTHER_HOP:
                 message.pop(key, None)
             if not message.get("timestamp"):
                 message["timestamp"] = fields.timestamp(event.header.received_at)
+            return message
         case "mixpanel":
-            message = to_segment.translate(event.message, event.header, group_key)
-            if isinstance(message, Reason):
-                return message
+            return to_segment.translate(event.message, event.header, group_key)
         case "appsmith":
             return Reason.NO_EQUIVALENT
         case unknown:
             assert_never(unknown)
-    _hide_our_address(message)
-    return message
 
 
 def _hide_our_address(message: Message) -> None:

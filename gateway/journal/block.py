@@ -15,7 +15,15 @@ from zlib import crc32
 
 import orjson
 
-from gateway.event import UNREADABLE, CleanEvent, Header, Reason, StoredEvent
+from gateway.event import (
+    UNREADABLE,
+    CleanBytes,
+    CleanEvent,
+    Header,
+    Reason,
+    StoredEvent,
+    serialised,
+)
 
 Stream = Literal["events", "audit"]
 """The two logs of the journal; each counts its own sequence from 1."""
@@ -26,6 +34,7 @@ _FRAME = struct.Struct("<II")
 _LINES: dict[Stream, int] = {"events": 2, "audit": 1}
 """Lines of one item."""
 _MOST = 0xFFFFFFFF
+NOTHING = CleanBytes(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,7 @@ class AuditLine:
     """One line of the audit at its place in the log."""
 
     sequence: int
-    body: bytes  # where it is not readable, the damaged bytes
+    body: CleanBytes  # where it is not readable, the damaged bytes
     is_readable: bool = True
 
 
@@ -56,9 +65,9 @@ class Block:
 class EncodedBlock:
     """What one request adds to the journal, all or nothing: bytes and counts alone."""
 
-    events: bytes = b""
+    events: CleanBytes = NOTHING
     """Two lines an event."""
-    audit: bytes = b""
+    audit: CleanBytes = NOTHING
     """A line an entry, of rejected events too."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """What to add to the durable counters. A counter's name is words joined by `/`, such as
@@ -69,18 +78,19 @@ class EncodedBlock:
 
 def encoded(
     events: Iterable[CleanEvent] = (),
-    audit: Iterable[bytes] = (),
+    audit: Iterable[CleanBytes] = (),
     counts: Mapping[str, int] | None = None,
     seen: bytes = b"",
 ) -> EncodedBlock:
     """`audit`: finished JSON lines without their newline."""
     audit_lines = b"".join([line + b"\n" for line in audit])
-    return EncodedBlock(b"".join(map(encode, events)), audit_lines, counts or {}, seen)
+    lines = b"".join(map(encode, events))
+    return EncodedBlock(CleanBytes(lines), CleanBytes(audit_lines), counts or {}, seen)
 
 
 def encode(event: CleanEvent) -> bytes:
     """Both lines."""
-    return b"%b\n%b\n" % (orjson.dumps(event.header), orjson.dumps(event.message))
+    return b"%b\n%b\n" % (orjson.dumps(event.header), serialised(event.message))
 
 
 def items(lines: bytes, stream: Stream) -> list[bytes]:
@@ -121,7 +131,9 @@ def checksum(sequence: int, item: bytes | memoryview) -> int:
 def events_of(block: Block) -> list[StoredEvent]:
     """The events of a block; those that are damaged are not readable."""
     return [
-        event_of(sequence, item) if is_whole else StoredEvent(sequence, UNREADABLE, item)
+        event_of(sequence, item)
+        if is_whole
+        else StoredEvent(sequence, UNREADABLE, CleanBytes(item))
         for sequence, (item, is_whole) in enumerate(_items(block, "events"), block.first)
     ]
 
@@ -192,13 +204,13 @@ def event_of(sequence: int, item: bytes) -> StoredEvent:
     """An event out of its two lines; where they are not its lines, it is not readable."""
     end = item.find(b"\n")
     try:
-        return StoredEvent(sequence, _header(item[:end]), item[end + 1 : -1])
+        return StoredEvent(sequence, _header(item[:end]), CleanBytes(item[end + 1 : -1]))
     except (ValueError, KeyError, TypeError):
-        return StoredEvent(sequence, UNREADABLE, item)
+        return StoredEvent(sequence, UNREADABLE, CleanBytes(item))
 
 
 def line_of(sequence: int, item: bytes, *, is_whole: bool = True) -> AuditLine:
-    return AuditLine(sequence, item.removesuffix(b"\n"), is_whole)
+    return AuditLine(sequence, CleanBytes(item.removesuffix(b"\n")), is_whole)
 
 
 def _header(line: bytes) -> Header:

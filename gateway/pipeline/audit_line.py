@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 
 from gateway.contract.violations import UNPLANNED_EVENT
-from gateway.event import Decision, Reason
+from gateway.event import CleanBytes, Decision, Reason
 from gateway.timestamps import timestamp
 
 _KEPT_NOWHERE = frozenset({Reason.TELEMETRY_OFF, Reason.OPTED_OUT})
 
 
-def line(decision: Decision) -> bytes | None:
+def line(decision: Decision) -> CleanBytes | None:
     """The audit line of a decision, without its newline; None when there is nothing to account for.
 
     What a switch turned away is counted and leaves no line: nothing of it is kept. Nor does an
@@ -46,4 +46,4 @@ def line(decision: Decision) -> bytes | None:
         entry["changes"] = [change.as_json() for change in decision.changes]
     if decision.violations:
         entry["violations"] = [violation.as_json() for violation in decision.violations]
-    return orjson.dumps(entry)
+    return CleanBytes(orjson.dumps(entry))

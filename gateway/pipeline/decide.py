@@ -15,10 +15,11 @@ from gateway.config.model import Schemas
 from gateway.contract import UNPLANNED_BREACH, Breach, Catalogue, Examination, examine
 from gateway.errors import fault
 from gateway.event import (
+    NO_TEXT,
     CleanEvent,
+    CleanMessage,
     Decision,
     Header,
-    Message,
     RawEvent,
     Reason,
     TelemetryClass,
@@ -26,13 +27,15 @@ from gateway.event import (
 )
 from gateway.pipeline.routing import Routes, RoutingFacts
 from gateway.pipeline.telemetry_switch import Switches, refusal
-from gateway.privacy import CompiledPolicy, Omission
+from gateway.privacy import CompiledPolicy, Omission, pointer
 from gateway.protocols import PROTOCOLS
 
 UNPLANNED = "none"
 """The schema name of an event that no schema covers, not even its type's."""
 
-_UNPLANNED_VIOLATION = Violation(UNPLANNED_BREACH.type, "/event", UNPLANNED_BREACH.message)
+_UNPLANNED_VIOLATION = Violation(
+    UNPLANNED_BREACH.type, pointer(("event",)), UNPLANNED_BREACH.message
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,15 @@ class Rules:
 
 
 def decide(raw: RawEvent, rules: Rules) -> Decision:
-    """What becomes of an event. Pure: no I/O, no clock; `raw.message` may be changed in place."""
+    """What becomes of an event. Pure: no I/O, no clock. Afterwards `raw` holds no message."""
     try:
         return _decide(raw, rules)
     except OverBudgetError:
         return _rejected(raw, Reason.OVER_BUDGET)
     except Exception as error:  # noqa: BLE001 (whatever it is, the event must not travel)
         return replace(_rejected(raw, Reason.PRIVACY_FAILED), fault=fault(error))
+    finally:
+        raw.discard()
 
 
 def _decide(raw: RawEvent, rules: Rules) -> Decision:
@@ -116,7 +121,7 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
 
 
 def _routes(
-    examination: Examination, routes: Routes, facts: RoutingFacts, message: Message
+    examination: Examination, routes: Routes, facts: RoutingFacts, message: CleanMessage
 ) -> tuple[tuple[str, ...], dict[str, Reason]]:
     if examination.reason is Reason.QUARANTINED:
         names = [destination.name for destination in routes.destinations]
@@ -136,7 +141,7 @@ def _rejected(
         protocol=raw.protocol,
         type=raw.type,
         name=None,
-        message_id="",
+        message_id=NO_TEXT,
         received_at=raw.received_at,
         event=None,
         reason=reason,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.config.routing import Routing
-from gateway.event import Message, Protocol, Reason, TelemetryClass
+from gateway.event import CleanMessage, CleanText, Protocol, Reason, TelemetryClass
 from gateway.globs import compile_globs
 
 _USUAL_NAMES = {"segment": "Segment.io", "mixpanel": "Mixpanel"}
@@ -27,10 +27,10 @@ class RoutingFacts:
     source: str
     protocol: Protocol
     type: str
-    name: str | None
+    name: CleanText | None
     schema: str
     telemetry_class: TelemetryClass
-    user: str
+    user: CleanText
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Routes:
     routes: tuple[_Route, ...]
 
     def lead(
-        self, facts: RoutingFacts, message: Message
+        self, facts: RoutingFacts, message: CleanMessage
     ) -> tuple[tuple[str, ...], Mapping[str, Reason]]:
         """The destinations of a clean message, and for every other one the reason."""
         reached, sampled_out = self._reached(facts)
@@ -141,7 +141,7 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _preferences(message: Message) -> Mapping[str, Any] | None:
+def _preferences(message: CleanMessage) -> Mapping[str, Any] | None:
     """The person's choices; None where the event does not speak of consent."""
     consent = _object(message.get("context")).get("consent")
     if not isinstance(consent, dict):
@@ -164,7 +164,7 @@ def _integrates(destination: _Destination, integrations: Mapping[str, Any]) -> b
     return said is not False
 
 
-def _bundled(message: Message) -> frozenset[str]:
+def _bundled(message: CleanMessage) -> frozenset[str]:
     """What analytics.js served from the browser; `Segment.io` is how the event came here."""
     names = _object(message.get("_metadata")).get("bundled")
     if not isinstance(names, list):

@@ -20,6 +20,7 @@ How rules decide:
 from gateway.privacy.address import client_address
 from gateway.privacy.compiled_policy import CompiledPolicy, Omission, Scrubbed, compile_policy
 from gateway.privacy.errors import ScrubError
+from gateway.privacy.log_safe_text import pointer
 from gateway.privacy.pseudonyms import Domain, Pseudonymizer
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "Scrubbed",
     "client_address",
     "compile_policy",
+    "pointer",
 ]

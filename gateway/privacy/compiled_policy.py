@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from gateway.budget import Budget
 from gateway.config.privacy import Action, Policy
 from gateway.config.source import Document
-from gateway.event import Change, JsonPath, Message, RawEvent
+from gateway.event import Change, CleanMessage, CleanText, JsonPath, RawEvent, RawMessage
 from gateway.privacy.errors import ScrubError
 from gateway.privacy.log_safe_text import pointer, scrubbed_text
 from gateway.privacy.policy.compile import compile_planner
@@ -34,9 +34,9 @@ class Omission:
 class Scrubbed:
     """A clean message, what was changed to make it so, and the pseudonyms in it."""
 
-    message: Message
+    message: CleanMessage
     changes: tuple[Change, ...]
-    pseudonyms: tuple[str, ...]
+    pseudonyms: tuple[CleanText, ...]
 
 
 class CompiledPolicy:
@@ -54,37 +54,39 @@ class CompiledPolicy:
         raw: RawEvent,
         schema: str | None = None,
         omissions: Sequence[Omission] = (),
-        tokens: Iterable[str] = (),
+        tokens: Iterable[CleanText] = (),
         budget: Budget | None = None,
     ) -> Scrubbed:
-        """Make the event clean, in place. Raises rather than give back half of it.
+        """Take the message and make it clean, in place. Raises rather than give back half of it.
 
         `tokens` are the pseudonyms that an event holds which was clean once: they stay. `budget` is
         what may still be spent on the event; OverBudgetError says that it was not enough.
         """
         budget = budget or Budget()
-        changes = _omit(raw.message, omissions, budget) if omissions else []
+        message = raw.take()
+        changes = _omit(message, omissions, budget) if omissions else []
         plan = self._planner.plan(raw.protocol, raw.type, raw.name, raw.source, schema)
-        settled = settle(self._client_ip, raw, self._pseudonymizer.pseudonym)
+        settled = settle(self._client_ip, raw, message, self._pseudonymizer.pseudonym)
         ledger = ScrubLog(plan.keys, self._pseudonymizer, budget)
         ledger.tokens.update((token, token) for token in tokens)
         ledger.kept |= settled.spots
-        Scrubber(plan, ledger).scrub(raw.message)
+        Scrubber(plan, ledger).scrub(message)
         changes += settled.changes
         changes += ledger.changes
         needles = settled.needles
         if ledger.identities:
             needles = identity_needles(ledger.identities, ledger.tokens) + needles
         if needles:
-            propagate(raw.message, needles, ledger.kept, changes, budget)
+            propagate(message, needles, ledger.kept, changes, budget)
         tokens = {*ledger.tokens.values(), *settled.tokens.values()}
-        return Scrubbed(raw.message, tuple(changes), tuple(sorted(tokens)))
+        clean = cast("CleanMessage", message)
+        return Scrubbed(clean, tuple(changes), tuple(sorted(tokens)))
 
-    def pointer(self, path: JsonPath) -> str:
+    def pointer(self, path: JsonPath) -> CleanText:
         """A JSON Pointer fit for logs: a key that is itself personal is masked."""
         return pointer(path)
 
-    def text(self, text: str) -> str:
+    def text(self, text: str) -> CleanText:
         """The text fit for logs: everything that a detector knows as personal is masked."""
         return scrubbed_text(text)
 
@@ -104,7 +106,7 @@ def compile_policy(
     return CompiledPolicy(policy.client_ip, planner, pseudonymizer)
 
 
-def _omit(message: Message, omissions: Sequence[Omission], budget: Budget) -> list[Change]:
+def _omit(message: RawMessage, omissions: Sequence[Omission], budget: Budget) -> list[Change]:
     """Deepest and last first, so that no path points at another's place."""
     changes: list[Change] = []
     ordered = sorted(omissions, key=lambda omission: _depth_and_place(omission.path), reverse=True)

@@ -18,7 +18,7 @@ import tempfile
 from typing import Literal, Self
 
 from gateway.errors import ConfigurationError, GatewayError, Mistake, file_problem
-from gateway.event import StoredEvent
+from gateway.event import CleanBytes, CleanText, StoredEvent
 
 Form = Literal["hex", "uuid"]
 
@@ -69,11 +69,11 @@ class Domain:
         tokens = event.header.pseudonyms
         if not tokens:
             return event
-        body = event.body
+        body: bytes = event.body
         for token in tokens:
             name = token.encode()
             body = body.replace(name, self._hmac(name).encode())
-        return StoredEvent(event.sequence, event.header, body)
+        return StoredEvent(event.sequence, event.header, CleanBytes(body))
 
 
 class Pseudonymizer:
@@ -113,9 +113,9 @@ class Pseudonymizer:
             raise _wrong(file, "it is not random; delete it, and a random key is made")
         return cls(key, form)
 
-    def pseudonym(self, value: str) -> str:
+    def pseudonym(self, value: str) -> CleanText:
         """The token that stands for `value`; the same for the life of the key."""
-        return self._hmac(value.encode("utf-8", "surrogatepass"))
+        return CleanText(self._hmac(value.encode("utf-8", "surrogatepass")))
 
     def domain(self, destination: str) -> Domain:
         """What turns stored events into those of the destination of this name."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
-from gateway.event import Message, Protocol
+from gateway.event import CleanMessage, CleanText, Message, Protocol, RawMessage
 
 Keys = tuple[str, ...]
 """The way to a member: keys of objects, from the outside in."""
@@ -77,6 +77,12 @@ class ProtocolSpec:
         object.__setattr__(self, "named_types", named)
         object.__setattr__(self, "types_planned_by_name", planned)
 
+    # What stands in a clean message is clean; of a raw one, raw.
+
+    @overload
+    def name_of(self, message: CleanMessage, kind: str) -> CleanText | None: ...
+    @overload
+    def name_of(self, message: RawMessage, kind: str) -> str | None: ...
     def name_of(self, message: Message, kind: str) -> str | None:
         """The name of a message of the type `kind`."""
         of = self.types.get(kind)
@@ -85,6 +91,10 @@ class ProtocolSpec:
         name = message.get(of.name_key)
         return name if isinstance(name, str) else None
 
+    @overload
+    def id_of(self, message: CleanMessage) -> CleanText: ...
+    @overload
+    def id_of(self, message: RawMessage) -> str: ...
     def id_of(self, message: Message) -> str:
         """Empty where it has none."""
         for path in self.message_id:
@@ -93,6 +103,10 @@ class ProtocolSpec:
                 return str(found)
         return ""
 
+    @overload
+    def user_of(self, message: CleanMessage) -> CleanText: ...
+    @overload
+    def user_of(self, message: RawMessage) -> str: ...
     def user_of(self, message: Message) -> str:
         """Whose message it is, for order and samples; a message of nobody stands for itself."""
         for path in self.identities:

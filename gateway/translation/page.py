@@ -10,9 +10,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path as FilePath
-from typing import Any
 
-from gateway.event import Header, Message, Protocol, Reason
+from gateway.event import NO_TEXT, CleanMessage, CleanText, Header, Message, Protocol, Reason
 from gateway.translation import to_mixpanel, to_segment
 from gateway.translation.fields import Field, Table
 from gateway.translation.project import Project
@@ -171,7 +170,7 @@ def _calls() -> Iterator[str]:
 
 
 def _operations(kind: str, message: Message, project: Project) -> str:
-    operations = to_mixpanel.translate(message, _header(kind, "segment"), project)
+    operations = to_mixpanel.translate(CleanMessage(message), _header(kind, "segment"), project)
     if isinstance(operations, Reason):
         return f"filtered: `{operations}`"
     return ", ".join(_operation(operation) for operation in operations)
@@ -193,7 +192,7 @@ def _records() -> Iterator[str]:
 
 
 def _message(kind: str, record: Message) -> str:
-    message = to_segment.translate(record, _header(kind, "mixpanel"), "$group_id")
+    message = to_segment.translate(CleanMessage(record), _header(kind, "mixpanel"), "$group_id")
     return f"filtered: `{message}`" if isinstance(message, Reason) else str(message["type"])
 
 
@@ -213,17 +212,19 @@ def _names(row: Field) -> str:
 
 
 def _header(kind: str, protocol: Protocol) -> Header:
-    header: dict[str, Any] = {"name": None, "schema": "", "user": "", "pseudonyms": ()}
     return Header(
-        message_id="m",
+        message_id=CleanText("m"),
         source="web",
         protocol=protocol,
         type=kind,
+        name=None,
+        schema="",
         telemetry_class="optional",
         received_at=0.0,
+        user=NO_TEXT,
+        pseudonyms=(),
         to=(),
         filtered={},
-        **header,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gateway.event import Header, Message, Reason
+from gateway.event import CleanMessage, Header, Message, Reason
 from gateway.timestamps import read_time
 from gateway.translation import fields
 from gateway.translation.browser import browser
@@ -39,7 +39,9 @@ class Operation:
     record: Message
 
 
-def translate(message: Message, header: Header, project: Project) -> tuple[Operation, ...] | Reason:
+def translate(
+    message: CleanMessage, header: Header, project: Project
+) -> tuple[Operation, ...] | Reason:
     """The operations of one message in the order they must be sent, or why there are none."""
     match header.type:
         case "track":

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from gateway.event import Header, Message, Reason
+from gateway.event import CleanMessage, Header, Message, Reason
 from gateway.translation import fields
 from gateway.translation.identifiers import DEVICE, usable
 from gateway.translation.table import EVENT, GROUP_TRAITS, INTERNAL, OURS, PAGE, PAGE_VIEW, TRAITS
@@ -20,7 +20,7 @@ from gateway.translation.table import EVENT, GROUP_TRAITS, INTERNAL, OURS, PAGE,
 _PAGE_NAMES = frozenset(name for row in PAGE.rows for name in row.mixpanel)
 
 
-def translate(message: Message, header: Header, group_key: str) -> Message | Reason:
+def translate(message: CleanMessage, header: Header, group_key: str) -> Message | Reason:
     """The Segment message of one record, or why there is none.
 
     `group_key` names the property that holds the group of an event; Segment knows only one kind.
@@ -35,7 +35,7 @@ def translate(message: Message, header: Header, group_key: str) -> Message | Rea
     return Reason.NO_EQUIVALENT
 
 
-def as_it_came(record: Message, header: Header) -> Message:
+def as_it_came(record: CleanMessage, header: Header) -> Message:
     """The record for where Segment messages are kept: marked as what it is, dated, without token.
 
     `type`: `mixpanel_event`, `mixpanel_people` or `mixpanel_groups`.

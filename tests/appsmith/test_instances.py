@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from gateway.event import StoredEvent
+from gateway.event import CleanText, StoredEvent
 from gateway.extensions.appsmith.ledger import MOST_INSTANCES, Ledger
 from gateway.extensions.appsmith.views import instances
 from tests.appsmith.instances import INSTANCE, PING, get_json, kept, metrics, named, settings
@@ -323,7 +323,9 @@ def test_invented_instances_do_not_fill_the_ledger(tmp_path: Path) -> None:
         made = []
         for number in range(start, start + count):
             event = journal.segment(properties={"instanceId": f"i{number}"})
-            header = replace(event.header, name="FETCH_RELEASE_NOTES", received_at=float(number))
+            header = replace(
+                event.header, name=CleanText("FETCH_RELEASE_NOTES"), received_at=float(number)
+            )
             made.append(replace(event, header=header))
         return made
 

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from gateway.cli import doctor
 from gateway.cli.progress import Progress
+from gateway.event import CleanBytes
 from gateway.journal import AuditLine
 from gateway.journal.block import Block
 from gateway.journal.sqlite.examine import examined
@@ -296,7 +297,7 @@ def test_a_long_look_shows_how_far_it_is_on_a_terminal_only() -> None:
 def numbered(block: Block) -> list[AuditLine]:
     """A 0 is an item that is damaged."""
     return [
-        AuditLine(sequence, b"1", is_readable=kind == 1)
+        AuditLine(sequence, CleanBytes(b"1"), is_readable=kind == 1)
         for sequence, kind in enumerate(block.lines, block.first)
     ]
 

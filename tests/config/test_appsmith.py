@@ -10,7 +10,7 @@ import yaml
 from gateway.config import load
 from gateway.config.appsmith import Appsmith
 from gateway.config.routing import Routing
-from gateway.event import Reason
+from gateway.event import CleanMessage, CleanText, Reason
 from gateway.pipeline.routing import RoutingFacts, compile_routes
 from tests.config.test_load import GATEWAY, mistakes, write
 
@@ -67,8 +67,10 @@ def test_the_stop_list_keeps_its_events_from_every_destination() -> None:
     )
 
     def led(name: str) -> tuple[tuple[str, ...], dict[str, Reason]]:
-        facts = RoutingFacts("appsmith", "segment", "track", name, "s", "optional", "u")
-        to, filtered = routes.lead(facts, {})
+        facts = RoutingFacts(
+            "appsmith", "segment", "track", CleanText(name), "s", "optional", CleanText("u")
+        )
+        to, filtered = routes.lead(facts, CleanMessage({}))
         return to, dict(filtered)
 
     for name in (

@@ -10,7 +10,7 @@ import pytest
 from gateway.budget import OverBudgetError
 from gateway.config.model import Schemas
 from gateway.contract import Breach, Catalogue, Examination, NotExaminableError, examine
-from gateway.event import JsonPath, Protocol, RawEvent, Reason
+from gateway.event import Json, JsonPath, Protocol, RawEvent, RawMessage, Reason, SchemaText
 
 Load = Callable[[dict[str, Any]], Catalogue]
 SchemaOf = Callable[..., dict[str, Any]]
@@ -198,7 +198,7 @@ def test_unplanned_events_decide_first(
 
 def test_only_named_events_can_be_unplanned(catalogue: Catalogue) -> None:
     settings = Schemas(unplanned_events="block")
-    message = {"userId": "u", "name": "Home", "groupId": 42, "previousId": "v"}
+    message: RawMessage = {"userId": "u", "name": "Home", "groupId": 42, "previousId": "v"}
     for kind in ("page", "screen", "identify", "group", "alias"):
         raw = RawEvent("test", "segment", kind, None, message, received_at=0)
         assert examine(raw, catalogue.match(raw), settings) == Examination(None, (), ())
@@ -227,7 +227,7 @@ def test_an_item_goes_with_its_array_and_a_member_alone(hold: Hold) -> None:
 
 
 def test_the_frame_of_an_event_is_never_omitted(catalogue: Catalogue) -> None:
-    message = {"event": "E", "userId": 7, "messageId": "m" * 101, "properties": 1}
+    message: RawMessage = {"event": "E", "userId": 7, "messageId": "m" * 101, "properties": 1}
     message["context"] = {"page": {"url": 1}}
     raw = RawEvent("test", "segment", "track", "E", message, received_at=0)
     result = examine(raw, catalogue.match(raw), OMIT)
@@ -251,8 +251,14 @@ def test_the_frame_of_a_mixpanel_event_is_never_omitted(load: Load, schema_of: S
     )
     catalogue = load({"a": schema})
     protocol: Protocol = "mixpanel"
-    properties = {"token": "t", "distinct_id": "d", "$insert_id": "i", "time": "now", "odd": 1}
-    message = {"event": "E", "properties": properties}
+    properties: dict[str, Json] = {
+        "token": "t",
+        "distinct_id": "d",
+        "$insert_id": "i",
+        "time": "now",
+        "odd": 1,
+    }
+    message: RawMessage = {"event": "E", "properties": properties}
     raw = RawEvent("test", protocol, "event", "E", message, received_at=0)
     result = examine(raw, catalogue.match(raw), OMIT)
     assert result.omit == (("properties", "odd"),)
@@ -291,12 +297,13 @@ def test_nulls_of_the_python_sdk_are_fine(catalogue: Catalogue) -> None:
         "userId": "u",
         "messageId": "m",
     }
-    for kind, own in (
+    kinds: tuple[tuple[str, dict[str, Any]], ...] = (
         ("page", {"name": None, "category": None, "properties": {"a": None}}),
         ("screen", {"name": None, "category": None, "properties": {}}),
         ("group", {"groupId": 42, "traits": {"name": None}}),
         ("identify", {"traits": {"email": None}, "context": {"ip": None}}),
-    ):
+    )
+    for kind, own in kinds:
         raw = RawEvent("test", "segment", kind, None, {**common, **own}, received_at=0)
         assert examine(raw, catalogue.match(raw), Schemas()).breaches == ()
 
@@ -306,7 +313,8 @@ def test_somebody_must_be_meant(catalogue: Catalogue, ids: dict[str, Any]) -> No
     for kind in ("track", "page", "screen", "identify"):
         message = {"event": "login", "properties": {}, **ids}
         raw = RawEvent("test", "segment", kind, "login", message, received_at=0)
-        assert Breach("Required-Missing", (), "one of `userId`, `anonymousId` is missing") in (
+        missing = SchemaText("one of `userId`, `anonymousId` is missing")
+        assert Breach("Required-Missing", (), missing) in (
             examine(raw, catalogue.match(raw), Schemas()).breaches
         )
 

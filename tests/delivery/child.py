@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gateway.delivery import AUDIT, Delivery, DeliveryOptions, audit_feed, destination_feed
 from gateway.destinations.file import FileDestination, audit_line, segment_line
+from gateway.event import CleanBytes
 from gateway.journal import encoded
 from gateway.journal.sqlite import SqliteJournal
 from gateway.jsonl.files import LineFiles
@@ -45,7 +46,7 @@ async def live(data_dir: Path, generation: str) -> None:
             await journal.append(
                 encoded(
                     [event(name, user=str(user), size=number % 700) for name in names],
-                    [b'"%s"' % name.encode() for name in names],
+                    [CleanBytes(b'"%s"' % name.encode()) for name in names],
                     {"received/demo": len(names)},
                 )
             )

@@ -15,12 +15,12 @@ from gateway.event import Reason, StoredEvent
 from gateway.journal import DeadLetter
 from tests.journal.building import event
 
-HEADER = event("m").header
+EVENT = event("m")
 Answer = Callable[[Request], Delivered | Rejected]
 
 
 def stored(count: int) -> list[StoredEvent]:
-    return [StoredEvent(n, HEADER, b"{}") for n in range(1, count + 1)]
+    return [EVENT.stored(n) for n in range(1, count + 1)]
 
 
 def request(*sequences: int) -> Request:

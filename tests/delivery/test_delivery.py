@@ -21,7 +21,7 @@ from gateway.delivery import (
 )
 from gateway.destinations import Delivered, Rejected, Rendered, Request, RetryLater, Verdict
 from gateway.errors import DestinationError
-from gateway.event import Reason, StoredEvent
+from gateway.event import CleanBytes, Reason, StoredEvent
 from gateway.journal import Journal, encoded
 from gateway.journal.sqlite import SqliteJournal
 from tests.journal.building import NO_LIMIT, event
@@ -179,9 +179,11 @@ async def test_only_what_is_routed_to_a_destination_reaches_it_and_the_rest_is_c
 async def test_pseudonyms_are_made_the_destinations_own_before_rendering(journal: Journal) -> None:
     await journal.follow({"local": "events"})
     vendor = Vendor()
-    feed = destination_feed(
-        journal, "local", lambda event: replace(event, body=event.body.replace(b"m", b"M", 2))
-    )
+
+    def localise(event: StoredEvent) -> StoredEvent:
+        return replace(event, body=CleanBytes(event.body.replace(b"m", b"M", 2)))
+
+    feed = destination_feed(journal, "local", localise)
     carrying = Delivery(journal, feed, vendor, AT_ONCE)
     carrying.start()
     await append(journal, "m1")

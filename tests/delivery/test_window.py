@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.delivery.ack_window import AckWindow, Outcome
-from gateway.event import Reason, StoredEvent
+from gateway.event import Reason
 from gateway.journal import DeadLetter
 from tests.journal.building import event
 
-HEADER = event("m").header
+EVENT = event("m")
 
 
 def dead(sequence: int) -> DeadLetter:
-    return DeadLetter(StoredEvent(sequence, HEADER, b"{}"), Reason.REFUSED, 400, "no")
+    return DeadLetter(EVENT.stored(sequence), Reason.REFUSED, 400, "no")
 
 
 @given(

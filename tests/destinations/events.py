@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-import orjson
-
-from gateway.event import Header, Protocol, StoredEvent
+from gateway.event import CleanText, Header, Protocol, StoredEvent
+from tests.clean import stored_event
 
 Message = dict[str, Any]
 RECEIVED_AT = 1_795_420_264.5
@@ -31,20 +30,20 @@ class Journal:
             **fields,
         }
         header = self._header("segment", kind, user, message["messageId"])
-        return StoredEvent(sequence, header, orjson.dumps(message))
+        return stored_event(sequence, header, message)
 
     def mixpanel(self, kind: str, record: Message, user: str = "u1") -> StoredEvent:
         sequence = next(self._sequences)
         header = self._header("mixpanel", kind, user, f"m-{sequence}")
-        return StoredEvent(sequence, header, orjson.dumps(record))
+        return stored_event(sequence, header, record)
 
     def appsmith(self) -> StoredEvent:
         header = self._header("appsmith", "pulse", "u1", "m")
-        return StoredEvent(next(self._sequences), header, b"{}")
+        return stored_event(next(self._sequences), header, {})
 
     def _header(self, protocol: Protocol, kind: str, user: str, message_id: str) -> Header:
         return Header(
-            message_id=message_id,
+            message_id=CleanText(message_id),
             source="web",
             protocol=protocol,
             type=kind,
@@ -52,7 +51,7 @@ class Journal:
             schema="test",
             telemetry_class="optional",
             received_at=self.received_at,
-            user=user,
+            user=CleanText(user),
             pseudonyms=(),
             to=("vendor",),
             filtered={},

@@ -9,19 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from gateway.config.routing import CloudSettings as Settings
 from gateway.delivery import Backoff, Delivery, DeliveryOptions, destination_feed
 from gateway.destinations import Delivered, RetryLater
 from gateway.destinations.cloud import PAGE, CloudDestination
-from gateway.event import CleanEvent, Reason, StoredEvent
+from gateway.event import CleanEvent, CleanText, Reason, StoredEvent
 from gateway.extensions.appsmith.outbox import KEPT, Outbox
 from gateway.extensions.appsmith.signature import sign, verify
 from gateway.extensions.appsmith.views import usage
 from gateway.journal import encoded
 from gateway.journal.sqlite import SqliteJournal
+from tests.clean import stored_event
 from tests.destinations.events import Journal as Events
 from tests.fakes.cloud_services import CloudServices, declines
 from tests.fakes.vendor import answers, breaks_off, drips_its_body, resets, running
@@ -51,8 +51,10 @@ class Pulses:
             "createdAt": "2026-03-05T09:12:44.120Z",
             **more,
         }
-        header = replace(event.header, message_id=name, type="usage_pulse", to=("cloud",))
-        return StoredEvent(event.sequence, header, orjson.dumps(message))
+        header = replace(
+            event.header, message_id=CleanText(name), type="usage_pulse", to=("cloud",)
+        )
+        return stored_event(event.sequence, header, message)
 
     def many(self, count: int) -> list[StoredEvent]:
         return [self.one() for _ in range(count)]

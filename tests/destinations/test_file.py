@@ -16,9 +16,10 @@ from gateway.config.routing import FileSettings as Settings
 from gateway.destinations import Delivered, RetryLater
 from gateway.destinations.file import FileDestination, audit_line, file_destination, same_event
 from gateway.errors import DestinationError
-from gateway.event import StoredEvent
+from gateway.event import CleanBytes, StoredEvent
 from gateway.journal import AuditLine
 from gateway.jsonl.files import LineFiles
+from tests.clean import stored_event
 from tests.destinations.events import Journal
 from tests.journal.building import event
 from tests.journal.disks import DISKS, Disk
@@ -368,7 +369,7 @@ def test_a_full_disk_leaves_whole_lines_and_heals(tmp_path: Path, disk: Disk) ->
 
 async def test_a_destination_appends_one_line_for_each_event(tmp_path: Path) -> None:
     destination = file_destination("local", Settings(type="file", path="events"), tmp_path)
-    events = [StoredEvent(n, event(str(n)).header, b'{"n":%d}' % n) for n in (4, 5)]
+    events = [stored_event(n, event(str(n)).header, {"n": n}) for n in (4, 5)]
     rendered = destination.render(events)
     [request] = rendered.requests
     assert request.events == (4, 5)
@@ -434,7 +435,7 @@ def test_a_mixpanel_record_without_equivalent_is_kept_as_it_came() -> None:
 async def test_a_folder_that_cannot_be_written_is_told_and_does_not_raise(tmp_path: Path) -> None:
     lines = files(tmp_path / "audit")
     destination = FileDestination("audit/", lines, audit_line)
-    [request] = destination.render([AuditLine(1, b"{}")]).requests
+    [request] = destination.render([AuditLine(1, CleanBytes(b"{}"))]).requests
     (tmp_path / "audit").write_text("a file where the folder should be")
     with pytest.raises(DestinationError, match=r"^disk error .EEXIST.$"):
         await destination.open(None)

@@ -22,6 +22,7 @@ from gateway.config.routing import SegmentSettings as Settings
 from gateway.destinations import Delivered, Rejected, RetryLater, Verdict
 from gateway.destinations.segment import SERVER_LIBRARIES, SegmentDestination
 from gateway.event import Reason, StoredEvent
+from tests.clean import inside
 from tests.destinations.events import Journal
 from tests.fakes.certificate import self_signed
 from tests.fakes.segment import FakeSegment
@@ -96,7 +97,7 @@ async def test_segment_s_own_clock_correction_changes_nothing(vendor: FakeSegmen
         await opened.send(request)
         vendor.copies.clear()
         await opened.send(request)
-    meant = datetime.fromisoformat(event.message["timestamp"])
+    meant = datetime.fromisoformat(inside(event.message)["timestamp"])
     for stored in vendor.messages:
         shift = datetime.fromisoformat(stored["timestamp"]) - meant
         assert abs(shift.total_seconds()) < 60

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.event import CleanEvent, Header
+from gateway.event import CleanEvent, CleanText, Header
+from tests.clean import clean_event
 
 USERS = 4
 
@@ -20,15 +21,15 @@ def place(name: str) -> tuple[int, int]:
 def event(name: str, *, to: tuple[str, ...]) -> CleanEvent:
     user = f"user-{name.split('-')[1]}"
     header = Header(
-        message_id=name,
+        message_id=CleanText(name),
         source="demo",
         protocol="segment",
         type="track",
-        name="Moved",
+        name=CleanText("Moved"),
         schema="segment/track",
         telemetry_class="optional",
         received_at=1_795_420_264.317,
-        user=user,
+        user=CleanText(user),
         pseudonyms=(),
         to=to,
         filtered={},
@@ -41,4 +42,4 @@ def event(name: str, *, to: tuple[str, ...]) -> CleanEvent:
         "userId": user,
         "properties": {"name": name},
     }
-    return CleanEvent(header, message)
+    return clean_event(header, message)

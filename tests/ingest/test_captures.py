@@ -15,6 +15,7 @@ from aiohttp import ClientResponse, ClientSession
 
 from gateway.config.model import Source
 from gateway.event import Message
+from tests.clean import inside
 from tests.ingest.door import RecordingDoor, serving
 
 CAPTURES = {
@@ -37,7 +38,7 @@ async def test_every_event_of_a_real_client_is_taken(client: str) -> None:
     _check_each_is_there(capture["events"], _distinct(door))
     for event in door.events:
         assert event.source == "captured"
-        assert event.message["context"]["library"]["name"]
+        assert inside(event.message)["context"]["library"]["name"]
         assert "writeKey" not in event.message
         on_a_device = client.startswith(BROWSER)
         assert event.client_address == ("127.0.0.1" if on_a_device else None)

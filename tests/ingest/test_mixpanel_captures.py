@@ -15,6 +15,7 @@ from aiohttp import ClientResponse, ClientSession
 
 from gateway.config.model import Source
 from gateway.event import RawEvent
+from tests.clean import inside
 from tests.ingest.door import RecordingDoor, serving
 
 CAPTURES = {
@@ -39,9 +40,9 @@ async def test_every_event_of_a_real_client_is_taken(capture: dict[str, Any]) ->
         assert (event.source, event.protocol) == ("captured", "mixpanel")
         assert event.client_address == ("127.0.0.1" if is_browser else None)
         if event.type == "event":
-            assert event.message["properties"]["token"] == capture["token"]
-            assert event.message["properties"]["$insert_id"]
-            assert event.message["properties"]["time"]
+            assert inside(event.message)["properties"]["token"] == capture["token"]
+            assert inside(event.message)["properties"]["$insert_id"]
+            assert inside(event.message)["properties"]["time"]
 
 
 async def _replay(http: ClientSession, request: dict[str, Any]) -> None:
@@ -79,7 +80,7 @@ def _distinct(events: list[RawEvent]) -> list[RawEvent]:
 
 
 def _identity(event: RawEvent) -> str:
-    properties = event.message.get("properties", {})
+    properties = inside(event.message).get("properties", {})
     return str(properties.get("$insert_id") or (event.type, orjson.dumps(event.message)))
 
 
@@ -94,7 +95,7 @@ def _check_each_is_there(expected: list[dict[str, Any]], events: list[RawEvent])
 
 
 def _words(event: RawEvent, wanted: dict[str, Any]) -> dict[str, Any]:
-    message = event.message
+    message = inside(event.message)
     if event.type == "event":
         properties = message["properties"]
         return {

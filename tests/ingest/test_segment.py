@@ -21,6 +21,7 @@ from gateway.ingest import Intake, Refusal, Sources
 from gateway.ingest.client_info import Sender
 from gateway.ingest.segment import parse as segment
 from gateway.ingest.segment.normalize import merged
+from tests.clean import inside
 
 NOW = 1_795_420_264.317
 NOW_TEXT = "2026-11-23T07:51:04.317Z"
@@ -227,14 +228,15 @@ class TestMessage:
 
     @pytest.mark.parametrize("given", [None, "", {}, [], True])
     def test_a_missing_message_id_is_made(self, given: Any) -> None:
-        made = [one({"messageId": given}).message["messageId"] for _ in range(2)]
+        made = [inside(one({"messageId": given}).message)["messageId"] for _ in range(2)]
         assert made[0] != made[1]
         assert uuid.UUID(made[0]).version == 4
 
     def test_a_message_id_is_kept_as_far_as_it_can_be(self) -> None:
         assert one({"messageId": "x" * 100}).message["messageId"] == "x" * 100
         assert one({"messageId": 7}).message["messageId"] == "7"
-        long = [one({"messageId": "x" * 101 + end}).message["messageId"] for end in ("", "", "y")]
+        ids = ["x" * 101 + end for end in ("", "", "y")]
+        long = [inside(one({"messageId": given}).message)["messageId"] for given in ids]
         assert long[0] == long[1] != long[2]
         assert len(long[0]) == 32
 
@@ -327,7 +329,7 @@ class TestEnvelope:
                 ],
             }
         )
-        first, second, third, fourth = (event.message for event in intake.events)
+        first, second, third, fourth = (inside(event.message) for event in intake.events)
         shared = {"library": {"name": "analytics-java", "version": "3"}, "ip": "0.0.0.0"}
         assert first["context"] == fourth["context"] == shared
         assert first["integrations"] == {"All": False, "Mail": {"a": 1, "b": 2}}

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from pydantic import ByteSize
 
 from gateway.config.model import JournalSettings as Settings
-from gateway.event import CleanEvent, Header, Reason
+from gateway.event import CleanEvent, CleanText, Header, Reason
+from tests.clean import clean_event
 
 NO_LIMIT = Settings(min_free_bytes=ByteSize(0))
 
@@ -23,20 +24,20 @@ def event(
 ) -> CleanEvent:
     """The event whose messageId is `name`; `size` adds as many characters to its message."""
     header = Header(
-        message_id=name,
+        message_id=CleanText(name),
         source="demo",
         protocol="segment",
         type="track",
-        name="Signed Up",
+        name=CleanText("Signed Up"),
         schema="segment/track",
         telemetry_class="optional",
         received_at=1_795_420_264.317,
-        user=user,
+        user=CleanText(user),
         pseudonyms=(),
         to=to,
         filtered=dict(filtered or {}),
     )
-    return CleanEvent(header, {"messageId": name, "properties": {"text": "é" * size}})
+    return clean_event(header, {"messageId": name, "properties": {"text": "é" * size}})
 
 
 async def until(holds: Callable[[], object]) -> None:

@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import JournalError
-from gateway.event import CleanEvent, Reason, StoredEvent
+from gateway.event import CleanBytes, Reason, StoredEvent
 from gateway.journal import DeadLetter, Journal, Step, encoded
 from gateway.journal.block import encode, event_of, items
 from gateway.journal.sqlite import SqliteJournal
+from tests.clean import clean_event
 from tests.journal.building import NO_LIMIT, event, until
 
 ALL = {"most": 10_000, "size": 10**9}
@@ -34,7 +35,7 @@ async def journal(tmp_path: Path) -> AsyncGenerator[Journal]:
 
 async def test_gives_back_what_was_appended(journal: Journal) -> None:
     appended = event("m1", to=("local",), filtered={"segment": Reason.CONSENT}, size=3)
-    await journal.append(encoded([appended], [b'{"rule":"r"}'], {"received/demo": 1}))
+    await journal.append(encoded([appended], [CleanBytes(b'{"rule":"r"}')], {"received/demo": 1}))
 
     [stored] = await journal.events(0, **ALL)
     assert stored.sequence == 1
@@ -46,7 +47,7 @@ async def test_gives_back_what_was_appended(journal: Journal) -> None:
 
 
 async def test_an_entry_without_events_still_counts(journal: Journal) -> None:
-    await journal.append(encoded(audit=[b"{}"], counts={"rejected/opted_out": 2}))
+    await journal.append(encoded(audit=[CleanBytes(b"{}")], counts={"rejected/opted_out": 2}))
     await journal.append(encoded(counts={"rejected/opted_out": 3}))
 
     assert journal.view.counters == {"rejected/opted_out": 5}
@@ -174,10 +175,10 @@ async def test_a_cursor_moves_only_where_there_is_something(journal: Journal) ->
 
 @pytest.mark.parametrize("cut", [b"{}\n", b"{}\n{}", b"{}\n{}\n{}\n", b"{}"])
 async def test_a_block_whose_items_are_not_whole_is_refused(journal: Journal, cut: bytes) -> None:
-    whole = encoded([event("m1")], [b"{}"])
+    whole = encoded([event("m1")], [CleanBytes(b"{}")])
     for block in (
-        replace(whole, events=whole.events + cut),
-        replace(whole, audit=whole.audit + cut.rstrip(b"\n")),
+        replace(whole, events=CleanBytes(whole.events + cut)),
+        replace(whole, audit=CleanBytes(whole.audit + cut.rstrip(b"\n"))),
     ):
         with pytest.raises(ValueError, match="not whole"):
             await journal.append(block)
@@ -187,13 +188,13 @@ async def test_a_block_whose_items_are_not_whole_is_refused(journal: Journal, cu
 
 @given(
     events=st.lists(st.text(), max_size=4),
-    audit=st.lists(st.text().map(orjson.dumps), max_size=4),
+    audit=st.lists(st.text().map(orjson.dumps).map(CleanBytes), max_size=4),
 )
 def test_a_block_is_cut_into_the_items_it_was_made_of(
-    events: list[str], audit: list[bytes]
+    events: list[str], audit: list[CleanBytes]
 ) -> None:
     """Whatever stands in them: JSON escapes what would end a line."""
-    made = [CleanEvent(event(text).header, {"text": text}) for text in events]
+    made = [clean_event(event(text).header, {"text": text}) for text in events]
     block = encoded(made, audit)
     assert items(block.events, "events") == [encode(each) for each in made]
     assert items(block.audit, "audit") == [line + b"\n" for line in audit]
@@ -295,7 +296,9 @@ async def test_a_damaged_file_stops_the_start_and_is_left_as_it_is(
 ) -> None:
     journal = SqliteJournal.open(tmp_path, NO_LIMIT)
     for n in range(30):
-        await journal.append(encoded([event(str(n), size=5000)], [b"{}"], {f"received/{n}": 1}))
+        await journal.append(
+            encoded([event(str(n), size=5000)], [CleanBytes(b"{}")], {f"received/{n}": 1})
+        )
     await journal.close()
     file = tmp_path / "journal.db"
     content = bytearray(file.read_bytes())

@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gateway.event import Reason, StoredEvent
+from gateway.event import CleanBytes, Reason
 from gateway.journal import Buried, DeadLetter, Settlement, Step, Stream, encoded
 from gateway.journal.sqlite import SqliteJournal
 from tests.journal.building import NO_LIMIT, event
@@ -61,7 +61,7 @@ class JournalMachine(RuleBasedStateMachine):
         for sizes, lines in entries:
             names = [f"m{len(self.names) + n}" for n in range(len(sizes))]
             events = [event(name, size=size) for name, size in zip(names, sizes, strict=True)]
-            audit = [f"[{len(self.audit) + n}]".encode() for n in range(lines)]
+            audit = [CleanBytes(f"[{len(self.audit) + n}]".encode()) for n in range(lines)]
             made.append(encoded(events, audit, {"received/demo": len(names) + 1}))
             self.names += names
             self.audit += audit
@@ -127,7 +127,7 @@ class JournalMachine(RuleBasedStateMachine):
         made: dict[str, DeadLetter | Reason | None] = {
             "x": None,
             "f": Reason.CONSENT,
-            "d": DeadLetter(StoredEvent(0, event("m").header, b"{}"), Reason.REFUSED, 422, "no"),
+            "d": DeadLetter(event("m").stored(0), Reason.REFUSED, 422, "no"),
         }
         settlement = Settlement({place: made[fate] for place, fate in fates.items()})
         self.loop.run(self.journal.settle(name, settlement))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from gateway.event import Reason
+from gateway.event import CleanBytes, Reason
 from gateway.journal import AuditLine, Step, encoded
 from gateway.journal.block import line_of
 from gateway.journal.recent_events import TAIL_BYTES, Tail
@@ -16,7 +16,7 @@ ALL = {"most": 10_000, "size": 10**9}
 
 
 def lines(*sequences: int, length: int = 10) -> list[AuditLine]:
-    return [AuditLine(sequence, b"x" * length) for sequence in sequences]
+    return [AuditLine(sequence, CleanBytes(b"x" * length)) for sequence in sequences]
 
 
 def tail(most_bytes: int = TAIL_BYTES) -> Tail[AuditLine]:
@@ -30,7 +30,10 @@ def add(to: Tail[AuditLine], *sequences: int, length: int = 10) -> None:
 async def test_memory_and_file_give_the_same(tmp_path: Path) -> None:
     journal = SqliteJournal.open(tmp_path, NO_LIMIT)
     entries = [
-        encoded([event(f"{n}é", filtered={"segment": Reason.CONSENT}, size=n)] * n, [b"[%d]" % n])
+        encoded(
+            [event(f"{n}é", filtered={"segment": Reason.CONSENT}, size=n)] * n,
+            [CleanBytes(b"[%d]" % n)],
+        )
         for n in range(20)
     ]
     await asyncio.gather(*map(journal.append, entries))

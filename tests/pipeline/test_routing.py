@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config.routing import Routing
-from gateway.event import Reason
+from gateway.event import CleanJson, CleanMessage, CleanText, Reason
 from gateway.pipeline.routing import Routes, RoutingFacts, compile_routes
 
 FACTS = RoutingFacts(
-    "web", "segment", "track", "Order Completed", "segment/track", "optional", "user-1"
+    "web",
+    "segment",
+    "track",
+    CleanText("Order Completed"),
+    "segment/track",
+    "optional",
+    CleanText("user-1"),
 )
+
+NOTHING = CleanMessage({})
 
 
 def routes(*described: dict[str, Any], **destinations: dict[str, Any]) -> Routes:
@@ -53,13 +62,15 @@ def routes(*described: dict[str, Any], **destinations: dict[str, Any]) -> Routes
     ],
 )
 def test_a_route_takes_what_all_its_selectors_take(match: dict[str, Any], taken: bool) -> None:
-    to, filtered = routes({"match": match, "to": "a"}, a={}).lead(FACTS, {})
+    to, filtered = routes({"match": match, "to": "a"}, a={}).lead(FACTS, NOTHING)
     assert to == (("a",) if taken else ())
     assert filtered == ({} if taken else {"a": Reason.NO_ROUTE})
 
 
 def test_every_route_that_matches_adds_its_destinations() -> None:
-    found = routes({"to": ["a", "b"]}, {"to": ["b", "c"]}, a={}, b={}, c={}, d={}).lead(FACTS, {})
+    found = routes({"to": ["a", "b"]}, {"to": ["b", "c"]}, a={}, b={}, c={}, d={}).lead(
+        FACTS, NOTHING
+    )
     assert found == (("a", "b", "c"), {"d": Reason.NO_ROUTE})
 
 
@@ -79,7 +90,7 @@ def test_every_route_that_matches_adds_its_destinations() -> None:
 )
 def test_the_integrations_object_is_honoured(integrations: Any, reached: set[str]) -> None:
     to, filtered = routes({"to": ["a", "b"]}, a={}, b={}).lead(
-        FACTS, {"integrations": integrations}
+        FACTS, CleanMessage({"integrations": integrations})
     )
     assert set(to) == reached
     assert set(filtered.values()) <= {Reason.INTEGRATIONS}
@@ -87,7 +98,7 @@ def test_the_integrations_object_is_honoured(integrations: Any, reached: set[str
 
 def test_a_destination_answers_to_its_integration_name() -> None:
     led = routes({"to": "a"}, a={"integration": "Amplitude"}).lead(
-        FACTS, {"integrations": {"Amplitude": False}}
+        FACTS, CleanMessage({"integrations": {"Amplitude": False}})
     )
     assert led == ((), {"a": Reason.INTEGRATIONS})
 
@@ -104,7 +115,7 @@ def test_a_destination_answers_to_its_integration_name() -> None:
     ],
 )
 def test_consent_wants_every_category_of_the_destination(consent: Any, reached: bool) -> None:
-    message = {"context": {"consent": consent}} if consent is not None else {}
+    message = CleanMessage({"context": {"consent": consent}} if consent is not None else {})
     to, filtered = routes({"to": ["a", "free"]}, a={"consent": ["ads", "analytics"]}, free={}).lead(
         FACTS, message
     )
@@ -113,11 +124,16 @@ def test_consent_wants_every_category_of_the_destination(consent: Any, reached: 
 
 
 def test_what_the_browser_has_sent_by_itself_is_not_sent_again() -> None:
-    message = {"_metadata": {"bundled": ["Segment.io", "Mixpanel"]}}
+    bundled: list[CleanJson] = [CleanText("Segment.io"), CleanText("Mixpanel")]
+    message = CleanMessage({"_metadata": {"bundled": bundled}})
     led = routes(
         {"to": ["m", "s"]}, m={"integration": "Mixpanel"}, s={"integration": "Segment.io"}
     ).lead(FACTS, message)
     assert led == (("s",), {"m": Reason.BUNDLED})
+
+
+def lead(chosen: Routes, user: str) -> tuple[tuple[str, ...], Mapping[str, Reason]]:
+    return chosen.lead(replace(FACTS, user=CleanText(user)), NOTHING)
 
 
 @given(st.lists(st.text(min_size=1), unique=True, min_size=200, max_size=200))
@@ -127,16 +143,21 @@ def test_a_sample_is_of_users_and_a_larger_one_holds_the_smaller(users: list[str
     )
 
     def reached(user: str) -> set[str]:
-        return set(chosen.lead(replace(FACTS, user=user), {})[0])
+        return set(lead(chosen, user)[0])
 
     for user in users:
         assert reached(user) == reached(user)
         assert "tenth" not in reached(user) or "half" in reached(user)
-    _, filtered = chosen.lead(replace(FACTS, user=next(u for u in users if not reached(u))), {})
+    _, filtered = chosen.lead(
+        replace(FACTS, user=CleanText(next(u for u in users if not reached(u)))), NOTHING
+    )
     assert set(filtered.values()) == {Reason.SAMPLED_OUT}
 
 
 def test_a_sample_takes_its_share() -> None:
     tenth = routes({"to": "a", "sample": 0.1}, a={})
-    taken = sum(bool(tenth.lead(replace(FACTS, user=f"user {i}"), {})[0]) for i in range(10_000))
+    taken = sum(
+        bool(tenth.lead(replace(FACTS, user=CleanText(f"user {i}")), NOTHING)[0])
+        for i in range(10_000)
+    )
     assert 850 < taken < 1150

@@ -11,6 +11,7 @@ import pytest
 from gateway.budget import Budget
 from gateway.event import RawEvent
 from gateway.privacy import CompiledPolicy, ScrubError
+from tests.clean import inside
 
 MakeEvent = Callable[..., RawEvent]
 
@@ -97,7 +98,7 @@ def test_long_repetitions_take_linear_time(
     }
     scrubbed = default.scrub(event(message), budget=Budget(1 << 30))
     assert scrubbed.message["type"] == "track"
-    assert "email" not in scrubbed.message["properties"]
+    assert "email" not in inside(scrubbed.message)["properties"]
     assert len(default.text(text)) > 0
 
 
@@ -115,7 +116,7 @@ def test_many_small_things_take_linear_time(default: CompiledPolicy, event: Make
     scrubbed = default.scrub(event(message))
     assert "b.example" not in repr(scrubbed)
     assert "user-1234" not in repr(scrubbed)
-    assert len(scrubbed.message["properties"]) == 1002
+    assert len(inside(scrubbed.message)["properties"]) == 1002
 
 
 def nested(levels: int, leaf: Any) -> Any:
@@ -201,6 +202,6 @@ def test_disguises_are_taken_off(
 def test_huge_and_odd_numbers(default: CompiledPolicy, event: MakeEvent) -> None:
     numbers = [10**30, -(10**19), 2**64, 1e308, -0.0, float("inf"), float("nan"), 4.5e15]
     message = {"type": "track", "userId": 10**30, "properties": {"n": list(numbers), "phone": 1e20}}
-    after = default.scrub(event(message)).message
+    after = inside(default.scrub(event(message)).message)
     assert repr(after["properties"]["n"][1:]) == repr(numbers[1:])
     assert isinstance(after["userId"], str)

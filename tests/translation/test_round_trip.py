@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.event import Header, Reason
+from gateway.event import CleanMessage, CleanText, Header, Reason
 from gateway.translation import to_mixpanel, to_segment
 from gateway.translation.identifiers import BLOCKED
 from gateway.translation.project import Project
@@ -111,18 +111,33 @@ def pages(draw: st.DrawFn) -> Message:
 
 def header(kind: str, protocol: Any) -> Header:
     return Header(
-        "m-1", "web", protocol, kind, None, "s", "optional", RECEIVED_AT, "u1", (), (), {}
+        CleanText("m-1"),
+        "web",
+        protocol,
+        kind,
+        None,
+        "s",
+        "optional",
+        RECEIVED_AT,
+        CleanText("u1"),
+        (),
+        (),
+        {},
     )
 
 
 def there_and_back(message: Message, project: Project) -> list[Message]:
-    operations = to_mixpanel.translate(message, header(message["type"], "segment"), project)
+    operations = to_mixpanel.translate(
+        CleanMessage(message), header(message["type"], "segment"), project
+    )
     assert not isinstance(operations, Reason), operations
     kinds = {"event": "event", "identity": "event", "people": "people", "groups": "groups"}
     found = []
     for operation in operations:
         back = to_segment.translate(
-            operation.record, header(kinds[operation.kind], "mixpanel"), project.group_key
+            CleanMessage(operation.record),
+            header(kinds[operation.kind], "mixpanel"),
+            project.group_key,
         )
         assert not isinstance(back, Reason), back
         found.append(back)

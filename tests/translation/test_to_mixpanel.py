@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.event import Header, Reason
+from gateway.event import CleanMessage, CleanText, Header, Reason
 from gateway.translation import fields, identifiers, to_mixpanel
 from gateway.translation.project import Project
 from gateway.translation.table import EVENT, RESERVED
@@ -91,14 +91,25 @@ BARE: Message = {
 
 def header(kind: str, message_id: str = "m-1") -> Header:
     return Header(
-        message_id, "web", "segment", kind, None, "s", "optional", RECEIVED_AT, "u1", (), (), {}
+        CleanText(message_id),
+        "web",
+        "segment",
+        kind,
+        None,
+        "s",
+        "optional",
+        RECEIVED_AT,
+        CleanText("u1"),
+        (),
+        (),
+        {},
     )
 
 
 def operations(
     message: Message, kind: str, project: Project = SIMPLIFIED
 ) -> tuple[to_mixpanel.Operation, ...]:
-    translated = to_mixpanel.translate(message, header(kind), project)
+    translated = to_mixpanel.translate(CleanMessage(message), header(kind), project)
     assert not isinstance(translated, Reason), translated
     return translated
 
@@ -417,7 +428,7 @@ def test_increments(increment: Any, sums: Message | None) -> None:
     ],
 )
 def test_what_cannot_be_said_is_named(kind: str, message: Message, reason: Reason) -> None:
-    assert to_mixpanel.translate(message, header(kind), SIMPLIFIED) is reason
+    assert to_mixpanel.translate(CleanMessage(message), header(kind), SIMPLIFIED) is reason
 
 
 @given(st.text(), st.text())

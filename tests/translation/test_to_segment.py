@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.event import Header, Reason
+from gateway.event import CleanMessage, CleanText, Header, Reason
 from gateway.translation import to_segment
 
 Message = dict[str, Any]
@@ -19,12 +19,23 @@ TIMESTAMP = "2026-11-23T07:51:04.317Z"
 
 def header(kind: str, message_id: str = "m-1") -> Header:
     return Header(
-        message_id, "web", "mixpanel", kind, None, "s", "optional", RECEIVED_AT, "u1", (), (), {}
+        CleanText(message_id),
+        "web",
+        "mixpanel",
+        kind,
+        None,
+        "s",
+        "optional",
+        RECEIVED_AT,
+        CleanText("u1"),
+        (),
+        (),
+        {},
     )
 
 
 def translated(record: Message, kind: str = "event", group_key: str = "$group_id") -> Message:
-    message = to_segment.translate(record, header(kind), group_key)
+    message = to_segment.translate(CleanMessage(record), header(kind), group_key)
     assert not isinstance(message, Reason), message
     return message
 
@@ -231,8 +242,8 @@ def test_a_profile_is_an_identify() -> None:
 
 def test_an_update_without_an_id_has_the_same_one_each_time() -> None:
     def identity(value: int) -> Any:
-        record = {"$distinct_id": "u1", "$set": {"a": value}}
-        message = to_segment.translate(record, header("people", ""), "$group_id")
+        record: Message = {"$distinct_id": "u1", "$set": {"a": value}}
+        message = to_segment.translate(CleanMessage(record), header("people", ""), "$group_id")
         assert not isinstance(message, Reason)
         return message["messageId"]
 
@@ -274,4 +285,4 @@ OPERATIONS = ("$set_once", "$add", "$append", "$union", "$remove", "$unset", "$d
     ],
 )
 def test_what_has_no_place_is_named(kind: str, record: Message, reason: Reason) -> None:
-    assert to_segment.translate(record, header(kind), "$group_id") is reason
+    assert to_segment.translate(CleanMessage(record), header(kind), "$group_id") is reason

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import orjson
 
 from gateway.errors import JournalError
-from gateway.event import UNREADABLE, Reason, StoredEvent
+from gateway.event import UNREADABLE, CleanBytes, Reason, StoredEvent
 from gateway.journal.block import REASONS, checksum, encode_stored, event_of
 from gateway.journal.cursor import Buried, DeadLetter, Settlement
 from gateway.journal.sqlite import rows
@@ -64,7 +64,7 @@ def dead_letters(
 def _event(sequence: int, lines: bytes, crc: int | None) -> StoredEvent:
     """`crc` is None where version 0.1.0 wrote the letter."""
     if crc is not None and checksum(sequence, lines) != crc:
-        return StoredEvent(sequence, UNREADABLE, lines)
+        return StoredEvent(sequence, UNREADABLE, CleanBytes(lines))
     return event_of(sequence, lines)
 
 

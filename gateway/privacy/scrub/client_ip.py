@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.event import Change, Message, RawEvent
+from gateway.event import Change, CleanText, Message, RawEvent, RawMessage
 from gateway.privacy.scrub.propagate import Needle
 from gateway.privacy.scrub.scrub_log import Spot
 from gateway.privacy.scrub.truncate import network
@@ -25,15 +25,17 @@ class Settled:
     spots: set[Spot] = field(default_factory=set)
     needles: list[Needle] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
-    tokens: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, CleanText] = field(default_factory=dict)
 
 
-def settle(mode: Mode, raw: RawEvent, pseudonym: Callable[[str], str]) -> Settled:
-    """Apply `client_ip` to the event, in place."""
+def settle(
+    mode: Mode, raw: RawEvent, message: RawMessage, pseudonym: Callable[[str], CleanText]
+) -> Settled:
+    """Apply `client_ip` to the message of the event, in place."""
     done = Settled()
     given = False
     for place in PROTOCOLS[raw.protocol].addresses:
-        holder = _holder(raw.message, place)
+        holder = _holder(message, place)
         if holder is None or place[-1] not in holder:
             continue
         given = True
@@ -41,7 +43,7 @@ def settle(mode: Mode, raw: RawEvent, pseudonym: Callable[[str], str]) -> Settle
     if raw.client_address:
         _hide(raw.client_address, done)
         if not given and mode != "drop":
-            _fill(mode, raw, pseudonym, done)
+            _fill(mode, raw, message, pseudonym, done)
     return done
 
 
@@ -49,7 +51,7 @@ def _settle(
     mode: Mode,
     holder: Message,
     place: tuple[str, ...],
-    pseudonym: Callable[[str], str],
+    pseudonym: Callable[[str], CleanText],
     done: Settled,
 ) -> None:
     key = place[-1]
@@ -67,7 +69,7 @@ def _settle(
         return  # no address: the rules decide
     kind = _kind(address) if address is not None else "string"
     length = len(value) if isinstance(value, str) else 0
-    pointer = "".join(f"/{step}" for step in place)
+    pointer = CleanText("".join(f"/{step}" for step in place))
     if mode == "drop" or address is None:
         del holder[key]
         done.changes.append(Change(pointer, "drop", RULE, kind, length))
@@ -79,12 +81,18 @@ def _settle(
         done.changes.append(Change(pointer, mode, RULE, kind, length))
 
 
-def _fill(mode: Mode, raw: RawEvent, pseudonym: Callable[[str], str], done: Settled) -> None:
+def _fill(
+    mode: Mode,
+    raw: RawEvent,
+    message: RawMessage,
+    pseudonym: Callable[[str], CleanText],
+    done: Settled,
+) -> None:
     address = _address(raw.client_address)
-    place = PROTOCOLS[raw.protocol].address_place(raw.message)
+    place = PROTOCOLS[raw.protocol].address_place(message)
     if address is None or place is None:
         return
-    holder = raw.message
+    holder: Any = message
     for step in place[:-1]:
         holder = holder.setdefault(step, {})
         if not isinstance(holder, dict):
@@ -102,7 +110,7 @@ def _holder(message: Message, place: tuple[str, ...]) -> Message | None:
     return holder if isinstance(holder, dict) else None
 
 
-def _new(mode: Mode, address: str, pseudonym: Callable[[str], str], done: Settled) -> str:
+def _new(mode: Mode, address: str, pseudonym: Callable[[str], CleanText], done: Settled) -> str:
     if mode == "truncate":
         return network(address) or f"[{_kind(address)}]"
     if mode == "pseudonymize":

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import orjson
 
 from gateway.budget import Budget
-from gateway.event import Change, Message
+from gateway.event import Change, CleanText, Message
 from gateway.privacy.log_safe_text import pointer
 from gateway.privacy.policy.rules import Rule
 from gateway.privacy.scrub.scrub_log import Spot
@@ -74,7 +74,7 @@ def propagate(
     find = _Finder(needles)
     for i, change in enumerate(changes):
         if found := find(change.pointer):
-            told = _replaced(change.pointer, found)
+            told = CleanText(_replaced(change.pointer, found))
             changes[i] = Change(told, change.action, change.rule, change.kind, change.length)
 
 

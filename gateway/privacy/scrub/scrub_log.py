@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from gateway.budget import Budget
-from gateway.event import Change
+from gateway.event import Change, CleanText
 from gateway.privacy.log_safe_text import pointer
 from gateway.privacy.policy.field_rules import Key
 from gateway.privacy.policy.plan import Identities
@@ -59,7 +59,7 @@ class ScrubLog:
         self.path: list[str | int] = []  # where the value at hand is
         self.spot: Spot = (0, 0)
         self.changes: list[Change] = []
-        self.tokens: dict[str, str] = {}  # value → pseudonym
+        self.tokens: dict[str, CleanText] = {}  # value → pseudonym
         self.identities: dict[str, Rule] = {}  # whole values that a rule pseudonymised
         self.known: dict[str, Rule] = {}  # and those that the walk has yet to reach
         self.kept: set[Spot] = set()
@@ -98,7 +98,7 @@ class ScrubLog:
         self.change("pseudonymize", rule.id, kind, len(text))
         return prefix + self.token(own)
 
-    def token(self, value: str) -> str:
+    def token(self, value: str) -> CleanText:
         token = self.tokens.get(value)
         if token is None:
             token = self.tokens[value] = self._pseudonymizer.pseudonym(value)
@@ -119,7 +119,7 @@ class ScrubLog:
             ]
         )
         self.budget.spend(len(place))
-        self.changes.append(Change(place, action, rule, kind, length))
+        self.changes.append(Change(CleanText(place), action, rule, kind, length))
 
     def _step(self, step: str | int) -> str:
         """Of a pointer. What is personal in a key is looked for once for all that lies below."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import JournalError
+from gateway.event import CleanBytes
 from gateway.journal import Step, encoded
 from gateway.journal.sqlite import SqliteJournal
 from tests.journal.building import NO_LIMIT, event, until
@@ -27,7 +28,7 @@ async def test_refuses_while_full_and_heals_without_traffic(tmp_path: Path, disk
             for number in range(10_000):
                 name = f"{caller}-{number}"
                 await journal.append(
-                    encoded([event(name, size=2000)], [b"{}"], {"received/demo": 1})
+                    encoded([event(name, size=2000)], [CleanBytes(b"{}")], {"received/demo": 1})
                 )
                 acknowledged.append(name)
 
@@ -40,7 +41,7 @@ async def test_refuses_while_full_and_heals_without_traffic(tmp_path: Path, disk
 
         make_room()
         await until(lambda: journal.refusal() is None)
-        await journal.append(encoded([event("after")], [b"{}"], {"received/demo": 1}))
+        await journal.append(encoded([event("after")], [CleanBytes(b"{}")], {"received/demo": 1}))
         acknowledged.append("after")
         await journal.advance("local", Step(delivered=1))
         await journal.close()
