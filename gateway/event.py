@@ -34,6 +34,8 @@ CleanBytes = NewType("CleanBytes", bytes)
 """A clean message, a header or an audit line, serialised."""
 SchemaText = NewType("SchemaText", str)
 """A sentence of a schema's own words, names and limits; made in `gateway.contract.violations`."""
+GatewayMark = NewType("GatewayMark", str)
+"""Names a gateway that an event has passed; read from requests in `gateway.config.outgoing`."""
 NO_TEXT: Final = CleanText("")
 
 Message = dict[str, Any]
@@ -209,7 +211,7 @@ class RawEvent:
     received_at: float  # epoch seconds
     client_address: str | None = field(default=None, repr=False)  # of a browser's or phone's user
     opted_out: bool = False  # the request said Sec-GPC: 1 or DNT: 1
-    hops: tuple[str, ...] = ()  # the marks of the gateways it has passed
+    hops: tuple[GatewayMark, ...] = ()  # the gateways it has passed
     given_id: str | None = field(default=None, repr=False)
     """What a copy of it has, too, and no other event of its source. None: it cannot be told."""
 
@@ -275,7 +277,7 @@ class Header:
     ]  # the tokens in the message that each destination makes its own
     to: tuple[str, ...]  # destinations
     filtered: Mapping[str, Reason]  # for every other destination, why not
-    hops: tuple[str, ...] = ()  # the marks of the gateways it passed before this one
+    hops: tuple[GatewayMark, ...] = ()  # the gateways it passed before this one
 
 
 UNREADABLE = Header(

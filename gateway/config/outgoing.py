@@ -16,6 +16,7 @@ from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 from gateway.config.model import Outbound as Settings
+from gateway.event import GatewayMark
 
 HOPS = "Telemetry-Gateway-Hops"
 """The header that names the gateways a request, or an event in it, has passed."""
@@ -99,13 +100,13 @@ def tls_context() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def hops_in(headers: Mapping[str, str]) -> tuple[str, ...]:
+def hops_in(headers: Mapping[str, str]) -> tuple[GatewayMark, ...]:
     """The marks that a request or an answer carries; whatever else it says there is nothing."""
     value = headers.get(HOPS)
     if not value:
         return ()
     marks = [mark.strip() for mark in value[: MOST_HOPS * 18].split(",")]
-    return tuple([mark for mark in marks if _MARK.fullmatch(mark)])
+    return tuple([GatewayMark(mark) for mark in marks if _MARK.fullmatch(mark)])
 
 
 def shown(outgoing: Outgoing) -> list[str]:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from gateway.config.outgoing import hops_in
 from gateway.config.values import Network
+from gateway.event import GatewayMark
 from gateway.privacy import client_address
 
 _ON_A_DEVICE = (
@@ -47,7 +48,7 @@ class Sender:
     origin: str | None = None
     is_page: bool = False  # a browser sent it on behalf of a page
     opted_out: bool = False
-    hops: tuple[str, ...] = ()  # the gateways it has passed
+    hops: tuple[GatewayMark, ...] = ()  # the gateways it has passed
 
 
 def sender_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Sender:

@@ -160,3 +160,30 @@ def test_integrations_and_consent_of_the_event_are_honoured(shipped: Rules) -> N
     decision = decide(track(integrations={"All": False}), shipped)
     assert decision.event is not None
     assert decision.event.header.filtered == {"local": Reason.INTEGRATIONS}
+
+
+def test_a_raw_event_holds_no_message_once_it_is_decided(shipped: Rules) -> None:
+    raw = track()
+    message = raw.message
+    decision = decide(raw, shipped)
+    assert decision.event is not None
+    assert decision.event.message is message, "made clean in place, and the decision's alone"
+    assert not hasattr(raw, "message")
+
+
+@pytest.mark.parametrize(
+    "reason", [Reason.TELEMETRY_OFF, Reason.OVER_BUDGET, Reason.PRIVACY_FAILED]
+)
+def test_nor_does_one_that_is_refused(shipped: Rules, reason: Reason) -> None:
+    raw, rules = track(properties={"text": "a=b" * 400}), shipped
+    if reason is Reason.TELEMETRY_OFF:
+        off = dict.fromkeys(shipped.switches.enabled, False)
+        rules = replace(shipped, switches=replace(shipped.switches, enabled=off))
+    elif reason is Reason.OVER_BUDGET:
+        rules = replace(shipped, budget=100)
+    else:
+        raw.message["properties"] = {"odd": object()}  # type: ignore[dict-item]
+    assert decide(raw, rules).reason is reason
+    assert not hasattr(raw, "message")
+    with pytest.raises(AttributeError):
+        raw.take()
