@@ -147,7 +147,7 @@ def _telemetry(document: Document, given: Any) -> Iterator[Mistake]:
     yield from _choice(document, (*here, "protocol"), protocol, get_args(Protocol))
     spec = next((spec for name, spec in PROTOCOLS.items() if name == protocol), None)
     if spec:
-        yield from _match(document, here, match, tuple(spec.types))
+        yield from _match(document, here, match, (*spec.types, *sorted(spec.retired_types)))
 
 
 def _match(

@@ -39,12 +39,8 @@ APPSMITH = ProtocolSpec(
                 "dataDigest": "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945",
             },
         ),
-        "registration": MessageType(
-            name_key=None,
-            is_planned_by_name=False,
-            example={"type": "registration", "key": "6645f1a2c3d4e5f6a7b8c9d0"},
-        ),
     },
+    retired_types=frozenset({"registration"}),  # 0.1.0 shipped a schema for it
     type_key=None,
     message_id=(("messageId",), ("properties", "$insert_id")),
     identities=(("user",), ("instanceId",)),

@@ -31,6 +31,7 @@ MIXPANEL = ProtocolSpec(
             example={"$group_key": "company", "$group_id": "group-1", "$set": {"seats": 3}},
         ),
     },
+    retired_types=frozenset(),
     type_key=None,
     message_id=(("messageId",), ("properties", "$insert_id")),
     identities=(

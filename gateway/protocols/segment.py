@@ -53,6 +53,7 @@ SEGMENT = ProtocolSpec(
             example=_example("alias", previousId="visitor-1"),
         ),
     },
+    retired_types=frozenset(),
     type_key="type",
     message_id=(("messageId",), ("properties", "$insert_id")),
     identities=(("userId",), ("anonymousId",), ("groupId",), ("previousId",)),

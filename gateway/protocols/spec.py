@@ -40,6 +40,8 @@ class ProtocolSpec:
     protocol: Protocol
     types: Mapping[str, MessageType]
     """The message types by name."""
+    retired_types: frozenset[str]
+    """Types that no ingest makes. Earlier versions let a schema name them, so it still may."""
     type_key: str | None
     """The member in which a client says the type; None: its path or the gateway does."""
     message_id: tuple[Keys, ...]

@@ -341,3 +341,16 @@ def test_privacy_annotations_are_pointers(load: Load, schema_of: SchemaOf) -> No
         ("/properties/people/*/e~1mail", "drop"),
         ("/properties/*", "mask"),
     }
+
+
+def test_a_schema_of_0_1_0_for_a_type_that_is_no_more_still_loads(
+    load: Load, schema_of: SchemaOf
+) -> None:
+    match = {"protocol": "appsmith", "type": "registration"}
+    schema = schema_of(
+        **{"x-telemetry": {"class": "essential", "match": match}},
+        required=["key"],
+        properties={"key": {"type": "string", "description": "The instance."}},
+        examples=[{"key": "65a1b2c3d4e5f60718293a4b"}],
+    )
+    assert load({"installation-registration": schema}).plans.keys() == {"installation-registration"}

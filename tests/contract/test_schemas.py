@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from gateway.config.model import Schemas
 from gateway.contract import Catalogue, EventPlan, examine
 from gateway.event import Protocol, RawEvent
+from gateway.extensions.appsmith import events as appsmith_events
 
 DATA = Path(__file__).parent / "data"
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -37,10 +38,11 @@ def events_of(sample: Path) -> list[RawEvent]:
     kinds = {
         "api/v1/usage-pulse": "usage_pulse",
         "api/v1/usage/report": "usage_report",
-        "api/v1/installations": "registration",
     }
     if path in kinds:
         return [event(body, "appsmith", kinds[path])]
+    if path == "api/v1/installations":
+        return [appsmith_events.registered("test", 0.0, body["key"])]
     if path == "import":
         return [event(message, "mixpanel", "event") for message in body]
     return [event(message) for message in body.get("batch", [body])]
@@ -153,7 +155,6 @@ def test_classes_are_what_the_document_promises(catalogue: Catalogue) -> None:
             "installation-setup-complete",
             "installation-setup-complete-mixpanel",
             "installation-registered",
-            "installation-registration",
             "server-setup-complete",
         },
         "billing": {"usage-pulse", "usage-report"},
