@@ -69,7 +69,6 @@ class DeliveryStatus:
     doing: Literal["stopped", "idle", "delivering", "waiting"]
     pending: int
     wait: Wait | None
-    last_error: str | None
 
 
 class Delivery(Generic[ItemT]):
@@ -100,7 +99,6 @@ class Delivery(Generic[ItemT]):
         self._stopping = asyncio.Event()
         self._due = 0
         self._waiting = Waiting()
-        self._last_error: str | None = None
         self._logged_at = -TELL_SECONDS
         self._logged: Wait | None = None  # what the log says that it waits for
         self._task: asyncio.Task[None] | None = None
@@ -130,7 +128,7 @@ class Delivery(Generic[ItemT]):
             doing = "waiting"
         elif pending:
             doing = "delivering"
-        return DeliveryStatus(doing, pending, wait, self._last_error)
+        return DeliveryStatus(doing, pending, wait)
 
     def start(self) -> None:
         self._due = self._journal.view.heads[self.stream]
@@ -247,8 +245,8 @@ class Delivery(Generic[ItemT]):
                 sleeper.failures += 1
                 sleeper.since = sleeper.since or time.time()
                 delay = self._pace.backoff.delay(sleeper.failures, self._draw(), outcome.after)
-                self._last_error = outcome.cause[:CAUSE_LENGTH]
-                sleeper.wait = Wait(self._last_error, sleeper.since, time.time() + delay)
+                cause = outcome.cause[:CAUSE_LENGTH]
+                sleeper.wait = Wait(cause, sleeper.since, time.time() + delay)
                 self._waiting.add(sleeper)
                 self._log_wait()
                 await sleeper.sleep(delay)

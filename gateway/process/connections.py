@@ -10,7 +10,7 @@ Pure: no I/O but the connections' own `evict`. Each step takes bounded time, how
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from typing import Literal, Protocol
 
@@ -18,14 +18,9 @@ from gateway.addresses import is_from, neighbourhood
 from gateway.config.values import Network
 
 Cause = Literal["address", "all", "evicted", "head_timeout", "write_timeout", "handshake"]
-CAUSES: Mapping[Cause, str] = {
-    "address": "refused, its address has as many as it may",
-    "all": "refused, all places are taken",
-    "evicted": "ended in favour of an address that had fewer",
-    "head_timeout": "its request did not come in time",
-    "write_timeout": "it did not take its answer",
-    "handshake": "its TLS handshake failed or did not come in time",
-}
+"""Why the server ended or refused a connection: its address has as many as it may, all places are
+taken, it gave way to an address that had fewer, its request did not come in time, it did not take
+its answer, or its TLS handshake failed."""
 
 _LOOKED_AT = 32
 """Connections of an address that are looked at for one to give up."""

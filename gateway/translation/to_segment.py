@@ -17,8 +17,6 @@ from gateway.translation import fields
 from gateway.translation.identifiers import DEVICE, usable
 from gateway.translation.table import EVENT, GROUP_TRAITS, INTERNAL, OURS, PAGE, PAGE_VIEW, TRAITS
 
-_PAGE_NAMES = frozenset(name for row in PAGE.rows for name in row.mixpanel)
-
 
 def translate(message: CleanMessage, header: Header, group_key: str) -> Message | Reason:
     """The Segment message of one record, or why there is none.
