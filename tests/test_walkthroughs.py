@@ -36,7 +36,7 @@ def test_a_detector_is_one_file(detector: Copy) -> None:
 
 def test_a_detector_is_tested_and_documented_by_being_there(detector: Copy) -> None:
     tests = [
-        "tests/privacy/test_detectors.py",
+        "tests/privacy/detectors/test_detectors.py",
         "-k",
         "case_number",
         "-n0",

@@ -59,7 +59,7 @@ DETECTORS = (
 )
 '''
 RUN = """
-from tests.privacy import test_detectors as t
+from tests.privacy.detectors import test_detectors as t
 print(*(name for name, *_ in t.EXAMPLES))
 for example in t.EXAMPLES:
     if example[0] == "eth_wallet":
