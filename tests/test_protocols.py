@@ -103,7 +103,8 @@ def test_every_type_goes_through_every_stage(
     assert (header.name is None) == (PROTOCOLS[protocol].types[kind].name_key is None)
 
     lines = encode(decision.event)
-    (stored,) = events_of(block_of(7, [lines]))
+    fresh, stored = (*events_of(block_of(7, [lines])), *events_of(block_of(7, [lines])))
+    assert fresh == stored  # which is parsed from its lines
     assert stored.is_readable
     assert stored.header == header
     assert stored.message == decision.event.message

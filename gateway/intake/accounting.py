@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from gateway.event import Decision
+from gateway.event import Decision, Reason, TelemetryClass
 from gateway.ingest import Intake
 from gateway.journal import EncodedBlock, encoded
 from gateway.pipeline import audit_line
@@ -34,12 +34,12 @@ def _counts(
     intake: Intake, decisions: Sequence[Decision], marks: Marks, period: int
 ) -> Mapping[str, int]:
     counts: Counter[str] = Counter()
-    for decision in decisions:
-        counts[f"received/{decision.source}"] += 1
-        if counted := switch_history.counter(decision, period):
-            counts[counted] += 1
-        if decision.event is None:
-            counts[f"rejected/{decision.reason}"] += 1
+    for (source, telemetry_class, reason), count in Counter(map(_fate, decisions)).items():
+        counts[f"received/{source}"] += count
+        if telemetry_class:
+            counts[switch_history.counter(telemetry_class, reason, period)] += count
+        if reason:
+            counts[f"rejected/{reason}"] += count
     for place, (counter, growth) in marks.items():
         if decisions[place].event:
             counts[counter] += growth
@@ -47,6 +47,12 @@ def _counts(
         counts[f"received/{refusal.source}"] += refusal.count
         counts[f"rejected/{refusal.reason}"] += refusal.count
     return counts
+
+
+def _fate(decision: Decision) -> tuple[str, TelemetryClass | None, Reason | None]:
+    """What is counted of a decision: its source, its class, and why it was rejected."""
+    reason = decision.reason if decision.event is None else None
+    return decision.source, decision.telemetry_class, reason
 
 
 def _seen(digests: Sequence[bytes | None], decisions: Sequence[Decision]) -> bytes:

@@ -35,6 +35,9 @@ _LINES: dict[Stream, int] = {"events": 2, "audit": 1}
 """Lines of one item."""
 _MOST = 0xFFFFFFFF
 NOTHING = CleanBytes(b"")
+_FRESH: dict[bytes, Header] = {}
+"""Headers that were just encoded here, by their line: to parse one costs as much as to make it."""
+_MOST_FRESH = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,11 @@ def encoded(
 
 def encode(event: CleanEvent) -> bytes:
     """Both lines."""
-    return b"%b\n%b\n" % (orjson.dumps(event.header), serialised(event.message))
+    header = orjson.dumps(event.header)
+    if len(_FRESH) >= _MOST_FRESH:
+        _FRESH.clear()
+    _FRESH[header] = event.header
+    return b"%b\n%b\n" % (header, serialised(event.message))
 
 
 def items(lines: bytes, stream: Stream) -> list[bytes]:
@@ -214,6 +221,8 @@ def line_of(sequence: int, item: bytes, *, is_whole: bool = True) -> AuditLine:
 
 
 def _header(line: bytes) -> Header:
+    if fresh := _FRESH.pop(line, None):
+        return fresh
     fields = orjson.loads(line)
     fields["pseudonyms"] = tuple(fields["pseudonyms"])
     fields["to"] = tuple(fields["to"])

@@ -20,7 +20,7 @@ from typing import Any, get_args
 import orjson
 
 from gateway.errors import ConfigurationError, Mistake
-from gateway.event import Decision, Reason, TelemetryClass
+from gateway.event import Reason, TelemetryClass
 from gateway.pipeline.telemetry_switch import CLASSES, Order, OrderedBy, Switches
 from gateway.timestamps import timestamp
 
@@ -155,12 +155,9 @@ def standing(history: History, switches: Switches, counters: Mapping[str, int]) 
     )
 
 
-def counter(decision: Decision, period: int) -> str | None:
-    """The durable counter of what became of an event; None for one without a class."""
-    if decision.telemetry_class is None:
-        return None
-    fate = decision.reason if decision.event is None else "accepted"
-    return f"period/{period}/{decision.telemetry_class}/{fate}"
+def counter(telemetry_class: TelemetryClass, rejected: Reason | None, period: int) -> str:
+    """The durable counter of what became of events of a class."""
+    return f"period/{period}/{telemetry_class}/{rejected or 'accepted'}"
 
 
 def decider(by: str) -> str:

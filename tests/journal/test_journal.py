@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from gateway.errors import JournalError
 from gateway.event import CleanBytes, Reason, StoredEvent
 from gateway.journal import DeadLetter, Journal, Step, encoded
-from gateway.journal.block import encode, event_of, items
+from gateway.journal.block import _FRESH, _MOST_FRESH, encode, event_of, items
 from gateway.journal.sqlite import SqliteJournal
 from tests.clean import clean_event
 from tests.journal.building import NO_LIMIT, event, until
@@ -198,7 +198,16 @@ def test_a_block_is_cut_into_the_items_it_was_made_of(
     block = encoded(made, audit)
     assert items(block.events, "events") == [encode(each) for each in made]
     assert items(block.audit, "audit") == [line + b"\n" for line in audit]
-    assert [event_of(7, item).message for item in map(encode, made)] == [m.message for m in made]
+    lines = list(map(encode, made))
+    fresh, parsed = ([event_of(7, line) for line in lines] for _ in range(2))
+    assert fresh == parsed
+    assert [each.message for each in parsed] == [each.message for each in made]
+
+
+def test_headers_that_nobody_reads_take_bounded_memory() -> None:
+    for number in range(_MOST_FRESH + 10):
+        encode(event(str(number)))
+    assert len(_FRESH) <= _MOST_FRESH
 
 
 async def test_one_bad_job_does_not_fail_its_neighbours(journal: Journal) -> None:
