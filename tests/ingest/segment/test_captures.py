@@ -20,7 +20,7 @@ from tests.ingest.door import RecordingDoor, serving
 
 CAPTURES = {
     file.stem: json.loads(file.read_text())
-    for file in sorted((Path(__file__).parent / "data").glob("*.json"))
+    for file in sorted((Path(__file__).parents[1] / "data").glob("*.json"))
 }
 BROWSER = ("analytics.js", "analytics-next")
 
