@@ -19,7 +19,8 @@ from pydantic import ByteSize
 
 from gateway.config.model import JournalSettings as Settings
 from gateway.delivery import Delivery, DeliveryOptions, destination_feed
-from gateway.destinations.file import FileDestination, segment_line
+from gateway.destinations.jsonl.client import FileDestination
+from gateway.destinations.jsonl.mapping import segment_line
 from gateway.event import CleanBytes, CleanEvent, CleanMessage, CleanText, Header, Reason
 from gateway.journal import encoded
 from gateway.journal.block import encode

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
 from gateway.clock import Clock
 from gateway.config import Configuration
 from gateway.config.model import Files
-from gateway.config.outgoing import Outgoing
-from gateway.config.routing import CloudSettings, MixpanelSettings, SegmentSettings
-from gateway.config.routing import Destination as AnyDestination
 from gateway.delivery import QUARANTINE, Feed, Sink, audit_feed, destination_feed, quarantine_feed
-from gateway.destinations import Destination
-from gateway.destinations.file import (
-    FileDestination,
-    audit_line,
-    file_destination,
-    same_event,
-    segment_line,
-)
+from gateway.destinations import Destination, Opening, registry
+from gateway.destinations.jsonl.client import FileDestination, audit_line
+from gateway.destinations.jsonl.mapping import same_event, segment_line
 from gateway.extensions.appsmith.consumer import LedgerSink, ledger_feed
 from gateway.journal import Journal
 from gateway.jsonl.files import LineFiles
@@ -36,37 +27,11 @@ def destinations_of(
     `mark` is on what they send, and `clock` dates what they write to files.
     """
     gateway, outgoing = configuration.gateway, configuration.outgoing.marked(mark)
-    keys = {instance.id: instance.license_key for instance in gateway.appsmith.instances}
+    dated = clock or Clock()
     return [
-        _destination(name, settings, gateway.data_dir, keys, outgoing, clock=clock)
+        registry.made(Opening(name, settings, outgoing, gateway.data_dir, dated, gateway))
         for name, settings in configuration.routing.destinations.items()
     ]
-
-
-def _destination(
-    name: str,
-    settings: AnyDestination,
-    data_dir: FilePath,
-    keys: Mapping[str, str],
-    outgoing: Outgoing,
-    *,
-    clock: Clock | None,
-) -> Destination:
-    """The vendors' packages are loaded where they are used: they take 8 to 15 MiB."""
-    match settings:
-        case SegmentSettings():
-            from gateway.destinations.segment import SegmentDestination  # noqa: PLC0415
-
-            return SegmentDestination(name, settings, outgoing)
-        case MixpanelSettings():
-            from gateway.destinations.mixpanel import MixpanelDestination  # noqa: PLC0415
-
-            return MixpanelDestination(name, settings, outgoing)
-        case CloudSettings():
-            from gateway.destinations.cloud import CloudDestination  # noqa: PLC0415
-
-            return CloudDestination(name, settings, data_dir, keys, outgoing)
-    return file_destination(name, settings, data_dir, clock)
 
 
 def consumers_of(

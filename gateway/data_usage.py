@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 
 from gateway.config import Configuration
-from gateway.config.routing import FileSettings
 from gateway.health import Disk
 from gateway.journal import capacity
 from gateway.journal.capacity import Usage
@@ -37,8 +36,8 @@ def folders(configuration: Configuration) -> Folders:
         data_dir / "journal" / "seen": "dedup",
     }
     for settings in configuration.routing.destinations.values():
-        if isinstance(settings, FileSettings):
-            parts[data_dir / settings.path] = "events"
+        if settings.folder is not None:
+            parts[data_dir / settings.folder] = "events"
     return parts
 
 

@@ -7,20 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gateway.config.routing import CloudSettings, Guarded, Vendor
-from gateway.config.routing import Destination as AnyDestination
+from gateway.config.routing import Common, Guarded
 from gateway.delivery import Delivery, DeliveryOptions, Egress, Feed, Replay, Sink, VendorCare
 from gateway.delivery.replay_policy import permitted, revised
-from gateway.destinations import Rendered
+from gateway.destinations import Rendered, Service
+from gateway.destinations.egress_guard import texts_in
+from gateway.destinations.registry import type_of
 from gateway.event import Reason, StoredEvent
-from gateway.extensions.appsmith.events import instance_of
 from gateway.journal import Journal
 from gateway.snapshot import Snapshot
-
-VENDOR_BATCH = 400
-"""Events in one request to a vendor: so many of 1 KB fit in Segment's batch."""
-INSTANCES_AT_ONCE = 8
-"""Lanes of usage reports: one licence that is refused holds up no other in another lane."""
 
 
 class Deliveries:
@@ -30,7 +25,7 @@ class Deliveries:
         self,
         journal: Journal,
         consumers: Iterable[tuple[Feed[Any], Sink[Any]]],
-        destinations: Mapping[str, AnyDestination],
+        destinations: Mapping[str, Common],
         snapshot: Callable[[], Snapshot],
     ) -> None:
         """`destinations`: the settings of those consumers that are destinations."""
@@ -39,7 +34,7 @@ class Deliveries:
         self._snapshot = snapshot
         self._all = [self._delivery(feed, sink) for feed, sink in consumers]
 
-    def __iter__(self) -> Iterator[tuple[Delivery[Any], AnyDestination]]:
+    def __iter__(self) -> Iterator[tuple[Delivery[Any], Common]]:
         """Those of destinations, with their settings."""
         for delivery in self._all:
             if settings := self._destinations.get(delivery.name):
@@ -65,16 +60,21 @@ class Deliveries:
 
     def _delivery(self, feed: Feed[Any], sink: Sink[Any]) -> Delivery[Any]:
         settings = self._destinations.get(feed.name)
-        if not isinstance(settings, Guarded):
+        if settings is None:
             return Delivery(self._journal, feed, sink)
-        if isinstance(settings, CloudSettings):
-            feed = replace(feed, user=instance_of)
+        kind = type_of(settings)
+        service = kind.service(settings)
+        feed = replace(feed, user=service.user or feed.user)
+        if not isinstance(settings, Guarded) or kind.body is None:
+            return Delivery(self._journal, feed, sink, _options(service))
         name = feed.name
         egress = Egress(
             name,
             settings.egress,
-            lambda: self._snapshot().guard,
-            lambda event: permitted(event, self._snapshot().rules),
+            kind.body,
+            guard=lambda: self._snapshot().guard,
+            permits=lambda event: permitted(event, self._snapshot().rules),
+            configured=texts_in(settings.model_dump()),
         )
 
         def revise(event: StoredEvent) -> StoredEvent | Reason:
@@ -84,14 +84,14 @@ class Deliveries:
             return sink.render([feed.localise(event) for event in events])
 
         care = VendorCare(egress, Replay(revise, render))
-        return Delivery(self._journal, feed, sink, _pace(settings), care=care)
+        return Delivery(self._journal, feed, sink, _options(service), care=care)
 
 
-def _pace(settings: Guarded) -> DeliveryOptions:
-    if isinstance(settings, CloudSettings):
-        return DeliveryOptions(
-            lanes=INSTANCES_AT_ONCE, pieces=200, interval=settings.interval, gives_up=False
-        )
+def _options(service: Service) -> DeliveryOptions:
     return DeliveryOptions(
-        lanes=settings.lanes if isinstance(settings, Vendor) else 1, batch=VENDOR_BATCH
+        lanes=service.lanes,
+        batch=service.batch,
+        pieces=service.pieces,
+        interval=service.interval,
+        gives_up=service.gives_up,
     )

@@ -182,6 +182,11 @@ class Reason(StrEnum):
         Stage.DEAD,
         "Its request held what the policy removes, and the destination's `egress` is `block`.",
     )
+    UNCHECKED = (
+        "unchecked",
+        Stage.DEAD,
+        "The egress guard could not read its request, which therefore did not leave.",
+    )
     UNREADABLE = (
         "unreadable",
         Stage.DEAD,

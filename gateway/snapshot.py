@@ -16,7 +16,7 @@ from gateway.config import Configuration
 from gateway.config.appsmith import Appsmith
 from gateway.config.model import AnalyticsJs, Limits, Telemetry
 from gateway.config.values import Network
-from gateway.destinations.egress import EgressGuard, promised
+from gateway.destinations.egress_guard import EgressGuard, promised
 from gateway.errors import ConfigurationError, Mistake
 from gateway.ingest import Sources
 from gateway.ingest.segment import browser_stop

@@ -17,7 +17,9 @@ import yaml
 
 from gateway.app import Gateway
 from gateway.config import load
-from gateway.destinations import cloud, mixpanel, segment
+from gateway.destinations.mixpanel import client as mixpanel
+from gateway.destinations.segment import client as segment
+from gateway.extensions.appsmith.cloud import client as cloud
 from gateway.journal.sqlite import SqliteJournal
 from gateway.privacy import Pseudonymizer
 from gateway.snapshot import compile_snapshot

@@ -18,7 +18,7 @@ from typing import Any, Literal, TextIO
 
 from gateway.cli.admin_client import ask
 from gateway.config import Configuration, did_you_mean
-from gateway.config.routing import Vendor
+from gateway.config.routing import Guarded
 from gateway.errors import GatewayError
 from gateway.globs import compile_globs
 from gateway.journal import Buried, Journal
@@ -173,7 +173,7 @@ def _lines(letter: Buried, *, whole: bool) -> Iterator[str]:
 def _can_be_replayed(destinations: set[str], configuration: Configuration) -> None:
     known = configuration.routing.destinations
     for name in sorted(destinations):
-        if not isinstance(known.get(name), Vendor):
+        if not isinstance(known.get(name), Guarded):
             raise LettersError(
                 f"`{name}` is no vendor of routing.yaml now, so nothing can be sent there again"
                 f"{did_you_mean(name, known)}; add it, or choose others with --destination"

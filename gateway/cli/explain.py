@@ -12,15 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Literal, TextIO, assert_never
-from urllib.parse import parse_qs
-
-import orjson
 
 from gateway.config import Configuration, did_you_mean, load
 from gateway.config.appsmith import Appsmith
 from gateway.config.model import GatewaySettings
 from gateway.consumers import destinations_of
-from gateway.destinations import Destination, Request
+from gateway.destinations import BodyFormat, Destination, DestinationType, Request, finished
+from gateway.destinations.bodies import UnreadableError, decoded
+from gateway.destinations.registry import type_of
 from gateway.errors import GatewayError, RequestError
 from gateway.event import CleanEvent, Decision, Protocol, Reason, StoredEvent
 from gateway.extensions.appsmith import parse as appsmith
@@ -39,7 +38,6 @@ from gateway.telemetry import switch_history
 
 _HIDDEN = "***"
 _SOMEBODY = "somebody"
-_KEYS = frozenset({"writeKey", "token", "$token", "api_key"})
 
 
 class ExplainError(GatewayError):
@@ -72,7 +70,11 @@ def run(
     orders = switch_history.read(configuration.gateway.data_dir).orders
     rules = compile_rules(configuration, environment, pseudonymizer, orders)
     intake = _intake(body, configuration, source)
-    destinations = destinations_of(configuration, pseudonymizer.mark)
+    settings = configuration.routing.destinations
+    destinations = [
+        (destination, type_of(settings[destination.name]))
+        for destination in destinations_of(configuration, pseudonymizer.mark)
+    ]
     fates = [_refused(refusal) for refusal in intake.refusals]
     fates += [_fate(decide(raw, rules), destinations, pseudonymizer) for raw in intake.events]
     if as_json:
@@ -181,7 +183,9 @@ def _refused(refusal: Refusal) -> dict[str, Any]:
 
 
 def _fate(
-    decision: Decision, destinations: Sequence[Destination], pseudonymizer: Pseudonymizer
+    decision: Decision,
+    destinations: Sequence[tuple[Destination, DestinationType[Any]]],
+    pseudonymizer: Pseudonymizer,
 ) -> dict[str, Any]:
     fate: dict[str, Any] = {
         "outcome": "rejected" if decision.event is None else "accepted",
@@ -200,8 +204,8 @@ def _fate(
     if decision.event is not None:
         record = _stored(decision.event)
         fate["destinations"] = {
-            destination.name: _delivery(destination, record, pseudonymizer)
-            for destination in destinations
+            destination.name: _delivery(destination, kind, record, pseudonymizer)
+            for destination, kind in destinations
         }
     return fate
 
@@ -212,7 +216,10 @@ def _stored(event: CleanEvent) -> StoredEvent:
 
 
 def _delivery(
-    destination: Destination, record: StoredEvent, pseudonymizer: Pseudonymizer
+    destination: Destination,
+    kind: DestinationType[Any],
+    record: StoredEvent,
+    pseudonymizer: Pseudonymizer,
 ) -> dict[str, Any]:
     if reason := record.header.filtered.get(destination.name):
         return _filtered(reason)
@@ -220,14 +227,14 @@ def _delivery(
     rendered = destination.render([localised])
     if reason := rendered.filtered.get(record.sequence):
         return _filtered(reason)
-    return {"requests": [_request(request) for request in rendered.requests]}
+    return {"requests": [_request(finished(request), kind) for request in rendered.requests]}
 
 
 def _filtered(reason: Reason) -> dict[str, Any]:
     return {"filtered": reason, "meaning": reason.meaning}
 
 
-def _request(request: Request) -> dict[str, Any]:
+def _request(request: Request, kind: DestinationType[Any]) -> dict[str, Any]:
     return {
         "method": request.method,
         "url": request.url,
@@ -235,28 +242,29 @@ def _request(request: Request) -> dict[str, Any]:
             name: _HIDDEN if name in request.secrets else value
             for name, value in request.headers.items()
         },
-        "body": _without_keys(_body(request.body)),
+        "body": _without_keys(_body(request, kind), kind.secrets),
     }
 
 
-def _body(body: bytes) -> Any:
-    """The JSON of a request, also where a form carries it."""
-    text = body.decode("utf-8", "replace")
-    for candidate in (text, *parse_qs(text).get("data", ())):
-        try:
-            return orjson.loads(candidate)
-        except orjson.JSONDecodeError:
-            continue
-    return text
+def _body(request: Request, kind: DestinationType[Any]) -> Any:
+    """What the vendor will read; of a form, what its `data` holds."""
+    try:
+        found = decoded(request, kind.body or BodyFormat.JSON_LINES)
+    except UnreadableError as error:
+        return f"not shown, and not sent: {error}"
+    if kind.body in (BodyFormat.FORM_JSON, BodyFormat.FORM_BASE64):
+        return next(field["data"] for field in found if "data" in field)
+    return found[0] if kind.body is not BodyFormat.JSON and len(found) == 1 else found
 
 
-def _without_keys(value: Any) -> Any:
+def _without_keys(value: Any, keys: frozenset[str]) -> Any:
     """The keys that open a vendor's door do not belong on a screen."""
     if isinstance(value, dict):
         return {
-            key: _HIDDEN if key in _KEYS else _without_keys(member) for key, member in value.items()
+            key: _HIDDEN if key in keys else _without_keys(member, keys)
+            for key, member in value.items()
         }
-    return [_without_keys(item) for item in value] if isinstance(value, list) else value
+    return [_without_keys(item, keys) for item in value] if isinstance(value, list) else value
 
 
 def _lines(fate: dict[str, Any]) -> Iterator[str]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from gateway.cli.finding import Finding
 from gateway.config import Configuration
-from gateway.config.routing import FileSettings
 from gateway.journal.sqlite import recoveries
 
 _SHOWN = 3
@@ -41,5 +40,5 @@ def _folders(configuration: Configuration) -> Iterator[Path]:
     yield data_dir / "audit"
     yield data_dir / "quarantine"
     for settings in configuration.routing.destinations.values():
-        if isinstance(settings, FileSettings):
-            yield data_dir / settings.path
+        if settings.folder is not None:
+            yield data_dir / settings.folder

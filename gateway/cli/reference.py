@@ -22,8 +22,9 @@ from gateway.cli import main as cli
 from gateway.config import ENVIRONMENT
 from gateway.config.model import GatewaySettings
 from gateway.config.privacy import Policy
-from gateway.config.routing import Routing
+from gateway.config.routing import Common, Routing
 from gateway.config.values import Settings, seconds
+from gateway.destinations import registry
 from gateway.event import Reason, Stage
 from gateway.privacy.detectors import KINDS
 
@@ -114,7 +115,11 @@ def _sections(model: type[Settings], prefix: str = "") -> Iterator[str]:
     nested: list[tuple[str, type[Settings]]] = []
     for name, field in model.model_fields.items():
         key = field.alias or name
-        inner = list(_models(field.annotation))
+        inner = [
+            kind
+            for model_of_field in _models(field.annotation)
+            for kind in (_destinations() if model_of_field is Common else [model_of_field])
+        ]
         many = get_origin(field.annotation) is tuple
         where = f"{prefix}.{key}" if prefix else key
         for child in inner:
@@ -129,6 +134,10 @@ def _sections(model: type[Settings], prefix: str = "") -> Iterator[str]:
     yield _table(("setting", "value", "default", "meaning"), rows)
     for where, child in nested:
         yield from _sections(child, where)
+
+
+def _destinations() -> list[type[Settings]]:
+    return [declared.settings for declared in registry.types()]
 
 
 def _models(annotation: Any) -> Iterator[type[Settings]]:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from gateway.config import destination_types
+from gateway.config.destination_types import UnusableTypeError
 from gateway.config.model import Certificate, GatewaySettings
 from gateway.config.outgoing import Outgoing
 from gateway.config.privacy import Policy
-from gateway.config.routing import Routing
+from gateway.config.routing import Common, Routing
 from gateway.config.source import Document
 from gateway.config.source import load as load_yaml
 from gateway.config.values import Settings
@@ -76,7 +78,7 @@ def load(file: FilePath, environment: Mapping[str, str]) -> Configuration:
     gateway = _typed(GatewaySettings, gateway_document, mistakes, _overrides(environment))
     policy_file, routing_file = _neighbours(file, gateway_document.value)
     policy, policy_document = _load(Policy, policy_file, environment, mistakes)
-    routing, routing_document = _load(Routing, routing_file, environment, mistakes)
+    routing, routing_document = _load_routing(routing_file, environment, mistakes)
     if routing and routing_document:
         mistakes += _unknown_names(gateway, routing, routing_document)
     if gateway:
@@ -178,6 +180,45 @@ def _load(
     return _typed(model, document, mistakes, {}), document
 
 
+def _load_routing(
+    file: FilePath, environment: Mapping[str, str], mistakes: list[Mistake]
+) -> tuple[Routing | None, Document | None]:
+    """Each destination by itself first, since its type says what may stand there."""
+    try:
+        document = load_yaml(file, environment)
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+        return None, None
+    value = document.value
+    given = value.get("destinations") if isinstance(value, dict) else None
+    if isinstance(given, dict):
+        typed = {name: _destination(name, one, document, mistakes) for name, one in given.items()}
+        document_of_types = replace(document, value={**value, "destinations": typed})
+        return _typed(Routing, document_of_types, mistakes, {}), document
+    return _typed(Routing, document, mistakes, {}), document
+
+
+def _destination(name: str, given: Any, document: Document, mistakes: list[Mistake]) -> Common:
+    """The settings of a destination; where they are wrong, something that stands for them."""
+    path: JsonPath = ("destinations", name)
+    where = f"`destinations.{name}.type`"
+    if not isinstance(given, dict):
+        mistakes.append(document.mistake(path, f"`destinations.{name}` must hold keys and values"))
+    elif "type" not in given:
+        mistakes.append(document.mistake(path, f"{where} is missing"))
+    elif (kind := str(given["type"])) not in (known := destination_types.names()):
+        wrong = f"{where} must be one of {', '.join(known)}{_near(kind, known)}"
+        mistakes.append(document.mistake((*path, "type"), wrong))
+    else:
+        try:
+            model: type[Common] = destination_types.declared(kind).settings
+        except UnusableTypeError as error:
+            mistakes.append(document.mistake((*path, "type"), str(error)))
+        else:
+            return _valid(model, given, document, mistakes, path) or Common(type=kind)
+    return Common(type="")
+
+
 def _typed(
     model: type[Model], document: Document, mistakes: list[Mistake], overrides: dict[JsonPath, str]
 ) -> Model | None:
@@ -187,12 +228,24 @@ def _typed(
         return None
     for path, text in overrides.items():
         value = _with(value, path, text)
+    return _valid(model, value, document, mistakes)
+
+
+def _valid(
+    model: type[Model],
+    value: Any,
+    document: Document,
+    mistakes: list[Mistake],
+    below: JsonPath = (),
+) -> Model | None:
+    """`value` as the model has it; `below`: where it stands in the document."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            path = _path_in(document, tuple(detail["loc"]))
-            mistakes.append(document.mistake(path, _sentence(model, path, detail)))
+            path = _path_in(document, (*below, *detail["loc"]))
+            known = _keys_at(model, path[len(below) : -1])
+            mistakes.append(document.mistake(path, _sentence(path, known, detail)))
         return None
 
 
@@ -212,20 +265,14 @@ def _path_in(document: Document, location: JsonPath) -> JsonPath:
     return path
 
 
-def _sentence(model: type[BaseModel], path: JsonPath, detail: Mapping[str, Any]) -> str:
+def _sentence(path: JsonPath, known: set[str], detail: Mapping[str, Any]) -> str:
+    """What is wrong; `known` are the settings that may stand beside the one in question."""
     where = ".".join(str(step) for step in path) or "the file"
     kind = detail["type"]
     if kind == "extra_forbidden":
-        known = _keys_at(model, path[:-1])
         return f"`{path[-1]}` is not a setting here{did_you_mean(str(path[-1]), known)}"
     if kind == "missing":
         return f"`{where}` is missing"
-    if kind == "union_tag_not_found":
-        return f"`{where}.type` is missing"
-    if kind == "union_tag_invalid":
-        tags = [tag.strip("' ") for tag in detail["ctx"]["expected_tags"].split(",")]
-        near = _near(detail["ctx"]["tag"], tags)
-        return f"`{where}.type` must be one of {', '.join(tags)}{near}"
     message = str(detail["msg"]).removeprefix("Value error, ")
     if kind == "literal_error" and isinstance(detail["input"], str):
         expected = str(detail["ctx"]["expected"])

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from gateway.config import Configuration
-from gateway.config.routing import FileSettings
 from gateway.config.values import Listen
 from gateway.errors import Mistake
 from gateway.event import JsonPath
@@ -24,10 +23,11 @@ def loops(configuration: Configuration) -> Iterator[Mistake]:
     """Each destination that leads back to this gateway, and the upstream if it does."""
     document = configuration.routing_document
     for name, settings in configuration.routing.destinations.items():
-        if isinstance(settings, FileSettings):
+        if settings.address is None:
             continue
-        if how := _leads_back(configuration, settings.host):
-            path: JsonPath = ("destinations", name, "host")
+        setting, url = settings.address
+        if how := _leads_back(configuration, url):
+            path: JsonPath = ("destinations", name, setting)
             yield document.mistake(path, f"`{name}` leads back to this gateway: {how}")
     upstream = configuration.gateway.appsmith.cloud_services.upstream
     if upstream and (how := _leads_back(configuration, upstream)):

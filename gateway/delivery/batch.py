@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from gateway.delivery.ack_window import Outcome
-from gateway.destinations import Delivered, Rejected, Rendered, Request
+from gateway.destinations import Delivered, Draft, Rejected, Rendered, Request
 from gateway.errors import DestinationError, fault
 from gateway.event import Reason, StoredEvent
 from gateway.journal import DeadLetter
@@ -34,7 +34,7 @@ class Item(Protocol):
 ItemT = TypeVar("ItemT", bound=Item)
 
 
-Send = Callable[[Request, Sequence[ItemT]], Awaitable[Delivered | Rejected]]
+Send = Callable[[Request | Draft, Sequence[ItemT]], Awaitable[Delivered | Rejected]]
 """Sends a request, given the items in it, and returns when there is a verdict."""
 
 
@@ -93,7 +93,7 @@ def _unrenderable(items: Sequence[ItemT], detail: str) -> Result[ItemT]:
     return Result({items[0].sequence: _dead(items[0], refusal, detail)})
 
 
-def _refused(request: Request, verdict: Rejected) -> Mapping[int, str]:
+def _refused(request: Request | Draft, verdict: Rejected) -> Mapping[int, str]:
     """The events that are refused for good, and why; none where that is not known yet."""
     if len(request.events) == 1:
         return {request.events[0]: verdict.events.get(request.events[0], verdict.detail)}

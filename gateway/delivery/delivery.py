@@ -25,7 +25,16 @@ from gateway.delivery.poison_requests import PoisonWatch, Successes
 from gateway.delivery.replay import Replay
 from gateway.delivery.session import DeliveryOptions, Session, SessionCalls, Stop, either
 from gateway.delivery.waiting import Sleeper, Wait, Waiting
-from gateway.destinations import Delivered, Rejected, Rendered, Request, RetryLater, Verdict
+from gateway.destinations import (
+    Delivered,
+    Draft,
+    Rejected,
+    Rendered,
+    Request,
+    RetryLater,
+    Verdict,
+    finished,
+)
 from gateway.errors import DestinationError, JournalError, fault
 from gateway.event import StoredEvent
 from gateway.journal import Journal, Settlement, Step, Stream
@@ -184,24 +193,33 @@ class Delivery(Generic[ItemT]):
     async def _advance(self, step: Step) -> None:
         await self._until_done(lambda: self._journal.advance(self.name, step))
 
-    async def _send(self, request: Request, items: Sequence[Item]) -> Delivered | Rejected:
-        if self._care:
-            events = [item for item in items if isinstance(item, StoredEvent)]
-            if refusal := await self._care.egress.refusal(request, events):
-                return refusal
+    async def _send(self, request: Request | Draft, items: Sequence[Item]) -> Delivered | Rejected:
         others = self._successes if self._pace.gives_up else Successes()
         patience = PoisonWatch(request, others)
         sleeper = Sleeper()
-        return await self._until_done(lambda: self._attempt(request, patience, sleeper), sleeper)
+        return await self._until_done(
+            lambda: self._attempt(request, items, patience, sleeper), sleeper
+        )
 
-    async def _attempt(self, request: Request, patience: PoisonWatch, sleeper: Sleeper) -> Verdict:
+    async def _attempt(
+        self,
+        request: Request | Draft,
+        items: Sequence[Item],
+        patience: PoisonWatch,
+        sleeper: Sleeper,
+    ) -> Verdict:
         """One attempt when there is a slot for it; none while the destination asked for a pause."""
         async with self._slots.one():
             until, cause = self._asked
             began = time.monotonic()
             if until > began:
                 return RetryLater(cause, until - began)
-            verdict = await self._sink.send(request)
+            ready = await self._ready(request, items)
+            if isinstance(ready, Rejected):
+                patience.ended()
+                return ready
+            began = time.monotonic()
+            verdict = await self._sink.send(ready)
             now = time.monotonic()
             if not isinstance(verdict, RetryLater):
                 self._limit.answered(began, now)
@@ -213,6 +231,13 @@ class Delivery(Generic[ItemT]):
         if verdict.after:
             self._asked = now + min(verdict.after, MOST_ASKED_SECONDS), verdict.cause
         return patience.failed(verdict, now)
+
+    async def _ready(self, request: Request | Draft, items: Sequence[Item]) -> Request | Rejected:
+        """The request as it leaves in this attempt: what the guard reads is what is sent."""
+        if not self._care:
+            return finished(request)
+        events = [item for item in items if isinstance(item, StoredEvent)]
+        return await self._care.egress.passed(request, events)
 
     async def _replay(self, care: VendorCare) -> None:
         """Carry the dead letters that are to be tried again, until told to stop."""

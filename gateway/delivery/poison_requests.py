@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from gateway.destinations import Rejected, Request, RetryLater
+from gateway.destinations import Draft, Rejected, Request, RetryLater
 from gateway.event import Reason
 
 STRIKES = 6
@@ -31,7 +31,7 @@ class Successes:
 class PoisonWatch:
     """With one request. What was found out about a batch holds for its halves."""
 
-    def __init__(self, request: Request, successes: Successes) -> None:
+    def __init__(self, request: Request | Draft, successes: Successes) -> None:
         self._successes = successes
         self._events = [(request.url, event) for event in request.events]
         self._at = request.url

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from gateway.destinations import RetryLater
-from gateway.destinations.transport import Reply
+from gateway.destinations.contract import RetryLater
+from gateway.destinations.http import Reply
 
 _BUSY = frozenset({408, 425, 429})
 _ABOUT_THE_ACCOUNT = frozenset({401, 402, 403, 404, 405, 407, 409, 410, 421, 423, 426, 460})

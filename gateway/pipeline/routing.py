@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.config.routing import Routing
+from gateway.config import destination_types
+from gateway.config.routing import Common, Routing
 from gateway.event import CleanMessage, CleanText, Protocol, Reason, TelemetryClass
 from gateway.globs import compile_globs
 
-_USUAL_NAMES = {"segment": "Segment.io", "mixpanel": "Mixpanel"}
 _ALL_USERS = 1 << 64
 
 
@@ -110,7 +110,7 @@ def compile_routes(routing: Routing) -> Routes:
         destinations=tuple(
             _Destination(
                 name,
-                settings.integration or _USUAL_NAMES.get(settings.type, name),
+                _integration(name, settings),
                 settings.consent,
             )
             for name, settings in routing.destinations.items()
@@ -130,6 +130,12 @@ def compile_routes(routing: Routing) -> Routes:
             for route in routing.routes
         ),
     )
+
+
+def _integration(name: str, settings: Common) -> str:
+    """What `integrations` objects call a destination."""
+    usual: str | None = destination_types.declared(settings.type).integration
+    return settings.integration or usual or name
 
 
 def _place(user: str) -> int:

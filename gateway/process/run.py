@@ -30,7 +30,6 @@ from gateway.admin.sessions import Sessions
 from gateway.app import Gateway
 from gateway.config import Configuration, load
 from gateway.config.loops import loops
-from gateway.config.routing import FileSettings
 from gateway.config.values import Listen
 from gateway.errors import ConfigurationError, GatewayError, fault, file_problem
 from gateway.extensions.appsmith import routes as appsmith_routes
@@ -55,13 +54,10 @@ _HANDOVER_SECONDS = 1.0
 
 def _folders(configuration: Configuration) -> list[FilePath]:
     """What the gateway writes to below its data folder."""
-    files = [
-        destination.path
-        for destination in configuration.routing.destinations.values()
-        if isinstance(destination, FileSettings)
-    ]
+    written = (settings.folder for settings in configuration.routing.destinations.values())
+    folders = [folder for folder in written if folder is not None]
     data_dir = configuration.gateway.data_dir
-    return [data_dir / name for name in ("keys", "journal", "audit", "quarantine", *files)]
+    return [data_dir / name for name in ("keys", "journal", "audit", "quarantine", *folders)]
 
 
 class StartError(GatewayError):
@@ -143,7 +139,8 @@ class _Service:
             await self._listen_as_proxy(configuration)
             look_at = configuration.gateway.admin.listen
             admin_at = await self._listen(self._private, "admin.listen", look_at)
-            logs.greet(_greeting(configuration, at, admin_at))
+            if not any(one.takes_stdout for one in configuration.routing.destinations.values()):
+                logs.greet(_greeting(configuration, at, admin_at))
             self._hear()
             gateway.watchdog.start()
             reloading = asyncio.create_task(self._reload_when_asked(), name="reload")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway import __version__
-from gateway.config.routing import Destination
+from gateway.config.routing import Common
 from gateway.deliveries import Deliveries
 from gateway.delivery import Delivery
 from gateway.health_watch import HealthWatch
@@ -84,7 +84,7 @@ class Observer:
         )
 
 
-def _destination(delivery: Delivery[Any], settings: Destination, view: View) -> DestinationStatus:
+def _destination(delivery: Delivery[Any], settings: Common, view: View) -> DestinationStatus:
     cursor = view.cursors[delivery.name]
     status = delivery.status
     return DestinationStatus(

@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from gateway.delivery import AUDIT, Delivery, DeliveryOptions, audit_feed, destination_feed
-from gateway.destinations.file import FileDestination, audit_line, segment_line
+from gateway.destinations.jsonl.client import FileDestination, audit_line
+from gateway.destinations.jsonl.mapping import segment_line
 from gateway.event import CleanBytes
 from gateway.journal import encoded
 from gateway.journal.sqlite import SqliteJournal

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.delivery.ack_window import Outcome
 from gateway.delivery.batch import Result, carry
-from gateway.destinations import Delivered, Rejected, Rendered, Request
+from gateway.destinations import Delivered, Draft, Rejected, Rendered, Request, finished
 from gateway.event import Reason, StoredEvent
 from gateway.journal import DeadLetter
 from tests.journal.building import event
@@ -44,7 +44,8 @@ async def carried(
     sent: list[tuple[int, ...]] = []
     outcomes: dict[int, Outcome] = {}
 
-    async def send(request: Request, _: Sequence[StoredEvent]) -> Delivered | Rejected:
+    async def send(draft: Request | Draft, _: Sequence[StoredEvent]) -> Delivered | Rejected:
+        request = finished(draft)
         sent.append(request.events)
         return answer(request)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import uuid
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ import orjson
 import pytest
 
 from gateway.config import load
-from gateway.config.routing import MixpanelSettings, SegmentSettings
 from gateway.delivery import Delivery, Egress, Replay, VendorCare, destination_feed
 from gateway.delivery.replay_policy import permitted
-from gateway.destinations import Rejected, Rendered, Request
-from gateway.destinations.egress import EgressGuard, promised
-from gateway.destinations.mixpanel import MixpanelDestination
-from gateway.destinations.segment import SegmentDestination
+from gateway.destinations import BodyFormat, Draft, Rejected, Rendered, Request
+from gateway.destinations.egress_guard import EgressGuard, promised
+from gateway.destinations.mixpanel.client import MixpanelDestination
+from gateway.destinations.mixpanel.settings import MixpanelSettings
+from gateway.destinations.segment.client import SegmentDestination
+from gateway.destinations.segment.settings import SegmentSettings
 from gateway.event import Reason, StoredEvent
 from gateway.journal import Journal, encoded
 from gateway.journal.sqlite import SqliteJournal
@@ -27,6 +28,7 @@ from gateway.pipeline.decide import Rules
 from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
 from tests.delivery.test_delivery import AT_ONCE, Vendor
 from tests.destinations import events as stored
+from tests.destinations.events import Renders
 from tests.journal.building import NO_LIMIT, event
 from tests.wire.running import ROOT
 
@@ -48,14 +50,29 @@ def rules(folder: Path, policy: str) -> tuple[Rules, EgressGuard]:
     return compiled, EgressGuard(promised(configuration.policy))
 
 
-def egress(folder: Path, policy: str, mode: Any = "block") -> Egress:
+def egress(
+    folder: Path, policy: str, mode: Any = "block", body: BodyFormat = BodyFormat.JSON_LINES
+) -> Egress:
     compiled, guard = rules(folder, policy)
-    return Egress("vendor", mode, lambda: guard, lambda event: permitted(event, compiled))
+    return Egress(
+        "vendor",
+        mode,
+        body,
+        guard=lambda: guard,
+        permits=lambda event: permitted(event, compiled),
+    )
 
 
 def request(*carried: StoredEvent, more: str = "") -> Request:
     body = b"\n".join([*(event.body for event in carried), orjson.dumps(more)])
     return Request("POST", "http://vendor.test", body, events=tuple(e.sequence for e in carried))
+
+
+async def refusal(
+    guard: Egress, request: Request | Draft, carried: Sequence[StoredEvent]
+) -> Rejected | None:
+    passed = await guard.passed(request, carried)
+    return passed if isinstance(passed, Rejected) else None
 
 
 MASK = "rules: [{id: m, match: {kind: [email, ipv4]}, action: mask}]\n"
@@ -65,25 +82,25 @@ MASK = "rules: [{id: m, match: {kind: [email, ipv4]}, action: mask}]\n"
 async def test_what_came_back_in_rendering_is_stopped(tmp_path: Path, more: str) -> None:
     guard = egress(tmp_path, MASK)
     one = stored.Journal().segment()
-    assert await guard.refusal(request(one), [one]) is None
+    assert await refusal(guard, request(one), [one]) is None
     kind = "email" if more == MAIL else "ipv4"
-    refusal = await guard.refusal(request(one, more=more), [one])
-    assert refusal == Rejected(Reason.LEAK, None, kind)
+    refused = await refusal(guard, request(one, more=more), [one])
+    assert refused == Rejected(Reason.LEAK, None, kind)
     assert guard.leaks == {kind: 1}
 
 
 async def test_a_warning_lets_it_go_and_is_counted(tmp_path: Path) -> None:
     guard = egress(tmp_path, MASK, "warn")
     several = [stored.Journal().segment() for _ in range(3)]
-    assert await guard.refusal(request(*several, more=MAIL), several) is None
+    assert await refusal(guard, request(*several, more=MAIL), several) is None
     assert guard.leaks == {"email": 1}
 
 
 async def test_what_the_policy_has_learned_since_is_stopped(tmp_path: Path) -> None:
     """The event was stored when addresses were let through."""
     one = stored.Journal().segment(properties={"note": MAIL})
-    assert await egress(tmp_path, MASK).refusal(request(one), [one]) is not None
-    assert await egress(tmp_path, "rules: []\n").refusal(request(one), [one]) is None
+    assert await refusal(egress(tmp_path, MASK), request(one), [one]) is not None
+    assert await refusal(egress(tmp_path, "rules: []\n"), request(one), [one]) is None
 
 
 @pytest.mark.parametrize(
@@ -100,16 +117,16 @@ async def test_what_the_policy_lets_go_may_go(
 ) -> None:
     guard = egress(tmp_path, policy)
     one = stored.Journal().segment(**fields)
-    assert await guard.refusal(request(one), [one]) is None
-    assert await guard.refusal(request(one, more="203.0.113.9"), [one]) is not None
+    assert await refusal(guard, request(one), [one]) is None
+    assert await refusal(guard, request(one, more="203.0.113.9"), [one]) is not None
 
 
 async def test_a_large_request_is_looked_through_as_well(tmp_path: Path) -> None:
     guard = egress(tmp_path, MASK)
     journal = stored.Journal()
     many = [journal.segment(properties={"text": "x" * 500}) for _ in range(200)]
-    assert await guard.refusal(request(*many), many) is None
-    assert await guard.refusal(request(*many, more=MAIL), many) is not None
+    assert await refusal(guard, request(*many), many) is None
+    assert await refusal(guard, request(*many, more=MAIL), many) is not None
     assert guard.leaks == {}, "it is counted where the event is known"
 
 
@@ -119,20 +136,24 @@ async def test_a_policy_that_cannot_judge_permits_nothing(tmp_path: Path) -> Non
 
     guard = EgressGuard(["email"])
     one = stored.Journal().segment(properties={"note": MAIL})
-    egress = Egress("vendor", "block", lambda: guard, breaks)
-    assert await egress.refusal(request(one), [one]) is not None
+    egress = Egress("vendor", "block", BodyFormat.JSON, guard=lambda: guard, permits=breaks)
+    assert await refusal(egress, request(one), [one]) is not None
 
 
 SEGMENT = SegmentDestination("s", SegmentSettings(type="segment", write_key="w"))
 MIXPANEL = MixpanelDestination("m", MixpanelSettings(type="mixpanel", token="t"))
 
 
-@pytest.mark.parametrize("render", [SEGMENT.render, MIXPANEL.render], ids=["segment", "mixpanel"])
+@pytest.mark.parametrize(
+    ("destination", "body"),
+    [(SEGMENT, BodyFormat.JSON), (MIXPANEL, BodyFormat.FORM_JSON)],
+    ids=["segment", "mixpanel"],
+)
 async def test_ids_times_and_pseudonyms_are_no_leaks(
-    tmp_path: Path, render: Callable[[Sequence[StoredEvent]], Rendered]
+    tmp_path: Path, destination: Renders[StoredEvent], body: BodyFormat
 ) -> None:
     """The shipped policy, and events full of what only looks like numbers of somebody."""
-    guard = egress(tmp_path, (ROOT / "config" / "privacy.yaml").read_text())
+    guard = egress(tmp_path, (ROOT / "config" / "privacy.yaml").read_text(), body=body)
     chance = random.Random(7)
     journal = stored.Journal()
 
@@ -150,8 +171,8 @@ async def test_ids_times_and_pseudonyms_are_no_leaks(
             )
             for _ in range(100)
         ]
-        for each in render(made).requests:
-            assert await guard.refusal(each, made) is None
+        for each in destination.render(made).requests:
+            assert await refusal(guard, each, made) is None
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from itertools import islice
 from pathlib import Path
 
 from gateway.delivery import AUDIT, Delivery, audit_feed, destination_feed
-from gateway.destinations.file import FileDestination, audit_line, segment_line
+from gateway.destinations.jsonl.client import FileDestination, audit_line
+from gateway.destinations.jsonl.mapping import segment_line
 from gateway.journal.sqlite import SqliteJournal
 from gateway.jsonl.files import LineFiles
 from tests.delivery.child import USERS

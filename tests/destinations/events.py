@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
+from typing import Protocol as TypingProtocol
 
+from gateway.destinations import Rendered, Request, finished
 from gateway.event import CleanText, Header, Protocol, StoredEvent
 from tests.clean import stored_event
 
 Message = dict[str, Any]
 RECEIVED_AT = 1_795_420_264.5
+
+
+Item_contra = TypeVar("Item_contra", contravariant=True)
+
+
+class Renders(TypingProtocol[Item_contra]):
+    def render(self, events: Sequence[Item_contra], /) -> Rendered: ...
 
 
 class Journal:
@@ -56,3 +66,8 @@ class Journal:
             to=("vendor",),
             filtered={},
         )
+
+
+def made(destination: Renders[Item_contra], events: Sequence[Item_contra]) -> list[Request]:
+    """The requests of these events, as they would leave at this moment."""
+    return [finished(each) for each in destination.render(events).requests]

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config.routing import MixpanelSettings, SegmentSettings
-from gateway.destinations import Destination, Rendered, Request
-from gateway.destinations.mixpanel import MixpanelDestination
-from gateway.destinations.segment import SegmentDestination
+from gateway.destinations import Destination, Rendered, Request, finished
+from gateway.destinations.mixpanel.client import MixpanelDestination
+from gateway.destinations.mixpanel.settings import MixpanelSettings
+from gateway.destinations.segment.client import SegmentDestination
+from gateway.destinations.segment.settings import SegmentSettings
 from gateway.event import StoredEvent
 from gateway.translation.table import EVENT, GROUP_TRAITS, PAGE, TRAITS
-from tests.destinations.events import Journal
+from tests.destinations.events import Journal, made
 
 HOST = "https://api.example.com"
 SEGMENT: Destination = SegmentDestination(
@@ -98,7 +99,7 @@ def check(rendered: Rendered, event: StoredEvent) -> None:
     sent = [sequence for request in rendered.requests for sequence in request.events]
     assert bool(sent) != bool(rendered.filtered)
     assert set(sent) | set(rendered.filtered) == {event.sequence}
-    for request in rendered.requests:
+    for request in map(finished, rendered.requests):
         assert values(request)
 
 
@@ -108,5 +109,9 @@ def test_it_is_sent_or_filtered(destination: Destination, event: StoredEvent) ->
     body = event.body
     rendered = destination.render([event])
     check(rendered, event)
-    assert destination.render([event]) == rendered
+    again = destination.render([event])
+    assert again.filtered == rendered.filtered
+    assert [*map(values, made(destination, [event]))] == [
+        values(finished(request)) for request in rendered.requests
+    ]
     assert event.body == body

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import pytest
 from aiohttp import web
 
-from gateway.config.routing import MixpanelSettings, SegmentSettings
 from gateway.destinations import Delivered, Destination, Rejected, RetryLater
-from gateway.destinations.mixpanel import MixpanelDestination
-from gateway.destinations.segment import SegmentDestination
-from tests.destinations.events import Journal
+from gateway.destinations.mixpanel.client import MixpanelDestination
+from gateway.destinations.mixpanel.settings import MixpanelSettings
+from gateway.destinations.segment.client import SegmentDestination
+from gateway.destinations.segment.settings import SegmentSettings
+from tests.destinations.events import Journal, made
 from tests.fakes.segment import FakeSegment
 from tests.fakes.vendor import Behaviour, Vendor, running
 
@@ -97,7 +98,7 @@ async def verdicts(
     case: Case, vendor: Vendor, answers: Sequence[tuple[int, str, str | None]]
 ) -> list[tuple[tuple[int, str, str | None], object]]:
     destination = opened(case, vendor.url)
-    (request,) = destination.render([Journal().segment(), Journal().segment()]).requests
+    (request,) = made(destination, [Journal().segment(), Journal().segment()])
     found: list[tuple[tuple[int, str, str | None], object]] = []
     try:
         for answer in answers:

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.config.routing import MixpanelSettings, SegmentSettings
 from gateway.delivery import (
     Backoff,
     Delivery,
@@ -23,9 +22,12 @@ from gateway.delivery import (
     VendorCare,
     destination_feed,
 )
-from gateway.destinations.egress import EgressGuard
-from gateway.destinations.mixpanel import MixpanelDestination
-from gateway.destinations.segment import SegmentDestination
+from gateway.destinations import registry
+from gateway.destinations.egress_guard import EgressGuard
+from gateway.destinations.mixpanel.client import MixpanelDestination
+from gateway.destinations.mixpanel.settings import MixpanelSettings
+from gateway.destinations.segment.client import SegmentDestination
+from gateway.destinations.segment.settings import SegmentSettings
 from gateway.event import StoredEvent
 from gateway.journal import Journal, encoded
 from gateway.journal.sqlite import SqliteJournal
@@ -53,7 +55,16 @@ def deliveries(journal: Journal, segment: str, mixpanel: str) -> Iterator[Delive
         ),
     ):
         feed = destination_feed(journal, destination.name, lambda event: event)
-        egress = Egress(destination.name, "block", lambda: GUARD, lambda event: event.message)
+        kind = registry.declared(destination.name)
+        assert kind.body is not None
+        egress = Egress(
+            destination.name,
+            "block",
+            kind.body,
+            guard=lambda: GUARD,
+            permits=lambda event: event.message,
+            configured=[segment, mixpanel],
+        )
         care = VendorCare(egress, Replay(lambda event: event, destination.render))
         yield Delivery(journal, feed, destination, PACE, care=care)
 

@@ -14,8 +14,8 @@ import pytest
 
 from gateway.budget import Budget
 from gateway.config import load
-from gateway.destinations import Request
-from gateway.destinations.egress import EgressGuard
+from gateway.destinations import BodyFormat, Request
+from gateway.destinations.egress_guard import EgressGuard
 from gateway.event import RawEvent
 from gateway.pipeline.decide import Rules, decide
 from gateway.pipeline.rules import compile_rules
@@ -54,7 +54,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "shortened": shortened,
     "query": without_query,
     "guard": lambda text: EgressGuard(PERSONAL).leaks(
-        Request("POST", "http://a.example", text.encode("utf-8", "replace"))
+        Request("POST", "http://a.example", orjson.dumps(text.encode("utf-8", "replace").decode())),
+        BodyFormat.JSON,
     ),
 }
 

@@ -14,8 +14,8 @@ import orjson
 import pytest
 
 import gateway
-from gateway.destinations import Request
-from gateway.destinations.egress import EgressGuard
+from gateway.destinations import BodyFormat, Request
+from gateway.destinations.egress_guard import EgressGuard
 from gateway.privacy import CompiledPolicy
 from gateway.privacy.detectors import (
     KINDS,
@@ -87,7 +87,7 @@ def test_a_counterexample_is_not_found(kind: str, text: str) -> None:
 @pytest.mark.parametrize(("kind", "text", "start", "end"), EXAMPLES)
 def test_the_guard_finds_an_example(kind: str, text: str, start: int, end: int) -> None:
     request = Request("POST", "http://a.example", orjson.dumps({"a": [{"b": text}]}))
-    leaks = EgressGuard([kind]).leaks(request)
+    leaks = EgressGuard([kind]).leaks(request, BodyFormat.JSON)
     assert leaks[kind] == 1, text[start:end]
 
 

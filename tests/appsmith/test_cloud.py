@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from gateway.config.routing import CloudSettings as Settings
 from gateway.delivery import Backoff, Delivery, DeliveryOptions, destination_feed
-from gateway.destinations import Delivered, RetryLater
-from gateway.destinations.cloud import PAGE, CloudDestination
+from gateway.destinations import Delivered, RetryLater, finished
 from gateway.event import CleanEvent, CleanText, Reason, StoredEvent
+from gateway.extensions.appsmith.cloud.client import PAGE, CloudDestination
+from gateway.extensions.appsmith.cloud.settings import CloudSettings as Settings
 from gateway.extensions.appsmith.outbox import KEPT, Outbox
 from gateway.extensions.appsmith.signature import sign, verify
 from gateway.extensions.appsmith.views import usage
@@ -23,6 +23,7 @@ from gateway.journal import encoded
 from gateway.journal.sqlite import SqliteJournal
 from tests.clean import stored_event
 from tests.destinations.events import Journal as Events
+from tests.destinations.events import made
 from tests.fakes.cloud_services import CloudServices, declines
 from tests.fakes.vendor import answers, breaks_off, drips_its_body, resets, running
 from tests.journal.building import NO_LIMIT
@@ -88,7 +89,7 @@ def test_the_signature_is_appsmiths() -> None:
 async def test_a_report_is_the_documented_payload(
     destination: CloudDestination, cloud: CloudServices
 ) -> None:
-    [request] = destination.render([Pulses().one(user="f3273dd1", extra="no")]).requests
+    [request] = made(destination, [Pulses().one(user="f3273dd1", extra="no")])
     assert request.url == f"{cloud.url}/api/v1/usage/report"
     body = json.loads(request.body)
     assert body == {
@@ -120,15 +121,16 @@ async def test_pages_have_one_instance_and_at_most_a_hundred_pulses(
     )
     rendered = destination.render(events)
     assert rendered.filtered == {9999: Reason.NO_EQUIVALENT}
-    bodies = [json.loads(request.body) for request in rendered.requests]
+    requests = [*map(finished, rendered.requests)]
+    bodies = [json.loads(request.body) for request in requests]
     assert [len(body["usageData"]) for body in bodies] == [PAGE, PAGE, PAGE, 1]
     assert {body["instanceId"] for body in bodies} == {"a" * 24, "b" * 24}
-    sent = [place for request in rendered.requests for place in request.events]
+    sent = [place for request in map(finished, rendered.requests) for place in request.events]
     assert sorted(sent) == [event.sequence for event in events[:-1]]
     assert len({body["message"] for body in bodies}) == len(bodies)
-    again = destination.render(events)
-    assert [request.body for request in again.requests] == [
-        request.body for request in rendered.requests
+    again = made(destination, events)
+    assert [request.body for request in again] == [
+        request.body for request in map(finished, rendered.requests)
     ]
 
 
@@ -154,7 +156,7 @@ async def test_pages_have_one_instance_and_at_most_a_hundred_pulses(
 async def test_everything_but_success_waits(
     destination: CloudDestination, cloud: CloudServices, behaviour: Any, cause: str
 ) -> None:
-    [request] = destination.render([Pulses().one()]).requests
+    [request] = made(destination, [Pulses().one()])
     cloud.script.append(behaviour)
     verdict = await destination.send(request)
     assert isinstance(verdict, RetryLater)
@@ -166,7 +168,7 @@ async def test_everything_but_success_waits(
 async def test_a_busy_upstream_says_when(
     destination: CloudDestination, cloud: CloudServices
 ) -> None:
-    [request] = destination.render([Pulses().one()]).requests
+    [request] = made(destination, [Pulses().one()])
     cloud.script.append(answers(429, "{}", headers={"Retry-After": "120"}))
     assert await destination.send(request) == RetryLater("http 429", 120)
 
@@ -196,11 +198,11 @@ class TestACrash:
     ) -> None:
         pulses = Pulses()
         begun, behind = pulses.many(3), pulses.many(2)
-        [request] = destination.render(begun).requests
+        [request] = made(destination, begun)
         cloud.script.append(resets)
         assert isinstance(await destination.send(request), RetryLater)
         second = await after()
-        requests = second.render([*begun, *behind]).requests
+        requests = made(second, [*begun, *behind])
         assert [request.events for request in requests] == [(1, 2, 3), (4, 5)]
         for request in requests:
             assert await second.send(request) == Delivered()
@@ -213,10 +215,10 @@ class TestACrash:
     ) -> None:
         pulses = Pulses()
         begun, behind = pulses.many(3), pulses.many(2)
-        [request] = destination.render(begun).requests
+        [request] = made(destination, begun)
         assert await destination.send(request) == Delivered()
         second = await after()
-        for request in second.render([*begun, *behind]).requests:
+        for request in made(second, [*begun, *behind]):
             assert await second.send(request) == Delivered()
         assert [len(report["usageData"]) for report in cloud.reports] == [3, 2]
         assert sum(one["pulses"] for one in usage(tmp_path, 0)["reports"]) == 5
@@ -225,12 +227,12 @@ class TestACrash:
         self, destination: CloudDestination, cloud: CloudServices, after: Any
     ) -> None:
         begun = Pulses().many(4)
-        [request] = destination.render(begun).requests
+        [request] = made(destination, begun)
         cloud.script.append(resets)
         await destination.send(request)
         second = await after()
         for part in (begun[:3], begun[3:]):
-            [request] = second.render(part).requests
+            [request] = made(second, part)
             assert request.events == tuple(event.sequence for event in part)
             assert await second.send(request) == Delivered()
         assert [len(report["usageData"]) for report in cloud.reports] == [4]
@@ -239,11 +241,11 @@ class TestACrash:
         self, destination: CloudDestination, cloud: CloudServices, after: Any
     ) -> None:
         begun = Pulses().many(2)
-        [request] = destination.render(begun).requests
+        [request] = made(destination, begun)
         cloud.license_key = "SYNTH-LICENSE-0001"
         assert await destination.send(request) == RetryLater("http 401")
         second = await after(license_key=cloud.license_key)
-        [request] = second.render(begun).requests
+        [request] = made(second, begun)
         assert await second.send(request) == Delivered()
         before, behind = (json.loads(seen.body) for seen in cloud.seen)
         assert before["message"] == behind["message"]
@@ -252,16 +254,16 @@ class TestACrash:
         self, destination: CloudDestination, after: Any
     ) -> None:
         begun = Pulses().many(2)
-        await destination.send(destination.render(begun).requests[0])
+        await destination.send(made(destination, begun)[0])
         second = await after(None)
-        assert not second.render(begun).requests[0].context.is_done
+        assert not made(second, begun)[0].context.is_done
 
     async def test_the_outbox_does_not_grow(
         self, tmp_path: Path, destination: CloudDestination, cloud: CloudServices
     ) -> None:
         pulses = Pulses()
         for _ in range(KEPT + 5):
-            [request] = destination.render([pulses.one()]).requests
+            [request] = made(destination, [pulses.one()])
             assert await destination.send(request) == Delivered()
         assert len(Outbox.open(tmp_path, "cloud").begun()) == KEPT
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from segment.analytics import oauth_manager as sdk
 
 from gateway.config.outgoing import Outgoing
-from gateway.config.routing import OAuth
-from gateway.destinations import RetryLater
-from gateway.destinations.transport import harnessed, leave_by
+from gateway.destinations.contract import RetryLater
+from gateway.destinations.http import free, leave_by
+from gateway.destinations.segment.settings import OAuth
 
-_ADAPTER = harnessed(sdk._session)  # noqa: SLF001 (the package offers no other way in)
+_ADAPTER = free(sdk._session)  # noqa: SLF001 (the package offers no other way in)
 
 
 class _Manager(sdk.OauthManager):  # type: ignore[misc]  # the package has no types
@@ -41,16 +41,13 @@ class _Manager(sdk.OauthManager):  # type: ignore[misc]  # the package has no ty
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What `post` takes in place of an OauthManager: the token is here already."""
+    """A token, and who makes the next one."""
 
     text: str
     manager: sdk.OauthManager
 
-    def get_token(self) -> str:
-        return self.text
-
-    def clear_token(self) -> None:
-        """`post` says so when Segment refused the token; the next call fetches another."""
+    def clear(self) -> None:
+        """Segment refused it; the next call fetches another."""
         self.manager.clear_token()
 
 

@@ -12,15 +12,16 @@ import orjson
 import pytest
 
 from gateway.clock import DATES_AFTER, DELETES_AFTER, Clock
-from gateway.config.routing import FileSettings as Settings
 from gateway.destinations import Delivered, RetryLater
-from gateway.destinations.file import FileDestination, audit_line, file_destination, same_event
+from gateway.destinations.jsonl.client import FileDestination, audit_line, file_destination
+from gateway.destinations.jsonl.mapping import same_event
+from gateway.destinations.jsonl.settings import FileSettings as Settings
 from gateway.errors import DestinationError
 from gateway.event import CleanBytes, StoredEvent
 from gateway.journal import AuditLine
 from gateway.jsonl.files import LineFiles
 from tests.clean import stored_event
-from tests.destinations.events import Journal
+from tests.destinations.events import Journal, made
 from tests.journal.building import event
 from tests.journal.disks import DISKS, Disk
 
@@ -370,8 +371,7 @@ def test_a_full_disk_leaves_whole_lines_and_heals(tmp_path: Path, disk: Disk) ->
 async def test_a_destination_appends_one_line_for_each_event(tmp_path: Path) -> None:
     destination = file_destination("local", Settings(type="file", path="events"), tmp_path)
     events = [stored_event(n, event(str(n)).header, {"n": n}) for n in (4, 5)]
-    rendered = destination.render(events)
-    [request] = rendered.requests
+    [request] = made(destination, events)
     assert request.events == (4, 5)
     assert request.body == b'{"n":4}\n{"n":5}\n'
 
@@ -386,7 +386,7 @@ async def test_a_destination_appends_one_line_for_each_event(tmp_path: Path) -> 
 
 def lines_of(*events: StoredEvent) -> list[Any]:
     destination = file_destination("local", Settings(type="file", path="events"), Path())
-    [request] = destination.render(events).requests
+    [request] = made(destination, events)
     return [orjson.loads(line) for line in request.body.splitlines()]
 
 
@@ -435,7 +435,7 @@ def test_a_mixpanel_record_without_equivalent_is_kept_as_it_came() -> None:
 async def test_a_folder_that_cannot_be_written_is_told_and_does_not_raise(tmp_path: Path) -> None:
     lines = files(tmp_path / "audit")
     destination = FileDestination("audit/", lines, audit_line)
-    [request] = destination.render([AuditLine(1, CleanBytes(b"{}"))]).requests
+    [request] = made(destination, [AuditLine(1, CleanBytes(b"{}"))])
     (tmp_path / "audit").write_text("a file where the folder should be")
     with pytest.raises(DestinationError, match=r"^disk error .EEXIST.$"):
         await destination.open(None)

@@ -1,8 +1,9 @@
 """What leaves is read once more as the vendor will read it; what should not be there has a name.
 
-The policy cleaned the event before the journal. This looks at the bytes of the finished request, so
-it also finds what rendering brought back, and what a policy that was tightened since would not have
-let through. It tells kinds and counts, never values: whether that warns or blocks is delivery's
+The policy cleaned the event before the journal. This looks at the finished request: its body in the
+destination's own format, its address and its headers. So it also finds what rendering brought back,
+and what a policy that was tightened since would not have let through. What it cannot read is not
+clean. It tells kinds and counts, never values: whether a leak warns or blocks is delivery's
 business.
 """
 
@@ -12,20 +13,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote_to_bytes
-
-import orjson
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from gateway.config.privacy import Policy
-from gateway.destinations import Request
+from gateway.destinations.bodies import decoded
+from gateway.destinations.contract import BodyFormat, Request
 from gateway.privacy.detectors import PERSONAL, Scanner, context_of, precheck
 
 Value = str | int | float
 
 _flags = lru_cache(maxsize=4096)(context_of)
-_JSON_SIGNS = tuple(
-    (b"%%%02X" % sign, bytes([sign])) for sign in b'":,{}[]/ '
-)  # none of them is a per cent sign, so nothing is unescaped twice
+_OF_HTTP = frozenset({"content-length"})
 _NO_ADDRESS = "0.0.0.0"  # noqa: S104 (Segment's word for "no address")
 
 
@@ -42,14 +40,19 @@ class EgressGuard:
     def leaks(
         self,
         request: Request,
+        body: BodyFormat,
+        configured: Iterable[str] = (),
         spared: frozenset[Value] = frozenset(),
     ) -> Counter[str]:
         """How many different values of each kind are in the request; nothing when it may go.
 
-        `spared` are whole values that may leave whatever they are.
+        `configured` are texts of the configuration, which may stand in address and headers;
+        `spared` are whole values that may leave whatever they are. Raises UnreadableError.
         """
         found: Counter[str] = Counter()
-        for value, flags in _values(_content(request.body)):
+        values = _values(decoded(request, body))
+        values |= _around(request, configured)
+        for value, flags in values:
             if value in spared:
                 continue
             if isinstance(value, str):
@@ -75,32 +78,33 @@ def promised(policy: Policy) -> frozenset[str]:
     return frozenset(kinds if policy.client_ip == "keep" else {*kinds, "ipv4", "ipv6"})
 
 
+def texts_in(settings: Any) -> set[str]:
+    """Every text in settings, and what an address in them says when it is read."""
+    texts = {value for value in values_in(settings) if isinstance(value, str)}
+    return texts | {unquote(text) for text in texts}
+
+
 def values_in(message: Any) -> set[Value]:
     """Every text and number in a message, keys as well."""
     return {value for value, _ in _values(message)}
 
 
-def _content(body: bytes) -> Any:
-    """The values in a body: a form whose fields may hold JSON, or JSON, one value or one a line."""
-    if body.startswith(b"data="):
-        fields = (field.partition(b"=")[2] for field in body.split(b"&"))
-        return [_parsed(_unescaped(value)) for value in fields]
-    return [_parsed(line) for line in body.splitlines()]
-
-
-def _unescaped(value: bytes) -> bytes:
-    """As `urllib.parse.unquote_plus`; the signs of JSON first, which are most of the escapes."""
-    value = value.replace(b"+", b" ")
-    for escape, sign in _JSON_SIGNS:
-        value = value.replace(escape, sign)
-    return unquote_to_bytes(value)
-
-
-def _parsed(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text.decode("utf-8", "replace")
+def _around(request: Request, configured: Iterable[str]) -> set[tuple[Value, int]]:
+    """The texts of address and headers that the configuration does not give."""
+    parts = urlsplit(request.url)
+    named = [("", unquote(step)) for step in (parts.netloc, *parts.path.split("/"))]
+    named += parse_qsl(parts.query, keep_blank_values=True)
+    named += [("", unquote(parts.fragment))]
+    unread = {name.lower() for name in request.secrets} | _OF_HTTP
+    named += [
+        (name, value) for name, value in request.headers.items() if name.lower() not in unread
+    ]
+    return {
+        (text, _flags(name))
+        for name, value in named
+        for text in (name, value)
+        if text and not any(text in given for given in configured)
+    }
 
 
 def _values(content: Any) -> set[tuple[Value, int]]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.destinations.http import retry_after
 from gateway.destinations.http_outcomes import spoken
-from gateway.destinations.transport import retry_after
 
 NOW = datetime(2026, 11, 23, 7, 51, 4, tzinfo=UTC)
 

@@ -10,20 +10,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar, assert_never
-
-import orjson
+from typing import Generic, Protocol, TypeVar
 
 from gateway.clock import Clock
-from gateway.config.routing import FileSettings as Settings
-from gateway.destinations import Delivered, Rendered, Request, RetryLater
+from gateway.destinations.contract import Delivered, Rendered, Request, RetryLater
+from gateway.destinations.jsonl.mapping import same_event, segment_line
+from gateway.destinations.jsonl.settings import FileSettings as Settings
 from gateway.errors import DestinationError
-from gateway.event import Reason, StoredEvent
+from gateway.event import StoredEvent
 from gateway.jsonl.files import LineFiles, cause
-from gateway.translation import to_segment
-from gateway.translation.project import Project
-
-_GROUP_KEY = Project().group_key
 
 
 class Item(Protocol):
@@ -41,39 +36,6 @@ ItemT = TypeVar("ItemT", bound=Item)
 Result = TypeVar("Result")
 
 
-def segment_line(event: StoredEvent) -> bytes:
-    """The event on one line as a Segment message.
-
-    A Mixpanel record that has none of the same meaning stays as it came; its `type` begins with
-    `mixpanel_`.
-    """
-    match event.header.protocol:
-        case "segment" | "appsmith":
-            return event.body
-        case "mixpanel":
-            record = event.message
-            message = to_segment.translate(record, event.header, _GROUP_KEY)
-            is_none = isinstance(message, Reason)
-            return orjson.dumps(to_segment.as_it_came(record, event.header) if is_none else message)
-        case unknown:
-            assert_never(unknown)
-
-
-def audit_line(item: Item) -> bytes:
-    return item.body
-
-
-def same_event(line: bytes, other: bytes) -> bool:
-    """Whether two lines are of one event: its `messageId` tells, whatever became of the rest."""
-    if line == other:
-        return True
-    try:
-        found, given = (orjson.loads(each).get("messageId") for each in (line, other))
-    except (orjson.JSONDecodeError, AttributeError):
-        return False
-    return bool(found) and found == given
-
-
 def file_destination(
     name: str, settings: Settings, data_dir: Path, clock: Clock | None = None
 ) -> FileDestination[StoredEvent]:
@@ -86,6 +48,10 @@ def file_destination(
         same=same_event,
     )
     return FileDestination(name, files, segment_line)
+
+
+def audit_line(item: Item) -> bytes:
+    return item.body
 
 
 class FileDestination(Generic[ItemT]):

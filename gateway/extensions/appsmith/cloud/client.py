@@ -14,21 +14,21 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 import orjson
-import requests
 import structlog
 
 from gateway.config.outgoing import DIRECT, Outgoing
-from gateway.config.routing import CloudSettings as Settings
 from gateway.destinations import Delivered, Rendered, Request, RetryLater
+from gateway.destinations.http import Http
 from gateway.destinations.http_outcomes import said, stranger, wait
-from gateway.destinations.transport import CONNECT_SECONDS, attempt, harnessed, threads
 from gateway.errors import DestinationError
 from gateway.event import Message, Reason, StoredEvent
+from gateway.extensions.appsmith.cloud.settings import CloudSettings as Settings
 from gateway.extensions.appsmith.ledger import Ledger
 from gateway.extensions.appsmith.outbox import Outbox, Report
 from gateway.extensions.appsmith.signature import sign
@@ -57,11 +57,9 @@ class CloudDestination:
         self.name = name
         self._settings = settings
         self._keys = keys
-        self._outgoing = outgoing
         self._data_dir = data_dir
-        self._pool = threads(name)
-        self._session = requests.Session()
-        harnessed(self._session)
+        self._http = Http(name, settings.timeout, outgoing)
+        self._thread = self._new_thread()
         self._outbox: Outbox | None = None
         self._begun: Mapping[str, Report] = {}
         self._done: set[str] = set()  # of those that were begun before the last opening
@@ -92,7 +90,7 @@ class CloudDestination:
         is_done = report.is_done or report.message in self._done
         if not is_done and (failure := await self._reported(request, report)):
             return failure
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._note, report)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._note, report)
         return Delivered()
 
     async def _reported(self, request: Request, report: Report) -> RetryLater | None:
@@ -101,18 +99,7 @@ class CloudDestination:
         assert outbox is not None  # noqa: S101 (delivery opens before it sends)
         if failure := await self._kept(lambda: outbox.begin(report)):
             return failure
-        settings = self._settings
-
-        def post() -> None:
-            self._session.post(
-                request.url,
-                data=request.body,
-                headers=dict(request.headers),
-                timeout=(CONNECT_SECONDS, settings.timeout),
-                allow_redirects=False,
-            )
-
-        reply = await attempt(self._pool, post, settings.timeout, self._outgoing)
+        reply = await self._http.send(request)
         if isinstance(reply, RetryLater):
             return reply
         if failure := wait(reply):
@@ -138,12 +125,15 @@ class CloudDestination:
         return "begun"
 
     async def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._pool = threads(self.name)
-        self._session.close()
+        self._http.close()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread = self._new_thread()
         if self._outbox:
             self._outbox.close()
             self._outbox = None
+
+    def _new_thread(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, f"outbox-{self.name}")
 
     def _open(self, *, is_new: bool) -> None:
         self._outbox = Outbox.open(self._data_dir, self.name)
@@ -153,7 +143,7 @@ class CloudDestination:
 
     async def _kept(self, work: Callable[[], None]) -> RetryLater | None:
         try:
-            await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except (OSError, sqlite3.Error) as error:
             return RetryLater(f"the outbox failed ({type(error).__name__})")
         return None
@@ -168,14 +158,13 @@ class CloudDestination:
             "hashedMessage": sign(report.message, self._key(report.instance)),
             "instanceId": report.instance,
         }
-        return Request(
+        request = self._http.prepared(
             "POST",
             f"{self._settings.host}/api/v1/usage/report",
             orjson.dumps(body),
-            headers={"Content-Type": "application/json", **self._outgoing.hops()},
-            events=tuple(page.sequences),
-            context=report,
+            {"Content-Type": "application/json"},
         )
+        return replace(request, events=tuple(page.sequences), context=report)
 
     def _key(self, instance: str) -> str:
         return self._keys.get(instance) or self._settings.license_key

@@ -1,0 +1,66 @@
+"""What Mixpanel gets of an event: operations, with what identifies each made before the journal."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from gateway.event import Message, Reason, StoredEvent
+from gateway.timestamps import read_time
+from gateway.translation import to_mixpanel
+from gateway.translation.identifiers import DEVICE, insert_id, usable
+from gateway.translation.project import Project
+from gateway.translation.to_mixpanel import Operation
+
+FUTURE_SECONDS = 3600
+"""`/import` refuses what is further ahead of now; Mixpanel's SDKs do not correct their clocks."""
+
+_IDENTITY_EVENTS = frozenset({"$identify", "$create_alias"})
+
+
+def operations_of(event: StoredEvent, project: Project) -> tuple[Operation, ...] | Reason:
+    """What Mixpanel is asked to do, in order."""
+    match event.header.protocol:
+        case "segment":
+            return to_mixpanel.translate(event.message, event.header, project)
+        case "mixpanel":
+            return _native(event)
+        case "appsmith":
+            return Reason.NO_EQUIVALENT
+        case unknown:
+            assert_never(unknown)
+
+
+def _native(event: StoredEvent) -> tuple[Operation, ...] | Reason:
+    """A record of Mixpanel's own, as it came; only what `/import` would refuse is mended."""
+    record: Message = event.message
+    kind = event.header.type
+    if kind == "people":
+        # Refused by Mixpanel, it would have its whole batch sent again in halves.
+        return (Operation("people", record),) if record.get("$distinct_id") else Reason.INCOMPLETE
+    if kind == "groups":
+        is_whole = record.get("$group_key") and record.get("$group_id")
+        return (Operation("groups", record),) if is_whole else Reason.INCOMPLETE
+    properties = record.get("properties")
+    if not isinstance(properties, dict) or not isinstance(record.get("event"), str):
+        return Reason.INCOMPLETE
+    if record["event"] in _IDENTITY_EVENTS:
+        properties.pop("time", None)  # /track would drop it for its age, and ids have none
+        return (Operation("identity", record),)
+    if read_time(properties.get("time")) is None:
+        properties["time"] = round(event.header.received_at * 1000)
+    properties["$insert_id"] = insert_id(properties.get("$insert_id") or event.header.message_id)
+    if usable(properties.get("distinct_id")) is None:
+        properties["distinct_id"] = _somebody(properties)
+    properties.setdefault("ip", 0)
+    return (Operation("event", record),)
+
+
+def not_in_the_future(properties: Message, received_at: float) -> None:
+    if (read_time(properties["time"]) or 0) > (received_at + FUTURE_SECONDS) * 1000:
+        properties["time"] = round(received_at * 1000)
+
+
+def _somebody(properties: Message) -> str:
+    """Without any distinct_id Mixpanel would make one of the sending address, which is ours."""
+    user, device = usable(properties.get("$user_id")), usable(properties.get("$device_id"))
+    return user or (DEVICE + device if device else "")

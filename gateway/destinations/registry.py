@@ -1,0 +1,31 @@
+"""Every type of destination there is, as its package declares it; nothing else lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.config import destination_types
+from gateway.config.routing import Common
+from gateway.destinations.contract import Destination, DestinationType, Opening
+
+
+def type_of(settings: Common) -> DestinationType[Any]:
+    """The type of a destination of a configuration, which is loaded by then."""
+    return declared(settings.type)
+
+
+def declared(name: str) -> DestinationType[Any]:
+    """Raises KeyError or UnusableTypeError."""
+    found: DestinationType[Any] = destination_types.declared(name)
+    return found
+
+
+def types() -> Iterator[DestinationType[Any]]:
+    """All of them. Raises UnusableTypeError."""
+    return (declared(name) for name in destination_types.names())
+
+
+def made(opening: Opening[Any]) -> Destination:
+    """A destination of a configuration, not yet open."""
+    return type_of(opening.settings).make(opening)

@@ -1,0 +1,40 @@
+"""What a Segment destination may say in routing.yaml."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from gateway.config.routing import Vendor
+from gateway.config.values import HttpUrl, Seconds, Settings
+
+
+class OAuth(Settings):
+    """Signs in to a Segment source that asks for OAuth 2.0 beside the write key."""
+
+    client_id: str
+    """The OAuth app's client id."""
+    key_id: str
+    """The id of its public key."""
+    private_key: str = Field(repr=False)
+    """The private key itself in PEM form, best from the environment."""
+    auth_server: HttpUrl = "https://oauth2.segment.io"
+    """Where tokens come from."""
+    scope: str = "tracking_api:write"
+    """What a token is asked for."""
+
+
+class SegmentSettings(Vendor):
+    """Segment, or whatever takes batches as Segment does."""
+
+    type: Literal["segment"]
+    write_key: str = Field(min_length=1, repr=False)
+    """The write key of the source that the events shall appear under."""
+    host: HttpUrl = "https://api.segment.io"
+    """Scheme and host; `/v1/batch` is added."""
+    timeout: Seconds = Field(default=15, gt=0)
+    """How long one request may take, from the first byte to the last."""
+    oauth: OAuth | None = None
+    group_key: str = "$group_id"
+    """The property of a Mixpanel event that becomes its `context.groupId`."""
