@@ -180,9 +180,7 @@ class Example:
     """A destination of this type as a test has it, and a server that takes what it sends."""
 
     settings: Mapping[str, Any]
-    """As in routing.yaml, without `type`."""
-    address: str | None = None
-    """The setting that names the server; None: there is none."""
+    """As in routing.yaml, without `type`, and without `host` or `url`."""
     answer: str = ""
     """The body with which such a server says that it has a request's events."""
 

@@ -15,7 +15,15 @@ import pytest
 from gateway.config import load
 from gateway.delivery import Delivery, Egress, Replay, VendorCare, destination_feed
 from gateway.delivery.replay_policy import permitted
-from gateway.destinations import BodyFormat, Draft, Rejected, Rendered, Request
+from gateway.destinations import (
+    BodyFormat,
+    Delivered,
+    Draft,
+    Rejected,
+    Rendered,
+    Request,
+    RetryLater,
+)
 from gateway.destinations.egress_guard import EgressGuard, promised
 from gateway.destinations.mixpanel.client import MixpanelDestination
 from gateway.destinations.mixpanel.settings import MixpanelSettings
@@ -30,7 +38,7 @@ from tests.delivery.test_delivery import AT_ONCE, Vendor
 from tests.destinations import events as stored
 from tests.destinations.events import Renders
 from tests.journal.building import NO_LIMIT, event
-from tests.wire.running import ROOT
+from tests.wire.running import ROOT, until
 
 ADDRESS = "198.51.100.7"
 MAIL = "ada.byron@example.com"
@@ -209,3 +217,78 @@ async def test_one_leak_is_found_among_many_events_and_never_sent(
     assert guard.leaks == {"email": 1}
     [buried] = await journal.dead_letters("local", after=0, most=10)
     assert buried.letter.detail == "email"
+
+
+@pytest.mark.parametrize("mode", ["block", "warn"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Request("POST", "http://v.test", b"\x1f\x8b not JSON", events=(1,)),
+        Request("POST", "http://v.test", b"{}", {"Content-Encoding": "br"}, events=(1,)),
+        Request("POST", "http://[v.test", b"{}", events=(1,)),
+    ],
+)
+async def test_what_cannot_be_read_does_not_leave(
+    tmp_path: Path, mode: Any, broken: Request
+) -> None:
+    guard = egress(tmp_path, MASK, mode)
+    one = stored.Journal().segment()
+    for request in (broken, Draft(broken.url, broken.events, lambda: broken)):
+        refused = await refusal(guard, request, [one])
+        assert refused is not None
+        assert refused.reason is Reason.UNCHECKED
+    assert guard.leaks == {}
+
+
+async def test_what_cannot_be_built_is_refused_and_stops_no_other(tmp_path: Path) -> None:
+    def breaks() -> Request:
+        raise LookupError(MAIL)
+
+    guard = egress(tmp_path, MASK)
+    refused = await refusal(guard, Draft("http://v.test", (1,), breaks), [])
+    assert refused is not None
+    assert refused.reason is Reason.UNRENDERABLE
+    assert refused.detail.startswith("LookupError at test_egress.py:")
+
+
+class Waits(Vendor):
+    """Is away for some attempts; its requests are built when they leave."""
+
+    def __init__(self, away: int) -> None:
+        super().__init__(lambda _: RetryLater("away") if len(self.built) <= away else Delivered())
+        self.built: list[Request] = []
+
+    def render(self, events: Sequence[StoredEvent]) -> Rendered:
+        (made,) = super().render(events).requests
+        body = b"\n".join(event.body for event in events)
+
+        def build() -> Request:
+            stamp = {"X-Number": str(len(self.built))}
+            self.built.append(Request("POST", made.url, body, stamp, events=made.events,
+                                      context=events))  # fmt: skip
+            return self.built[-1]
+
+        return Rendered((Draft(made.url, made.events, build),))
+
+
+async def test_each_attempt_is_built_and_read_anew(journal: Journal, tmp_path: Path) -> None:
+    """The policy becomes stricter while the event waits for its vendor."""
+    await journal.follow({"local": "events"})
+    vendor = Waits(away=9)
+    guard = Egress(
+        "local",
+        "block",
+        BodyFormat.JSON_LINES,
+        guard=lambda: EgressGuard(["email"] if len(vendor.built) > 2 else []),
+        permits=lambda _: {},
+    )
+    care = VendorCare(guard, Replay(lambda event: event, vendor.render))
+    feed = destination_feed(journal, "local", lambda event: event)
+    carrying = Delivery(journal, feed, vendor, AT_ONCE, care=care)
+    await journal.append(encoded([event(MAIL)]))
+    carrying.start()
+    await until(lambda: bool(journal.view.cursors["local"].dead), 30, lambda: "it is not refused")
+    await carrying.stop(10)
+    assert journal.view.cursors["local"].dead == {Reason.LEAK: 1}
+    assert [request.headers["X-Number"] for request in vendor.built] == ["0", "1", "2"]
+    assert len(vendor.attempts) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.destinations import BodyFormat, Request
-from gateway.destinations.egress_guard import EgressGuard
+from gateway.destinations.bodies import UnreadableError
+from gateway.destinations.egress_guard import EgressGuard, texts_in
 from gateway.destinations.mixpanel.client import MixpanelDestination
 from gateway.destinations.mixpanel.settings import MixpanelSettings
 from gateway.destinations.segment.client import SegmentDestination
@@ -29,6 +31,7 @@ SECRETS = {
     "credit_card": "4111 1111 1111 1111",
     "url_credentials": "https://ada:secret@example.com/x",
 }
+MAIL = SECRETS["email"]
 Render = Callable[[StoredEvent], Request]
 
 
@@ -122,3 +125,51 @@ places = st.recursive(
 def test_no_place_hides_an_address(before: Any, after: Any, render: Render) -> None:
     event = Journal().segment(properties={"a": [before, {"x": "198.51.100.7"}, after]})
     assert leaks(render, event)["ipv4"] >= 1
+
+
+AROUND: dict[str, Callable[[str], Request]] = {
+    "query": lambda text: Request("POST", f"{HOST}/in?a=1&who={quote(text)}", b"{}"),
+    "query key": lambda text: Request("POST", f"{HOST}/in?{quote(text)}=1", b"{}"),
+    "plus for spaces": lambda text: Request("POST", f"{HOST}/?a=to+{quote(text)}+now", b"{}"),
+    "path": lambda text: Request("POST", f"{HOST}/users/{quote(text, safe='')}/edit", b"{}"),
+    "fragment": lambda text: Request("POST", f"{HOST}/#{quote(text)}", b"{}"),
+    "host": lambda text: Request("POST", f"https://{text}/", b"{}"),
+    "header": lambda text: Request("POST", HOST, b"{}", {"User-Agent": f"of {text}"}),
+    "header of ours": lambda text: Request("POST", HOST, b"{}", {"x-user": text}),
+    "no body": lambda text: Request("GET", f"{HOST}/pixel?u={quote(text)}", b""),
+}
+
+
+@pytest.mark.parametrize("place", AROUND)
+def test_address_and_headers_are_read_too(place: str) -> None:
+    made = AROUND[place]
+    for kind, text in (("email", SECRETS["email"]), ("ipv4", SECRETS["ipv4"])):
+        found = EgressGuard(KINDS).leaks(made(text), BodyFormat.JSON)
+        assert found[kind] >= 1, kind
+        configured = texts_in(
+            {"host": HOST, "more": [{"deep": f"{text}, of {text}, to {text} now"}]}
+        )
+        assert not EgressGuard(KINDS).leaks(made(text), BodyFormat.JSON, configured)[kind]
+    assert not EgressGuard(KINDS).leaks(made("somebody"), BodyFormat.JSON)
+
+
+def test_what_opens_a_door_is_not_event_data() -> None:
+    headers = {
+        "Authorization": f"Basic {MAIL}",
+        "X-Key": MAIL,
+        "Content-Length": "4111111111111111",
+    }
+    known = Request("POST", HOST, b"{}", headers, frozenset({"authorization", "x-key"}))
+    assert not EgressGuard(KINDS).leaks(known, BodyFormat.JSON)
+
+
+def test_what_is_configured_may_not_stand_in_a_body() -> None:
+    request = Request("POST", HOST, orjson.dumps({"a": MAIL}))
+    assert EgressGuard(KINDS).leaks(request, BodyFormat.JSON, [MAIL])["email"] == 1
+
+
+@pytest.mark.parametrize("body", [b"<x>", b"a=1", b"\x00"])
+def test_what_cannot_be_read_is_never_clean(body: bytes) -> None:
+    for form in BodyFormat:
+        with pytest.raises(UnreadableError):
+            EgressGuard(KINDS).leaks(Request("POST", HOST, body), form)
