@@ -48,7 +48,8 @@ def declared(name: str) -> Any:
     if missing := [part for part in _PARTS if not hasattr(found, part)]:
         raise UnusableTypeError(
             f"{first.value} of {_package(first)} declares no destination: it has no"
-            f" {', '.join(missing)}; install a version of it that fits this gateway"
+            f" {', '.join(missing)}; install a version of it that fits this gateway, or"
+            " uninstall it"
         )
     if found.name != name:
         raise UnusableTypeError(
@@ -68,7 +69,8 @@ def _entries() -> Mapping[str, tuple[EntryPoint, ...]]:
 
 def _own() -> Iterator[EntryPoint]:
     """As the package's metadata has them; in a clone they may be older than the clone itself."""
-    project = tomllib.loads(_CLONE.read_text("utf-8"))["project"] if _CLONE.is_file() else {}
+    file = tomllib.loads(_CLONE.read_text("utf-8")) if _CLONE.is_file() else {}
+    project = file.get("project", {})
     if project.get("name") == _OURS:
         for name, value in project["entry-points"][GROUP].items():
             yield EntryPoint(name, value, GROUP)
