@@ -36,9 +36,10 @@ PENDING = 1_000_000
 _VENDOR = """
 import sys, uvloop, asyncio
 from aiohttp import web
+SAYS = {"success": True, "code": 200, "num_records_imported": 1, "status": "OK"}
 async def answer(request):
     await request.read()
-    return web.Response(text='{"success": true, "status": "OK"}', content_type="application/json")
+    return web.json_response(SAYS)
 async def serve():
     app = web.Application(client_max_size=2**26)
     app.router.add_route("*", "/{path:.*}", answer)
