@@ -9,6 +9,10 @@ from gateway.config.outgoing import Outgoing
 from gateway.config.routing import Common
 from gateway.destinations import Probe
 from gateway.destinations.registry import type_of
+from gateway.errors import fault
+
+SECONDS = 30.0
+"""How long a probe may take; its own time-out is shorter."""
 
 
 def reached(
@@ -20,5 +24,17 @@ def reached(
 
 
 async def _probed(destinations: Mapping[str, Common], outgoing: Outgoing) -> dict[str, Probe]:
-    asked = [type_of(settings).probe(settings, outgoing) for settings in destinations.values()]
+    asked = [_probe(settings, outgoing) for settings in destinations.values()]
     return dict(zip(destinations, await asyncio.gather(*asked), strict=True))
+
+
+async def _probe(settings: Common, outgoing: Outgoing) -> Probe:
+    """Whatever somebody else's probe does, the others are told."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await type_of(settings).probe(settings, outgoing)
+    except Exception as error:  # noqa: BLE001 (any package may have brought it)
+        return Probe(
+            f"its probe failed ({fault(error)})",
+            f"update the package that brings `{settings.type}`",
+        )

@@ -8,6 +8,7 @@ from typing import Any
 from gateway.config import destination_types
 from gateway.config.routing import Common
 from gateway.destinations.contract import Destination, DestinationType, Opening
+from gateway.errors import GatewayError, fault
 
 
 def type_of(settings: Common) -> DestinationType[Any]:
@@ -27,5 +28,12 @@ def types() -> Iterator[DestinationType[Any]]:
 
 
 def made(opening: Opening[Any]) -> Destination:
-    """A destination of a configuration, not yet open."""
-    return type_of(opening.settings).make(opening)
+    """A destination of a configuration, not yet open. Raises GatewayError."""
+    kind = type_of(opening.settings)
+    try:
+        return kind.make(opening)
+    except Exception as error:
+        raise GatewayError(
+            f"`{opening.name}` cannot be made ({fault(error)}); update the package that brings"
+            f" `{kind.name}`"
+        ) from error

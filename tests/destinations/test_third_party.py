@@ -16,8 +16,11 @@ import yaml
 from aiohttp import web
 
 from gateway.cli import reference
+from gateway.cli.destination_probe import reached
 from gateway.config import destination_types, load
-from gateway.errors import ConfigurationError
+from gateway.config.outgoing import DIRECT
+from gateway.consumers import destinations_of
+from gateway.errors import ConfigurationError, GatewayError
 from tests.fakes import vendor
 from tests.fakes.vendor import Vendor
 from tests.telemetry.conftest import Answer, gateway_command
@@ -270,3 +273,18 @@ def test_a_wheel_finds_by_its_metadata_what_a_clone_finds(
     forget()
     assert destination_types.names() == ours
     assert destination_types.declared("segment").name == "segment"
+
+
+def test_a_package_that_breaks_later_is_named(here: Path, tmp_path: Path) -> None:
+    """Its declaration is whole, and what it loads when it is used is not."""
+    files = walk_through()
+    files["gateway_acme/client.py"] = "import nothing_of_this_name\n"
+    install(files, here)
+    routed(tmp_path, "https://acme.example")
+    assert mistakes(tmp_path) == []
+    configuration = load(tmp_path / "gateway.yaml", {})
+    with pytest.raises(GatewayError, match=r"`crm` cannot be made .* brings `acme`"):
+        destinations_of(configuration, "mark")
+    [(name, sentence, remedy)] = reached(configuration.routing.destinations, DIRECT)
+    assert (name, remedy) == ("crm", "update the package that brings `acme`")
+    assert sentence.startswith("its probe failed (ModuleNotFoundError at client.py")
