@@ -12,9 +12,8 @@ from gateway.config import Configuration
 from gateway.consumers import consumers_of
 from gateway.control import Control
 from gateway.deliveries import Deliveries
-from gateway.extensions.appsmith import pings
-from gateway.extensions.appsmith.records import Records
-from gateway.extensions.appsmith.setup import FirstTimes
+from gateway.extensions import registry
+from gateway.extensions.running import RunningExtensions
 from gateway.health_watch import HealthWatch
 from gateway.ingest import Admission
 from gateway.intake import Acceptor, Backend, Dedup
@@ -43,22 +42,23 @@ class Gateway:
         """Use `open`."""
         gateway = configuration.gateway
         admission = Admission(gateway.limits.bodies_bytes)
-        first_times = FirstTimes(pseudonymizer.pseudonym, journal.marked)
-        self._pseudonymizer = pseudonymizer
         self._journal = journal
-        self._pinging: asyncio.Task[None] | None = None
         self.watchdog = Watchdog()
         self.listeners = ListenerCounts()
-        self.watch = HealthWatch(journal, gateway.journal, data_usage.folders(configuration))
         self.control = Control(
             configuration, environment, pseudonymizer, compiled, lambda: journal.view.counters
         )
+        self.extensions = RunningExtensions(
+            registry.hooks(), self.control, journal, pseudonymizer, gateway.data_dir
+        )
+        folders = {**data_usage.folders(configuration), **self.extensions.folders}
+        self.watch = HealthWatch(journal, gateway.journal, folders)
         self._acceptor = Acceptor(
             self.control,
             journal,
             Dedup(journal.has_seen, pseudonymizer.secret("ids of events")),
             turns=admission.turns,
-            screen=first_times.take,
+            screen=self.extensions.screen,
             refused=self.watch.refused,
         )
         self.backend = Backend(
@@ -75,7 +75,6 @@ class Gateway:
             configuration.routing.destinations,
             lambda: self.control.snapshot,
         )
-        records = Records(gateway.data_dir, lambda: self.control.snapshot.appsmith)
         observer = Observer(
             works_in=works_in,
             journal=journal,
@@ -85,7 +84,7 @@ class Gateway:
             listeners=self.listeners,
             changes=self._acceptor.changes,
             refusals=self.backend.refusals,
-            more=records.counts,
+            more=self.extensions.counts,
         )
         self.observed = Observed(
             health=self.watch,
@@ -93,7 +92,9 @@ class Gateway:
             telemetry=self.control,
             deliveries=self._deliveries,
             letters=journal,
-            instances=records,
+            more_routes=self.extensions.admin_routes,
+            more_pages=self.extensions.pages,
+            more_metrics=self.extensions.metrics,
         )
 
     @classmethod
@@ -126,20 +127,11 @@ class Gateway:
     async def _start(self) -> None:
         await self._deliveries.start()
         self.watch.start()
-        self._pinging = asyncio.create_task(
-            pings.send_when_due(
-                lambda: self.control.snapshot.appsmith,
-                lambda: self._journal.view.counters,
-                self._pseudonymizer.pseudonym,
-                self._acceptor.add,
-            ),
-            name="ping",
-        )
+        self.extensions.start(self._acceptor.add)
 
     async def close(self, grace: float) -> None:
         """Deliver for at most `grace` seconds what works at once; what remains waits on disk."""
         self.watch.stop()
-        if self._pinging:
-            self._pinging.cancel()
+        self.extensions.stop()
         await self._deliveries.stop(grace)
         await self._journal.close()

@@ -12,7 +12,7 @@ from gateway.delivery import QUARANTINE, Feed, Sink, audit_feed, destination_fee
 from gateway.destinations import Destination, Opening, registry
 from gateway.destinations.jsonl.client import FileDestination, audit_line
 from gateway.destinations.jsonl.mapping import same_event, segment_line
-from gateway.extensions.appsmith.consumer import LedgerSink, ledger_feed
+from gateway.extensions import registry as extensions
 from gateway.journal import Journal
 from gateway.jsonl.files import LineFiles
 from gateway.jsonl.surplus import Same
@@ -51,7 +51,8 @@ def consumers_of(
     aside = FileDestination("quarantine", quarantined, segment_line)
     localise = pseudonymizer.domain(QUARANTINE).localise
     consumers.append((quarantine_feed(journal, localise), aside))
-    consumers.append((ledger_feed(journal), LedgerSink(data_dir)))
+    for hooks in extensions.hooks():
+        consumers += [brought.make(journal, data_dir) for brought in hooks.consumers]
     return consumers
 
 

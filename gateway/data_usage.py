@@ -32,7 +32,6 @@ def folders(configuration: Configuration) -> Folders:
         data_dir / "journal": "journal",
         data_dir / "audit": "audit",
         data_dir / "quarantine": "quarantine",
-        data_dir / "appsmith": "ledger",
         data_dir / "journal" / "seen": "dedup",
     }
     for settings in configuration.routing.destinations.values():

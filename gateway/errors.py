@@ -5,7 +5,8 @@ GatewayError
 ├── RequestError          a client's request cannot be read; the protocol picks the HTTP answer
 ├── Overloaded            more than the limits allow just now; clients hear 429 or 503
 ├── JournalError          nothing can be accepted durably just now; clients hear 503
-└── DestinationError      a destination cannot be written just now; its events wait
+├── DestinationError      a destination cannot be written just now; its events wait
+└── UsageError            a command was called wrongly; exit 2
 """
 
 from __future__ import annotations
@@ -70,6 +71,10 @@ class JournalError(GatewayError):
 
 class DestinationError(GatewayError):
     """A destination cannot be written to; what waits for it stays in the journal."""
+
+
+class UsageError(GatewayError):
+    """A command was called with what it does not take."""
 
 
 _REMEDIES = {

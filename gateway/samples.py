@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +23,13 @@ class Distribution:
 
 Samples = Mapping[str, Mapping[tuple[str, ...], float | Distribution]]
 """Metric name → label values → value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What extensions add to one look at the gateway."""
+
+    status: Mapping[str, Any] = field(default_factory=dict)
+    """Members of `/api/status`."""
+    samples: Samples = field(default_factory=dict)
+    """Values of their metrics."""

@@ -13,8 +13,7 @@ from pathlib import Path as FilePath
 
 from gateway import tls
 from gateway.config import Configuration
-from gateway.config.appsmith import Appsmith
-from gateway.config.model import AnalyticsJs, Limits, Telemetry
+from gateway.config.model import AnalyticsJs, GatewaySettings, Limits, Telemetry
 from gateway.config.values import Network
 from gateway.destinations.egress_guard import EgressGuard, promised
 from gateway.errors import ConfigurationError, Mistake
@@ -39,7 +38,8 @@ class Snapshot:
     analytics_js: AnalyticsJs
     analytics_js_path: FilePath | None
     browser_stop: str | None
-    appsmith: Appsmith
+    settings: GatewaySettings
+    """All of gateway.yaml; an extension reads its section."""
     telemetry: Telemetry
     certificates: Mapping[str, ssl.SSLContext]
     """What each listener that speaks https serves with, by its setting."""
@@ -68,7 +68,7 @@ def compile_snapshot(
         analytics_js=gateway.analytics_js,
         analytics_js_path=configuration.analytics_js_path,
         browser_stop=browser_stop.script(rules.catalogue, rules.switches),
-        appsmith=gateway.appsmith,
+        settings=gateway,
         telemetry=gateway.telemetry,
         certificates=_certificates(configuration),
     )

@@ -31,6 +31,17 @@ def read_time(value: Any) -> int | None:
     return None
 
 
+def read_since(text: str, now: datetime) -> datetime:
+    """`7d`, `12h`, `30m`, `2w` ago, a date or a time; in UTC. Raises ValueError for all else."""
+    try:
+        if match := _AGO.fullmatch(text.strip()):
+            return (now - timedelta(**{_UNITS[match[2]]: int(match[1])})).astimezone(UTC)
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the calendar does not go back so far") from None
+
+
 def write_time(milliseconds: int) -> str | None:
     """`YYYY-MM-DDTHH:MM:SS.mmmZ`, or None outside the years 1 to 9999."""
     if not _FIRST <= milliseconds <= _LAST:
@@ -44,16 +55,6 @@ def timestamp(seconds: float) -> str:
     fraction, whole = modf(seconds)
     carry, microseconds = divmod(round(fraction * 1e6), 1_000_000)
     return f"{_write_second(int(whole) + carry)}.{microseconds // 1000:03}Z"
-
-
-def parse_since(text: str, now: datetime) -> str:
-    """`7d`, `12h`, `30m`, `2w` ago, a date or a time. Raises ValueError for anything else."""
-    if match := _AGO.fullmatch(text.strip()):
-        moment = now - timedelta(**{_UNITS[match[2]]: int(match[1])})
-    else:
-        moment = datetime.fromisoformat(text)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @lru_cache(maxsize=4096)

@@ -175,7 +175,7 @@ if os.geteuid() == 0:  # who may mount a small disk
 
 def examined(gateway: Gateway) -> tuple[int, list[dict[str, Any]]]:
     out = io.StringIO()
-    code = doctor.run(gateway.folder / "gateway.yaml", dict(os.environ), as_json=True, out=out)
+    code = doctor.examine(gateway.folder / "gateway.yaml", dict(os.environ), as_json=True, out=out)
     return code, json.loads(out.getvalue())
 
 

@@ -16,7 +16,7 @@ from typing import Literal
 import pytest
 
 from gateway import defaults
-from gateway.cli import main as cli
+from gateway.cli import registry
 from tests.wire.running import ROOT
 
 INSTRUCTIONS = re.sub(r"\\\n\s*", " ", (ROOT / "Dockerfile").read_text()).splitlines()
@@ -56,7 +56,8 @@ def test_its_health_is_asked_where_its_own_configuration_says() -> None:
     command = json.loads(asked.partition("CMD ")[2])
     assert command[:2] == [*json.loads(of("ENTRYPOINT")[0]), "health"]
     assert command[2:] == json.loads(started)[1:]
-    cli.parser().parse_args(command[1:])
+    asked_of = registry.commands()[command[1]]
+    registry.parser_of(asked_of, registry.loaded(asked_of)).parse_args(command[2:])
 
 
 def test_all_it_writes_is_in_the_volume() -> None:

@@ -134,7 +134,7 @@ def test_explain_knows_every_type_that_clients_send(
 ) -> None:
     body = orjson.dumps(PROTOCOLS[protocol].types[kind].example)
     out = io.StringIO()
-    explain.run(body, file, {}, source="demo", as_json=True, out=out)
+    explain.explain(body, file, {}, source="demo", as_json=True, out=out)
     fate = orjson.loads(out.getvalue())
     assert (fate["outcome"], fate["protocol"], fate["type"]) == ("accepted", protocol, kind)
 

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
-from typing import Literal
+from typing import Literal, Self
 
-from gateway.admin.guard import Visitor
+from aiohttp import web
+
+from gateway.admin.guard import VISITOR, Visitor
 
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="#3b7bea" '
@@ -20,13 +22,7 @@ ICON = (
 _CODE = re.compile(r"`([^`]*)`")
 
 HOME = "/"
-INSTANCES = "/instances"
 GENERAL = "/settings/general"
-NAVIGATION = (
-    ("", ((HOME, "Status"), (INSTANCES, "Instances"))),
-    ("Settings", ((GENERAL, "General"),)),
-)
-"""Groups of pages: path and title."""
 
 Tone = Literal["good", "bad", "note", ""]
 
@@ -39,18 +35,42 @@ class Column:
     kind: Literal["text", "number", "title"] = "text"
 
 
-def page(title: str, about: str, path: str, visitor: Visitor, *parts: str) -> str:
+@dataclass(frozen=True, slots=True)
+class PageLink:
+    """A page in the navigation."""
+
+    path: str
+    title: str
+
+
+PAGES: web.AppKey[Sequence[PageLink]] = web.AppKey("pages")
+"""The pages that extensions bring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is around a page: who looks at it, and where else they may go."""
+
+    visitor: Visitor
+    more_pages: Sequence[PageLink] = ()
+
+    @classmethod
+    def of(cls, request: web.Request) -> Self:
+        return cls(request[VISITOR], request.app[PAGES])
+
+
+def page(title: str, about: str, path: str, frame: Frame, *parts: str) -> str:
     """A page with its navigation. `about` and `parts` are HTML."""
     sign_out = ""
-    if visitor.may_sign_out:
+    if frame.visitor.may_sign_out:
         sign_out = (
-            f'<form method="post" action="/sign-out">{form_key(visitor)}'
+            f'<form method="post" action="/sign-out">{form_key(frame.visitor)}'
             '<button class="quiet">Sign out</button></form>'
         )
     return _document(
         title,
         f'<a class="skip" href="#main">Skip to the page</a><div class="frame"><div class="side">'
-        f"{_brand()}<nav aria-label=Pages><ul>{_navigation(path)}</ul></nav>{sign_out}</div>"
+        f"{_brand()}<nav aria-label=Pages><ul>{_navigation(path, frame)}</ul></nav>{sign_out}</div>"
         f'<main id="main"><header><h1>{escape(title)}</h1>{about}</header>'
         f"{''.join(parts)}</main></div>",
     )
@@ -77,15 +97,24 @@ def _brand() -> str:
     return f'<a class="brand" href="{HOME}"><img src="/icon.svg" alt="">Telemetry gateway</a>'
 
 
-def _navigation(here: str) -> str:
+def navigation(more_pages: Sequence[PageLink]) -> Sequence[tuple[str, Sequence[PageLink]]]:
+    """Groups of pages, each with its title."""
+    return (
+        ("", (PageLink(HOME, "Status"), *more_pages)),
+        ("Settings", (PageLink(GENERAL, "General"),)),
+    )
+
+
+def _navigation(here: str, frame: Frame) -> str:
     return "".join(
         f"<li>{f'<span>{group}</span>' if group else ''}<ul>"
         + "".join(
-            f'<li><a href="{path}"{" aria-current=page" if path == here else ""}>{title}</a></li>'
-            for path, title in entries
+            f'<li><a href="{escape(link.path)}"{" aria-current=page" * (link.path == here)}>'
+            f"{escape(link.title)}</a></li>"
+            for link in links
         )
         + "</ul></li>"
-        for group, entries in NAVIGATION
+        for group, links in navigation(frame.more_pages)
     )
 
 

@@ -8,7 +8,7 @@ All numbers of one scrape come from one look at the journal, so the equation hol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -138,18 +138,6 @@ METRICS = (
         "Connections to the forward proxy since the start: answered here, led through, refused, or"
         " unreachable.",
     ),
-    Metric(
-        "gateway_instances",
-        "gauge",
-        ("state",),
-        "Appsmith instances known, and those of them whose ping is overdue.",
-    ),
-    Metric(
-        "gateway_usage_reports",
-        "gauge",
-        ("origin", "signature", "standing"),
-        "Usage reports of the last 400 days, relayed and own.",
-    ),
     Metric("gateway_journal_bytes", "gauge", (), "Size of the journal on disk."),
     Metric(
         "gateway_journal_full_seconds",
@@ -164,8 +152,8 @@ METRICS = (
         "gateway_data_bytes",
         "gauge",
         ("part",),
-        "What the gateway's files take on disk: journal, audit, events, quarantine, ledger, dedup,"
-        " other.",
+        "What the gateway's files take on disk: journal, audit, events, quarantine, dedup, what"
+        " extensions keep, other.",
     ),
     Metric("gateway_ready", "gauge", (), "1 while events can be accepted durably."),
     Metric(
@@ -190,11 +178,12 @@ _FAMILIES: Mapping[str, Any] = {
 
 
 class _Snapshot(Collector):
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, metrics: Iterable[Metric], samples: Samples) -> None:
+        self._metrics = metrics
         self._samples = samples
 
     def collect(self) -> Iterable[Family]:
-        for metric in METRICS:
+        for metric in self._metrics:
             made = _FAMILIES[metric.kind](metric.name, metric.meaning, labels=metric.labels)
             for labels, value in self._samples.get(metric.name, {}).items():
                 if isinstance(value, Distribution):
@@ -204,8 +193,8 @@ class _Snapshot(Collector):
             yield made
 
 
-def exposition(samples: Samples) -> bytes:
-    """The text that Prometheus scrapes."""
+def exposition(samples: Samples, more: Sequence[Metric] = ()) -> bytes:
+    """The text that Prometheus scrapes. `more`: the metrics of extensions."""
     registry = CollectorRegistry()
-    registry.register(_Snapshot(samples))
+    registry.register(_Snapshot((*METRICS, *more), samples))
     return generate_latest(registry)

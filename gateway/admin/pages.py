@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
 from gateway.admin import html
-from gateway.admin.guard import Visitor
-from gateway.admin.html import Column
+from gateway.admin.html import Column, Frame
 from gateway.contract import Catalogue, EventPlan
 from gateway.event import TelemetryClass
 from gateway.health import size
@@ -33,7 +32,7 @@ _ABOUT: Mapping[TelemetryClass, str] = {
 }
 
 
-def status(status: Status, visitor: Visitor) -> str:
+def status(status: Status, frame: Frame) -> str:
     """The first page: is it healthy, what came, where it went, what it takes on disk."""
     ready = html.badge("good", "Ready") if status.ready else html.badge("bad", "Not accepting")
     received, rejected = sum(status.received.values()), sum(status.rejected.values())
@@ -51,7 +50,7 @@ def status(status: Status, visitor: Visitor) -> str:
         "Status",
         f'<p class="soft">{ready} version {escape(status.version)}</p>',
         html.HOME,
-        visitor,
+        frame,
         *notices,
         '<div class="tiles">',
         _tile("events received", received),
@@ -164,7 +163,7 @@ def _refused(requests: Mapping[tuple[str, str], int]) -> str:
     )
 
 
-def general(standing: Standing, catalogue: Catalogue, visitor: Visitor, *notices: str) -> str:
+def general(standing: Standing, catalogue: Catalogue, frame: Frame, *notices: str) -> str:
     """Settings → General: the switch, with the proof that it works."""
     locked = standing.locked_by
     lock = (
@@ -183,10 +182,10 @@ def general(standing: Standing, catalogue: Catalogue, visitor: Visitor, *notices
         "General",
         '<p class="soft">What this gateway takes. Changes hold after every start.</p>',
         html.GENERAL,
-        visitor,
+        frame,
         *notices,
         lock,
-        f'<form method="post" action="{html.GENERAL}">{html.form_key(visitor)}',
+        f'<form method="post" action="{html.GENERAL}">{html.form_key(frame.visitor)}',
         '<section class="card">',
         _setting("optional", standing.classes["optional"], events, is_locked=locked is not None),
         '</section><section class="card">',

@@ -5,6 +5,7 @@ Health and readiness are open, for they say nothing but yes or no; `guard` minds
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +14,6 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from gateway.admin import (
-    appsmith,
     dead_letters_api,
     destinations,
     html,
@@ -22,7 +22,7 @@ from gateway.admin import (
     settings,
     sign_in,
 )
-from gateway.admin.guard import VISITOR, AdminGuard
+from gateway.admin.guard import AdminGuard
 from gateway.admin.settings import Restart
 from gateway.admin.style import STYLE
 from gateway.health import Health
@@ -50,12 +50,16 @@ class Observed:
     telemetry: settings.TelemetryControl
     deliveries: destinations.Carrier
     letters: dead_letters_api.DeadLetterStore
-    instances: appsmith.InstanceRecords
+    more_routes: Sequence[web.RouteDef] = ()
+    more_pages: Sequence[html.PageLink] = ()
+    more_metrics: Sequence[metrics.Metric] = ()
+    """What extensions bring."""
 
 
 def application(observed: Observed, guard: AdminGuard, restart: Restart) -> web.Application:
     """The routes of the admin listener."""
     app = web.Application(middlewares=[guard.middleware])
+    app[html.PAGES] = observed.more_pages
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"alive": True})
@@ -73,7 +77,7 @@ def application(observed: Observed, guard: AdminGuard, restart: Restart) -> web.
         )
 
     async def scrape(_: web.Request) -> web.Response:
-        text = metrics.exposition((await observed.status.status()).samples())
+        text = metrics.exposition((await observed.status.status()).samples(), observed.more_metrics)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def status(_: web.Request) -> web.Response:
@@ -83,7 +87,7 @@ def application(observed: Observed, guard: AdminGuard, restart: Restart) -> web.
         return web.Response(body=body, content_type="application/json")
 
     async def home(request: web.Request) -> web.Response:
-        text = pages.status(await observed.status.status(), request[VISITOR])
+        text = pages.status(await observed.status.status(), html.Frame.of(request))
         return web.Response(text=text, content_type="text/html")
 
     async def style(_: web.Request) -> web.Response:
@@ -101,11 +105,11 @@ def application(observed: Observed, guard: AdminGuard, restart: Restart) -> web.
             web.get(html.HOME, home),
             web.get("/style.css", style),
             web.get("/icon.svg", icon),
-            *appsmith.routes(observed.instances),
             *destinations.routes(observed.deliveries),
             *dead_letters_api.routes(observed.letters),
             *settings.routes(observed.telemetry, restart),
             *sign_in.routes(guard),
+            *observed.more_routes,
         ]
     )
     return app

@@ -103,7 +103,7 @@ async def _to_general(_: web.Request) -> web.Response:
 async def _page(
     board: TelemetryControl, request: web.Request, *notices: str, status: int = 200
 ) -> web.Response:
-    text = pages.general(await board.telemetry(), board.catalogue, request[VISITOR], *notices)
+    text = pages.general(await board.telemetry(), board.catalogue, html.Frame.of(request), *notices)
     return web.Response(text=text, content_type="text/html", status=status)
 
 

@@ -13,21 +13,19 @@ from gateway.admin.guard import COOKIE, VISITOR, AdminGuard, too_many
 from gateway.admin.sessions import SECONDS
 from gateway.jsonl.files import cause
 
-_PAGES = {path for _, entries in html.NAVIGATION for path, _ in entries}
-
 
 def routes(guard: AdminGuard) -> list[web.RouteDef]:
     """In and out."""
 
     async def show(request: web.Request) -> web.Response:
-        where = _known(request.query.get("next"))
+        where = _known(request, request.query.get("next"))
         if VISITOR in request:
             return _to(where)
         return _page(pages.sign_in(where))
 
     async def sign_in(request: web.Request) -> web.Response:
         form = await form_of(request)
-        where, token = _known(form.get("next")), form.get("token")
+        where, token = _known(request, form.get("next")), form.get("token")
         if not guard.token or not isinstance(token, str) or not guard.is_token(token):
             if await guard.wrong_tokens.slow(request.remote):
                 told = html.notice("bad", "Too many wrong tokens. Only the right one is taken now.")
@@ -67,9 +65,11 @@ def routes(guard: AdminGuard) -> list[web.RouteDef]:
     ]
 
 
-def _known(where: object) -> str:
+def _known(request: web.Request, where: object) -> str:
     """A page of ours, so that nobody is sent elsewhere."""
-    return where if isinstance(where, str) and where in _PAGES else html.HOME
+    groups = html.navigation(request.app[html.PAGES])
+    known = {link.path for _, links in groups for link in links}
+    return where if isinstance(where, str) and where in known else html.HOME
 
 
 def _to(where: str) -> web.Response:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import argparse
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, TextIO
 
 import orjson
 
+from gateway.cli.output import json_option, since, since_option, write_json
+from gateway.config import load
 from gateway.globs import compile_globs
+
+EXAMPLE = "gateway audit --since 7d --event 'Order *'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,23 @@ class Totals:
         }
 
 
-def run(folder: FilePath, chosen: AuditFilter, *, as_json: bool, follow: bool, out: TextIO) -> int:
+def options(parser: argparse.ArgumentParser) -> None:
+    since_option(parser)
+    parser.add_argument("--event", metavar="GLOB", help="only events of this name")
+    json_option(parser)
+    parser.add_argument("--follow", action="store_true", help="print each line as it comes")
+
+
+def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) -> int:
+    """Raises UsageError or ConfigurationError."""
+    moment = since(given)
+    glob = compile_globs([given.event]) if given.event else None
+    chosen = AuditFilter(moment.strftime("%Y-%m-%dT%H:%M:%S") if moment else "", glob)
+    folder = load(given.config, environment).gateway.data_dir / "audit"
+    return show(folder, chosen, as_json=given.json, follow=given.follow, out=out)
+
+
+def show(folder: FilePath, chosen: AuditFilter, *, as_json: bool, follow: bool, out: TextIO) -> int:
     """Print the totals of an audit folder, or with `follow` each line as it comes."""
     if follow:
         return _follow(folder, chosen, as_json=as_json, out=out)
@@ -88,7 +108,7 @@ def run(folder: FilePath, chosen: AuditFilter, *, as_json: bool, follow: bool, o
                 if chosen.takes(line):
                     totals.add(line)
     if as_json:
-        print(json.dumps(totals.as_json(), ensure_ascii=False, indent=2), file=out)
+        write_json(totals.as_json(), out)
     else:
         print("\n".join(_report(totals)), file=out)
     return 0
@@ -156,8 +176,3 @@ def _parsed(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
 
 def _event(line: dict[str, Any]) -> str:
     return str(line.get("event") or line["type"])
-
-
-def event_filter(glob: str | None) -> re.Pattern[str] | None:
-    """The `--event` option."""
-    return compile_globs([glob]) if glob else None

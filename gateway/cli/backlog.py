@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.cli.finding import Finding, Verdict
+from gateway.cli.own_consumers import own_consumers
 from gateway.cli.progress import Progress
 from gateway.cli.running import Running
 from gateway.config import Configuration
-from gateway.delivery import AUDIT, QUARANTINE
 from gateway.event import Reason, StoredEvent
-from gateway.extensions.appsmith.consumer import LEDGER
 from gateway.journal import DISCARDED, AuditLine, Stream, View
 from gateway.journal.forecast import in_words
 from gateway.journal.sqlite.examine import Unreadable
@@ -22,8 +21,6 @@ from gateway.timestamps import timestamp
 _LOST = (
     "look at the disk; what cannot be read becomes a dead letter `unreadable` and holds up nothing"
 )
-_OWN: Mapping[str, Stream] = {AUDIT: "audit", QUARANTINE: "events", LEDGER: "events"}
-"""The readers of the journal that are no destinations."""
 _LONG_SECONDS = 3600.0
 _MOST_NAMED = 10
 """Of what cannot be read; the rest is counted."""
@@ -62,7 +59,11 @@ def findings(
 
 def _consumers(view: View, configuration: Configuration) -> list[str]:
     """Who is waited for; a cursor of a destination that was removed holds nothing back."""
-    return [name for name in (*configuration.routing.destinations, *_OWN) if name in view.cursors]
+    return [
+        name
+        for name in (*configuration.routing.destinations, *own_consumers())
+        if name in view.cursors
+    ]
 
 
 def _equation(
@@ -154,7 +155,7 @@ def _oldest(events: Sequence[StoredEvent], name: str, position: int) -> float | 
         (
             event.header.received_at
             for event in events
-            if event.sequence > position and (name in event.header.to or name in _OWN)
+            if event.sequence > position and (name in event.header.to or name in own_consumers())
         ),
         None,
     )

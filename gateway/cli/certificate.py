@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path as FilePath
@@ -24,7 +25,26 @@ class CertificateError(GatewayError):
     """The certificate cannot be written."""
 
 
-def run(folder: FilePath, hosts: Sequence[str], out: TextIO) -> int:
+EXAMPLE = "gateway certificate config/tls --host gateway.example"
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=FilePath, metavar="DIR", help="where to write it")
+    parser.add_argument(
+        "--host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name or address that clients use, beside localhost; may be repeated",
+    )
+
+
+def run(given: argparse.Namespace, _environment: Mapping[str, str], out: TextIO) -> int:
+    """Raises CertificateError."""
+    return write(given.folder, given.host, out)
+
+
+def write(folder: FilePath, hosts: Sequence[str], out: TextIO) -> int:
     """Write `ca.crt`, `gateway.crt` and `gateway.key`. Raises CertificateError."""
     names = list(dict.fromkeys([*hosts, *_ALWAYS]))
     authority, certificate, key = _made(names)

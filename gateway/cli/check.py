@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import TextIO
@@ -11,14 +12,21 @@ from gateway.config.loops import loops
 from gateway.config.outgoing import shown
 from gateway.contract import load_catalogue
 from gateway.errors import ConfigurationError, Mistake
+from gateway.extensions import registry
 from gateway.pipeline.decide import Rules
 from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
 from gateway.telemetry import switch_history
 
+EXAMPLE = "gateway check --config my.yaml"
 
-def run(file: FilePath, environment: Mapping[str, str], out: TextIO) -> int:
+
+def options(_parser: argparse.ArgumentParser) -> None:
+    """None of its own."""
+
+
+def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) -> int:
     """Print what is in force, or raise ConfigurationError with every mistake."""
-    configuration, rules = _everything(file, environment)
+    configuration, rules = _everything(given.config, environment)
     print("\n".join(_summary(configuration, rules)), file=out)
     return 0
 
@@ -70,11 +78,7 @@ def _summary(configuration: Configuration, rules: Rules) -> list[str]:
         for name in routing.destinations
         if name not in reached
     ]
-    types = {destination.type for destination in routing.destinations.values()}
-    if "cloud" not in types:
-        lines += [
-            f"note          {instance.id} pays, and no destination of type cloud reports its usage"
-            for instance in gateway.appsmith.instances
-            if instance.paying
-        ]
+    lines += [
+        f"note          {note}" for hooks in registry.hooks() for note in hooks.notes(configuration)
+    ]
     return [*lines, "The configuration is good."]

@@ -6,26 +6,30 @@ journal: the gateway where one runs, through its admin listener, else this comma
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path as FilePath
 from typing import Any, Literal, TextIO
 
 from gateway.cli.admin_client import ask
-from gateway.config import Configuration, did_you_mean
+from gateway.cli.output import json_option, since, since_option, write_json
+from gateway.config import Configuration, did_you_mean, load
 from gateway.config.routing import Guarded
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UsageError
+from gateway.event import Reason, Stage
 from gateway.globs import compile_globs
 from gateway.journal import Buried, Journal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.journal.sqlite.snapshot import looking
 from gateway.process.data_dir_lock import TakenError, claimed
 from gateway.timestamps import timestamp
+
+EXAMPLE = "gateway dead-letters replay --destination segment --since 2d"
 
 Verb = Literal["replay", "discard"]
 AT_ONCE = 1000
@@ -62,25 +66,53 @@ class LetterFilter:
         )
 
 
-def chosen(
-    ids: Sequence[int],
-    destination: str | None,
-    reason: str | None,
-    event: str | None,
-    since: str | None,
-) -> LetterFilter:
-    """The filter of the options. `since` is a time as `parse_since` of `gateway audit` gives it."""
-    moment = datetime.fromisoformat(since).replace(tzinfo=UTC).timestamp() if since else 0.0
-    glob = compile_globs([event]) if event else None
-    return LetterFilter(frozenset(ids), destination, reason, glob, moment)
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "verb",
+        choices=["list", "show", "replay", "discard"],
+        help="replay: send again through today's policy; discard: delete for good",
+    )
+    parser.add_argument("ids", nargs="*", type=int, metavar="ID", help="only these")
+    parser.add_argument("--destination", metavar="NAME", help="only of this destination")
+    parser.add_argument(
+        "--reason",
+        choices=[str(reason) for reason in Reason if reason.stage is Stage.DEAD],
+        help="only those that died of this",
+    )
+    parser.add_argument("--event", metavar="GLOB", help="only events of this name")
+    since_option(parser)
+    parser.add_argument("--all", action="store_true", help="replay or discard every one")
+    json_option(parser)
+
+
+def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) -> int:
+    """Raises UsageError, ConfigurationError and what `decide` raises."""
+    which = _filter(given)
+    configuration = load(given.config, environment)
+    if given.verb in ("list", "show"):
+        folder = configuration.gateway.data_dir / "journal"
+        return show(folder, which, whole=given.verb == "show", as_json=given.json, out=out)
+    if which.is_open and not given.all:
+        raise UsageError(f"say which to {given.verb}, or --all")
+    return decide(given.verb, configuration, which, as_json=given.json, out=out)
+
+
+def _filter(given: argparse.Namespace) -> LetterFilter:
+    moment = since(given)
+    return LetterFilter(
+        frozenset(given.ids),
+        given.destination,
+        given.reason,
+        compile_globs([given.event]) if given.event else None,
+        moment.timestamp() if moment else 0.0,
+    )
 
 
 def show(folder: FilePath, which: LetterFilter, *, whole: bool, as_json: bool, out: TextIO) -> int:
     """Print the letters, with their events where `whole`. Raises JournalError."""
     letters = list(_letters(folder, which))
     if as_json:
-        text = json.dumps([as_object(letter, whole=whole) for letter in letters], indent=2)
-        print(text, file=out)
+        write_json([as_object(letter, whole=whole) for letter in letters], out)
         return 0
     if not letters:
         print("There are no such dead letters.", file=out)

@@ -5,14 +5,14 @@ Where a gateway runs, it is asked; where none does, the journal tells what waits
 
 from __future__ import annotations
 
-import json
+import argparse
 from collections.abc import Iterator, Mapping
-from pathlib import Path as FilePath
 from typing import Any, TextIO
 
 from gateway.cli.admin_client import ask
-from gateway.config import Configuration, load
-from gateway.errors import GatewayError, JournalError
+from gateway.cli.output import json_option, write_json
+from gateway.config import Configuration, did_you_mean, load
+from gateway.errors import GatewayError, JournalError, UsageError
 from gateway.journal.sqlite.snapshot import looking
 from gateway.process.data_dir_lock import is_claimed
 from gateway.timestamps import timestamp
@@ -32,9 +32,38 @@ _IN_WORDS: Mapping[str, str] = {
 }
 
 
-def show(file: FilePath, environment: Mapping[str, str], *, as_json: bool, out: TextIO) -> int:
-    """Print a line for each. Raises ConfigurationError or AskingError."""
-    configuration = load(file, environment)
+EXAMPLE = "gateway destinations try segment"
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "verb",
+        nargs="?",
+        choices=["list", "try"],
+        default="list",
+        help="try: end its waits, also one that the vendor asked for (default: list)",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the destination to try")
+    json_option(parser)
+
+
+def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) -> int:
+    """Raises UsageError, ConfigurationError, AskingError or GatewayError."""
+    configuration = load(given.config, environment)
+    known = configuration.routing.destinations
+    if given.verb == "list" and given.name is None:
+        return _show(configuration, as_json=given.json, out=out)
+    if given.verb == "list":
+        raise UsageError("`list` shows all destinations and takes no name")
+    if given.name is None:
+        raise UsageError(f"say which to try{did_you_mean('', known)}")
+    if given.name not in known:
+        raise UsageError(f"`{given.name}` is not a destination{did_you_mean(given.name, known)}")
+    return _try_now(configuration, given.name, as_json=given.json, out=out)
+
+
+def _show(configuration: Configuration, *, as_json: bool, out: TextIO) -> int:
+    """Print a line for each."""
     runs = is_claimed(configuration.gateway.data_dir)
     oldest = _oldest(configuration)
     found = [
@@ -42,7 +71,7 @@ def show(file: FilePath, environment: Mapping[str, str], *, as_json: bool, out: 
         for one in (_asked(configuration) if runs else _read(configuration))
     ]
     if as_json:
-        print(json.dumps({"running": runs, "destinations": found}, indent=2), file=out)
+        write_json({"running": runs, "destinations": found}, out)
         return 0
     for one in found:
         print("\n".join(_lines(one)), file=out)
@@ -51,16 +80,13 @@ def show(file: FilePath, environment: Mapping[str, str], *, as_json: bool, out: 
     return 0
 
 
-def try_now(
-    file: FilePath, environment: Mapping[str, str], name: str, *, as_json: bool, out: TextIO
-) -> int:
-    """End the waits of a destination. Raises ConfigurationError, AskingError or GatewayError."""
-    configuration = load(file, environment)
+def _try_now(configuration: Configuration, name: str, *, as_json: bool, out: TextIO) -> int:
+    """End the waits of a destination."""
     if not is_claimed(configuration.gateway.data_dir):
         raise GatewayError("no gateway is running here; a start tries every destination at once")
     said = ask(configuration, "POST", f"/api/destinations/{name}/try", {})
     if as_json:
-        print(json.dumps(said, indent=2), file=out)
+        write_json(said, out)
     else:
         print(f"{name} is tried now; `gateway destinations` shows what came of it", file=out)
     return 0

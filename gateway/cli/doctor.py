@@ -6,7 +6,7 @@ Whether events can be accepted is the running gateway's own word, or the same ju
 
 from __future__ import annotations
 
-import json
+import argparse
 import os
 import pwd
 import secrets
@@ -20,9 +20,10 @@ from pathlib import Path as FilePath
 from typing import TextIO
 
 import gateway
-from gateway.cli import backlog, recovered, running
+from gateway.cli import backlog, recovered, repair, running
 from gateway.cli.destination_probe import reached
 from gateway.cli.finding import Finding, lines
+from gateway.cli.output import json_option, write_json
 from gateway.cli.progress import Progress
 from gateway.cli.running import Running
 from gateway.config import Configuration, load
@@ -45,13 +46,32 @@ _SUSPICIOUS_SECONDS = 20e-6
 _AHEAD_SECONDS = 60.0
 
 
-def run(file: FilePath, environment: Mapping[str, str], *, as_json: bool, out: TextIO) -> int:
+EXAMPLE = "gateway doctor --json"
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    json_option(parser)
+    parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="copy a damaged journal, then save what can be read of it; while no gateway runs",
+    )
+
+
+def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) -> int:
+    """Raises what repairing raises; what examining finds is a finding."""
+    if given.repair:
+        return repair.run(given.config, environment, as_json=given.json, out=out)
+    return examine(given.config, environment, as_json=given.json, out=out)
+
+
+def examine(file: FilePath, environment: Mapping[str, str], *, as_json: bool, out: TextIO) -> int:
     """Print the findings; 1 when one of them is bad, else 0."""
     progress = Progress(sys.stderr)
     findings = list(_findings(file, environment, progress))
     progress.done()
     if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=2), file=out)
+        write_json([asdict(finding) for finding in findings], out)
     else:
         print("\n".join(lines(findings)), file=out)
     return int(any(finding.verdict == "bad" for finding in findings))

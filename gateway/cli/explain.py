@@ -5,16 +5,18 @@ What it prints is clean, as everything behind the pipeline is.
 
 from __future__ import annotations
 
+import argparse
 import base64
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Literal, TextIO, assert_never
 
+from gateway.cli.output import json_option, write_json
 from gateway.config import Configuration, did_you_mean, load
-from gateway.config.appsmith import Appsmith
 from gateway.config.model import GatewaySettings
 from gateway.consumers import destinations_of
 from gateway.destinations import BodyFormat, Destination, DestinationType, Request, finished
@@ -22,8 +24,7 @@ from gateway.destinations.bodies import UnreadableError, decoded
 from gateway.destinations.registry import type_of
 from gateway.errors import GatewayError, RequestError
 from gateway.event import CleanEvent, Decision, Protocol, Reason, StoredEvent
-from gateway.extensions.appsmith import parse as appsmith
-from gateway.extensions.appsmith.events import usage_report
+from gateway.extensions import registry
 from gateway.ingest import Intake, Refusal, Sources
 from gateway.ingest.client_info import Sender
 from gateway.ingest.json_decode import decode
@@ -37,7 +38,6 @@ from gateway.protocols import PROTOCOLS
 from gateway.telemetry import switch_history
 
 _HIDDEN = "***"
-_SOMEBODY = "somebody"
 
 
 class ExplainError(GatewayError):
@@ -55,7 +55,34 @@ class _Given:
     authorization: str
 
 
-def run(
+EXAMPLE = "gateway explain event.json --source demo"
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file",
+        nargs="?",
+        type=FilePath,
+        help="a message or batch of Segment's or Mixpanel's, or what an extension takes;"
+        " standard input if none",
+    )
+    parser.add_argument("--source", metavar="NAME", help="the source it comes from")
+    json_option(parser)
+
+
+def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) -> int:
+    """Raises ConfigurationError or ExplainError."""
+    is_piped = given.file is None or str(given.file) == "-"
+    try:
+        body = sys.stdin.buffer.read() if is_piped else given.file.read_bytes()
+    except OSError as error:
+        raise ExplainError(f"{given.file}: {error.strerror}") from None
+    return explain(
+        body, given.config, environment, source=given.source, as_json=given.json, out=out
+    )
+
+
+def explain(
     body: bytes,
     file: FilePath,
     environment: Mapping[str, str],
@@ -78,10 +105,9 @@ def run(
     fates = [_refused(refusal) for refusal in intake.refusals]
     fates += [_fate(decide(raw, rules), destinations, pseudonymizer) for raw in intake.events]
     if as_json:
-        text = json.dumps(fates[0] if len(fates) == 1 else fates, ensure_ascii=False, indent=2)
+        write_json(fates[0] if len(fates) == 1 else fates, out)
     else:
-        text = "\n\n".join("\n".join(_lines(fate)) for fate in fates)
-    print(text, file=out)
+        print("\n\n".join("\n".join(_lines(fate)) for fate in fates), file=out)
     return 0
 
 
@@ -109,7 +135,7 @@ def _read(protocol: Protocol, given: _Given) -> Intake | None:
     """The events as the protocol reads them; None where it does not know them for its own."""
     match protocol:
         case "appsmith":
-            return _of_appsmith(given.body, given.value, given.gateway.appsmith)
+            return _of_extensions(given)
         case "mixpanel":
             return _of_mixpanel(given)
         case "segment":
@@ -133,22 +159,9 @@ def _of_mixpanel(given: _Given) -> Intake | None:
     return mixpanel.read(call, facts, given.sources, given.gateway.limits).intake
 
 
-def _of_appsmith(body: bytes, value: Any, settings: Appsmith) -> Intake | None:
-    """A usage report that the upstream took, or a pulse of somebody whom the server knows."""
-    if not isinstance(value, dict):
-        return None
-    if report := usage_report(value, settings, time.time(), accepted=True):
-        return Intake("appsmith", [report], [])
-    if "viewMode" not in value:
-        return None
-    hosts = [host for instance in settings.instances for host in instance.hosts]
-    facts = appsmith.PulseContext(
-        host=next(iter(hosts), ""),
-        received_at=time.time(),
-        signed_in_as=_SOMEBODY,
-        session=_SOMEBODY,
-    )
-    return appsmith.read_pulse(body, facts, settings)
+def _of_extensions(given: _Given) -> Intake | None:
+    readings = (hooks.explain(given.body, given.value, given.gateway) for hooks in registry.hooks())
+    return next((intake for intake in readings if intake is not None), None)
 
 
 def _segment_type(value: Any) -> str | None:

@@ -6,8 +6,8 @@ gateway look dead.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
-from pathlib import Path as FilePath
 from typing import TextIO
 
 from pydantic import ValidationError
@@ -18,19 +18,24 @@ from gateway.config.model import Admin
 from gateway.config.source import load
 from gateway.errors import ConfigurationError
 
+EXAMPLE = "gateway health --config my.yaml"
 SECONDS = 2.0
 
 
-def run(file: FilePath, environment: Mapping[str, str], out: TextIO) -> int:
+def options(_parser: argparse.ArgumentParser) -> None:
+    """None of its own."""
+
+
+def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) -> int:
     """0 when it is alive. Raises ConfigurationError or AskingError."""
-    document = load(file, environment)
+    document = load(given.config, environment)
     value = document.value if isinstance(document.value, dict) else {}
-    given = value.get("admin")
-    given = dict(given) if isinstance(given, dict) else {}
+    section = value.get("admin")
+    section = dict(section) if isinstance(section, dict) else {}
     if listen := environment.get("GATEWAY_ADMIN_LISTEN"):
-        given["listen"] = listen
+        section["listen"] = listen
     try:
-        admin = Admin.model_validate(given)
+        admin = Admin.model_validate(section)
     except ValidationError:
         mistake = document.mistake(("admin",), "it cannot be read; `gateway check` says why")
         raise ConfigurationError([mistake]) from None

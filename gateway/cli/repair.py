@@ -5,16 +5,15 @@ It copies the journal before it changes anything, and works only while no gatewa
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
+from gateway.cli.output import write_json
+from gateway.cli.own_consumers import own_consumers
 from gateway.config import load
-from gateway.delivery import AUDIT, QUARANTINE
 from gateway.errors import GatewayError
-from gateway.extensions.appsmith.consumer import LEDGER
 from gateway.journal.block import Stream
 from gateway.journal.sqlite.repair import repair
 from gateway.process.data_dir_lock import claimed
@@ -29,7 +28,7 @@ def run(file: Path, environment: Mapping[str, str], *, as_json: bool, out: TextI
     configuration = load(file, environment)
     data_dir = configuration.gateway.data_dir
     consumers: dict[str, Stream] = dict.fromkeys(configuration.routing.destinations, "events")
-    consumers |= {AUDIT: "audit", QUARANTINE: "events", LEDGER: "events"}
+    consumers |= own_consumers()
     with claimed(data_dir):
         try:
             done = repair(data_dir / "journal", consumers, time.time())
@@ -37,7 +36,7 @@ def run(file: Path, environment: Mapping[str, str], *, as_json: bool, out: TextI
             raise RepairError(f"{error.filename or data_dir}: {error.strerror}") from None
     if as_json:
         copy = str(done.copy) if done.copy else None
-        print(json.dumps({"copy": copy, "done": done.sentences}, indent=2), file=out)
+        write_json({"copy": copy, "done": done.sentences}, out)
         return 0
     if not done.sentences:
         print("The journal is whole; nothing was changed.", file=out)

@@ -6,19 +6,21 @@ orders holds from the next start on.
 
 from __future__ import annotations
 
-import json
+import argparse
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any, TextIO
 
+from gateway.cli import telemetry_docs
 from gateway.cli.admin_client import ask
+from gateway.cli.output import json_option, write_json
 from gateway.config import Configuration, load
 from gateway.errors import GatewayError
 from gateway.event import TelemetryClass
 from gateway.journal.sqlite.snapshot import looking
 from gateway.jsonl.files import cause
-from gateway.pipeline.telemetry_switch import Order, switches
+from gateway.pipeline.telemetry_switch import CLASSES, Order, switches
 from gateway.process.data_dir_lock import TakenError, claimed, is_claimed
 from gateway.telemetry import switch_history
 from gateway.telemetry.switch_history import Standing, SwitchChange
@@ -27,8 +29,42 @@ from gateway.timestamps import timestamp
 _API = "/api/telemetry"
 
 
+EXAMPLE = "gateway telemetry off"
+_ORDERS = {"on": True, "off": False, "reset": None}
+
+
 class OrderError(GatewayError):
     """The order cannot be carried out."""
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "verb",
+        choices=["status", *_ORDERS, "docs"],
+        help="reset: as configured; docs: the page, in Markdown",
+    )
+    parser.add_argument(
+        "telemetry_class",
+        nargs="?",
+        choices=CLASSES,
+        default="optional",
+        metavar="CLASS",
+        help="essential, billing or optional (default: optional)",
+    )
+    parser.add_argument("--schemas", metavar="GLOB", help="docs: only of these schemas")
+    json_option(parser)
+
+
+def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) -> int:
+    """Raises ConfigurationError, JournalError, AskingError, OrderError or PageError."""
+    if given.verb == "docs":
+        return telemetry_docs.write(given.config, environment, schemas=given.schemas, out=out)
+    if given.verb == "status":
+        return status(given.config, environment, as_json=given.json, out=out)
+    wanted = _ORDERS[given.verb]
+    return order(
+        given.config, environment, given.telemetry_class, wanted, as_json=given.json, out=out
+    )
 
 
 def status(file: FilePath, environment: Mapping[str, str], *, as_json: bool, out: TextIO) -> int:
@@ -98,7 +134,7 @@ def _write(
 def _show(standing: Standing, *, runs: bool, as_json: bool, out: TextIO) -> int:
     if as_json:
         found: dict[str, Any] = {"running": runs, **standing.as_json()}
-        print(json.dumps(found, indent=2), file=out)
+        write_json(found, out)
     else:
         print("\n".join(_lines(standing, runs=runs)), file=out)
     return 0

@@ -27,7 +27,7 @@ from gateway.event import Decision, TelemetryClass
 from gateway.globs import compile_globs
 from gateway.pipeline.decide import Rules, decide
 from gateway.pipeline.rules import compile_rules
-from gateway.pipeline.telemetry_switch import CLASSES, Switches
+from gateway.pipeline.telemetry_switch import CLASSES, DO_NOT_TRACK, Switches, switch_variables
 from gateway.privacy import Domain, Pseudonymizer
 from gateway.telemetry.switch_history import decider
 
@@ -51,7 +51,7 @@ Optional events are not needed for anything to work. Each of these switches them
 - **Settings → General → Share anonymous usage data**, then **Save & Restart**, on the admin page of
   the gateway;
 - `gateway telemetry off`;
-- `APPSMITH_DISABLE_TELEMETRY=true` or `DO_NOT_TRACK=1` in the environment, which wins over both.
+- {variables} in the environment, which wins over both.
 
 While they are off, such events are answered, kept nowhere, and counted: `gateway telemetry status`
 shows how many were refused since, and that none was taken.
@@ -108,7 +108,9 @@ class _Event:
         return self.plan.match.protocol, self.plan.match.types
 
 
-def run(file: FilePath, environment: Mapping[str, str], *, schemas: str | None, out: TextIO) -> int:
+def write(
+    file: FilePath, environment: Mapping[str, str], *, schemas: str | None, out: TextIO
+) -> int:
     """Print the page. Raises ConfigurationError or PageError."""
     configuration = load(file, environment)
     pseudonymizer = Pseudonymizer(_KEY, configuration.policy.pseudonyms.form)
@@ -122,9 +124,7 @@ def run(file: FilePath, environment: Mapping[str, str], *, schemas: str | None, 
         if glob is None or glob.fullmatch(name)
     ]
     if not events:
-        raise PageError(
-            "no schema has such a name; `--schemas 'appsmith/*'` takes those of a folder"
-        )
+        raise PageError("no schema has such a name; `--schemas 'FOLDER/*'` takes those of a folder")
     print("\n".join(_page(events, rules.switches)), end="", file=out)
     return 0
 
@@ -160,7 +160,8 @@ def _leaving(decision: Decision, domain: Domain) -> str:
 def _page(events: Sequence[_Event], switches: Switches) -> Iterator[str]:
     yield _HEAD
     yield from _classes(events, switches)
-    yield _SWITCH
+    words = [f"`{name}={1 if name == DO_NOT_TRACK else 'true'}`" for name in switch_variables()]
+    yield _SWITCH.format(variables=" or ".join(words))
     if switches.respect_opt_out:
         yield _OPT_OUT
     yield _TREATMENTS

@@ -21,6 +21,7 @@ from gateway.config.model import Certificate, GatewaySettings
 from gateway.config.outgoing import Outgoing
 from gateway.config.privacy import Policy
 from gateway.config.routing import Common, Routing
+from gateway.config.sections import sections, settings_model
 from gateway.config.source import Document
 from gateway.config.source import load as load_yaml
 from gateway.config.values import Settings
@@ -75,7 +76,7 @@ def load(file: FilePath, environment: Mapping[str, str]) -> Configuration:
     """Read and check the configuration. Raises ConfigurationError with every mistake found."""
     gateway_document = load_yaml(file, environment)
     mistakes: list[Mistake] = []
-    gateway = _typed(GatewaySettings, gateway_document, mistakes, _overrides(environment))
+    gateway = _typed(settings_model(), gateway_document, mistakes, _overrides(environment))
     policy_file, routing_file = _neighbours(file, gateway_document.value)
     policy, policy_document = _load(Policy, policy_file, environment, mistakes)
     routing, routing_document = _load_routing(routing_file, environment, mistakes)
@@ -340,7 +341,8 @@ def _unknown_sources(
 def _not_sources(
     gateway: GatewaySettings, names: tuple[str, ...], document: Document, path: JsonPath
 ) -> Iterable[Mistake]:
-    known = {source.name for source in gateway.sources} | {gateway.appsmith.source}
+    known = {source.name for source in gateway.sources}
+    known.update(*(section.sources(gateway) for section in sections()))
     if gateway.unknown_keys == "accept":
         known.add("unknown")
     for i, name in enumerate(names):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from gateway.config import Configuration
+from gateway.config.sections import sections
 from gateway.config.values import Listen
 from gateway.errors import Mistake
 from gateway.event import JsonPath
@@ -20,19 +21,20 @@ _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (what a listener may be)
 
 
 def loops(configuration: Configuration) -> Iterator[Mistake]:
-    """Each destination that leads back to this gateway, and the upstream if it does."""
+    """Each destination that leads back to this gateway, and each address of an extension."""
     document = configuration.routing_document
     for name, settings in configuration.routing.destinations.items():
         if settings.address is None:
             continue
         setting, url = settings.address
         if how := _leads_back(configuration, url):
-            path: JsonPath = ("destinations", name, setting)
-            yield document.mistake(path, f"`{name}` leads back to this gateway: {how}")
-    upstream = configuration.gateway.appsmith.cloud_services.upstream
-    if upstream and (how := _leads_back(configuration, upstream)):
-        path = ("appsmith", "cloud_services", "upstream")
-        yield configuration.gateway_document.mistake(path, f"it leads back to this gateway: {how}")
+            where: JsonPath = ("destinations", name, setting)
+            yield document.mistake(where, f"`{name}` leads back to this gateway: {how}")
+    for section in sections():
+        for path, given in section.upstreams(configuration.gateway).items():
+            if how := _leads_back(configuration, given):
+                message = f"it leads back to this gateway: {how}"
+                yield configuration.gateway_document.mistake(path, message)
 
 
 def _leads_back(configuration: Configuration, url: str) -> str | None:

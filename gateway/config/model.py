@@ -9,7 +9,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from gateway.config.appsmith import Appsmith
 from gateway.config.values import (
     Bytes,
     Listen,
@@ -87,7 +86,7 @@ class Admin(Settings):
 
 
 class Outbound(Settings):
-    """How requests leave: to vendors, to token servers, to the upstream of `appsmith`.
+    """How requests leave: to vendors, to token servers, to what an extension sends to.
 
     Nothing else changes them: no ~/.netrc, and no variable that is not named here. Changes at a
     restart.
@@ -128,7 +127,7 @@ class Telemetry(Settings):
     """The switch. Essential and billing events flow whatever it says."""
 
     enabled: bool = True
-    """Whether optional events are taken. APPSMITH_DISABLE_TELEMETRY and DO_NOT_TRACK win."""
+    """Whether optional events are taken. DO_NOT_TRACK and the variables of extensions win."""
     classes: dict[TelemetryClass, bool] = Field(default_factory=dict)
     """The switch of one class, where it differs."""
     respect_opt_out: bool = True
@@ -263,7 +262,6 @@ class GatewaySettings(Settings):
     dedup: DedupSettings = DedupSettings()
     files: Files = Files()
     analytics_js: AnalyticsJs = AnalyticsJs()
-    appsmith: Appsmith = Appsmith()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much the gateway says on standard error."""
 

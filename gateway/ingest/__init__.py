@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
-from gateway.config.appsmith import Appsmith
-from gateway.config.model import AnalyticsJs, Limits
+from gateway.config.model import AnalyticsJs, GatewaySettings, Limits
 from gateway.config.outgoing import Outgoing
 from gateway.config.values import Network
 from gateway.event import Protocol, RawEvent, Reason
@@ -21,7 +20,7 @@ from gateway.ingest.admission import Admission
 from gateway.ingest.rate_limit import RateLimit
 from gateway.ingest.sources import Sources
 
-__all__ = ["Admission", "IngestBackend", "Intake", "RateLimit", "Refusal", "Sources"]
+__all__ = ["Admission", "IngestBackend", "Intake", "Mark", "RateLimit", "Refusal", "Sources"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,10 @@ class Refusal:
     count: int = 1
 
 
+Mark = tuple[str, int]
+"""A counter of the journal, and by how much it grows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
     """What one request holds."""
@@ -43,6 +46,8 @@ class Intake:
     refusals: list[Refusal]
     digests: Sequence[bytes | None] = ()
     """Of each event's id, where repeats are looked for; see `gateway.dedup`."""
+    marks: Sequence[Sequence[Mark]] = ()
+    """Of each event, what grows in the journal if it is accepted: in the same transaction."""
 
 
 class IngestBackend(typing.Protocol):
@@ -86,7 +91,9 @@ class IngestBackend(typing.Protocol):
         ...
 
     @property
-    def appsmith(self) -> Appsmith: ...
+    def settings(self) -> GatewaySettings:
+        """All of gateway.yaml; an extension reads its section."""
+        ...
 
     @property
     def seal(self) -> bytes:

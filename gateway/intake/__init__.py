@@ -3,9 +3,8 @@
 repeats ─▶ decide, in slices ─▶ one encoded block of events, audit, counts and ids ─▶ journal
 """
 
-from gateway.intake.acceptor import Acceptor
-from gateway.intake.accounting import Marks
+from gateway.intake.acceptor import Acceptor, Screen, Take
 from gateway.intake.backend import Backend
 from gateway.intake.dedup import Dedup
 
-__all__ = ["Acceptor", "Backend", "Dedup", "Marks"]
+__all__ = ["Acceptor", "Backend", "Dedup", "Screen", "Take"]

@@ -12,7 +12,7 @@ from gateway.control import Control
 from gateway.errors import JournalError
 from gateway.ingest import Intake
 from gateway.ingest.fair_queue import Turns
-from gateway.intake.accounting import Marks, block_of
+from gateway.intake.accounting import block_of
 from gateway.intake.dedup import Dedup
 from gateway.intake.slices import decided
 from gateway.journal import AppendLog
@@ -20,9 +20,10 @@ from gateway.pipeline.decide import Rules
 
 log = structlog.get_logger(__name__)
 
-Take = Callable[[Intake, Marks], Awaitable[None]]
+Take = Callable[[Intake], Awaitable[None]]
+"""Decides events and makes the accepted ones durable. Raises JournalError."""
 Screen = Callable[[Intake, Take], Awaitable[None]]
-"""Takes what may be taken of an intake, with counters that grow with it."""
+"""Hands on what may be taken of an intake, perhaps with marks. Raises what `Take` raises."""
 
 
 class Acceptor:
@@ -57,19 +58,19 @@ class Acceptor:
             self._refused(str(error), len(intake.events))
             raise
 
-    async def add(self, intake: Intake, marks: Marks) -> None:
+    async def add(self, intake: Intake) -> None:
         """As `take`, for events of the gateway's own, which come once. Raises JournalError."""
-        await self._take(self._control.snapshot.rules, intake, marks)
+        await self._take(self._control.snapshot.rules, intake)
 
     async def _take_first_copies(self, rules: Rules, intake: Intake) -> None:
         await self._screen(intake, partial(self._take, rules))
 
-    async def _take(self, rules: Rules, intake: Intake, marks: Marks) -> None:
+    async def _take(self, rules: Rules, intake: Intake) -> None:
         decisions = await decided(intake.events, rules, self._turns)
         for decision in decisions:
             if decision.fault:
                 log.error("the policy failed", source=decision.source, fault=decision.fault)
-        block = block_of(intake, decisions, marks, rules.switches.period)
+        block = block_of(intake, decisions, rules.switches.period)
         if not block.counts:
             return
         await self._journal.append(block)

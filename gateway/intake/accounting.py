@@ -14,25 +14,18 @@ from gateway.journal import EncodedBlock, encoded
 from gateway.pipeline import audit_line
 from gateway.telemetry import switch_history
 
-Marks = Mapping[int, tuple[str, int]]
-"""Place of an event → the counter that grows with it if it is accepted, and by how much."""
 
-
-def block_of(
-    intake: Intake, decisions: Sequence[Decision], marks: Marks, period: int
-) -> EncodedBlock:
+def block_of(intake: Intake, decisions: Sequence[Decision], period: int) -> EncodedBlock:
     """`period`: the one of the switches that the events were decided under."""
     return encoded(
         events=[decision.event for decision in decisions if decision.event],
         audit=[line for line in map(audit_line.line, decisions) if line],
-        counts=_counts(intake, decisions, marks, period),
+        counts=_counts(intake, decisions, period),
         seen=_seen(intake.digests, decisions),
     )
 
 
-def _counts(
-    intake: Intake, decisions: Sequence[Decision], marks: Marks, period: int
-) -> Mapping[str, int]:
+def _counts(intake: Intake, decisions: Sequence[Decision], period: int) -> Mapping[str, int]:
     counts: Counter[str] = Counter()
     for (source, telemetry_class, reason), count in Counter(map(_fate, decisions)).items():
         counts[f"received/{source}"] += count
@@ -40,8 +33,8 @@ def _counts(
             counts[switch_history.counter(telemetry_class, reason, period)] += count
         if reason:
             counts[f"rejected/{reason}"] += count
-    for place, (counter, growth) in marks.items():
-        if decisions[place].event:
+    for marks, decision in zip(intake.marks, decisions, strict=False):
+        for counter, growth in marks if decision.event else ():
             counts[counter] += growth
     for refusal in intake.refusals:
         counts[f"received/{refusal.source}"] += refusal.count

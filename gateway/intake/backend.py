@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import Literal
 
-from gateway.config.appsmith import Appsmith
-from gateway.config.model import AnalyticsJs, Limits
+from gateway.config.model import AnalyticsJs, GatewaySettings, Limits
 from gateway.config.outgoing import Outgoing
 from gateway.config.values import Network
 from gateway.control import Control
@@ -65,8 +64,8 @@ class Backend:
         return self._control.snapshot.analytics_js_path
 
     @property
-    def appsmith(self) -> Appsmith:
-        return self._control.snapshot.appsmith
+    def settings(self) -> GatewaySettings:
+        return self._control.snapshot.settings
 
     @property
     def browser_stop(self) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from gateway.event import RawEvent, Reason
 from gateway.ingest import Intake, Refusal
@@ -65,10 +66,11 @@ class Dedup:
                 known.add(digest)
             first.append(place)
         if len(first) == len(digests):
-            return Intake(intake.protocol, intake.events, intake.refusals, digests)
+            return replace(intake, digests=digests)
         return Intake(
             intake.protocol,
             [intake.events[place] for place in first],
             refusals,
             [digests[place] for place in first],
+            [intake.marks[place] for place in first] if intake.marks else (),
         )

@@ -1,8 +1,8 @@
 """Essential and billing events flow unless somebody says otherwise; optional ones while they may.
 
 A switch is set in gateway.yaml, by an order (admin page, command line, API) and, for optional
-events, by the environment; the last of these wins. Appsmith reads its APPSMITH_DISABLE_TELEMETRY as
-Spring reads a boolean: true, on, yes and 1, in any case. What cannot be read is taken for a no to
+events, by the environment; the last of these wins. The variable of an extension is read as Spring
+reads a boolean: true, on, yes and 1, in any case. What cannot be read is taken for a no to
 telemetry. DO_NOT_TRACK can only say no (consoledonottrack.com).
 """
 
@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from gateway.config.model import Telemetry
+from gateway.config.sections import sections
 from gateway.event import RawEvent, Reason, TelemetryClass
 
 CLASSES: tuple[TelemetryClass, ...] = ("essential", "billing", "optional")
@@ -23,8 +24,7 @@ BY_FILE = "gateway.yaml"
 OrderedBy = Literal["admin page", "command line", "API"]
 """Where orders come in."""
 
-_DISABLE = "APPSMITH_DISABLE_TELEMETRY"
-_DO_NOT_TRACK = "DO_NOT_TRACK"
+DO_NOT_TRACK = "DO_NOT_TRACK"
 _NOT = frozenset({"false", "off", "no", "0"})
 
 
@@ -66,11 +66,11 @@ def switches(
         if order.enabled is not None:
             enabled[name], decided_by[name] = order.enabled, order.who
     locked_by = None
-    for variable in (_DISABLE, _DO_NOT_TRACK):
+    for variable in switch_variables():
         # An env file read by Docker keeps the quotes around a value.
         value = environment.get(variable, "").strip().strip("\"'").strip().lower()
         says_no = value not in _NOT
-        if value and (says_no or variable == _DISABLE):
+        if value and (says_no or variable != DO_NOT_TRACK):
             locked_by = decided_by["optional"] = variable
             enabled["optional"] = not says_no
             if says_no:
@@ -81,6 +81,11 @@ def switches(
         locked_by,
         MappingProxyType(decided_by),
     )
+
+
+def switch_variables() -> tuple[str, ...]:
+    """The variables of the environment that decide over optional events; the first that says no."""
+    return (*(name for each in sections() for name in each.switch_variables), DO_NOT_TRACK)
 
 
 def refusal(raw: RawEvent, telemetry_class: TelemetryClass, switches: Switches) -> Reason | None:

@@ -32,7 +32,6 @@ from gateway.config import Configuration, load
 from gateway.config.loops import loops
 from gateway.config.values import Listen
 from gateway.errors import ConfigurationError, GatewayError, fault, file_problem
-from gateway.extensions.appsmith import routes as appsmith_routes
 from gateway.forward_proxy import ForwardProxy
 from gateway.ingest import health
 from gateway.ingest.app import runner as ingest_runner
@@ -217,7 +216,7 @@ class _Service:
         health.add_routes(app, self._gateway.backend)
         segment_routes.add_routes(app, self._gateway.backend)
         mixpanel_routes.add_routes(app, self._gateway.backend)
-        appsmith_routes.add_routes(app, self._gateway.backend)
+        self._gateway.extensions.add_routes(app, self._gateway.backend)
         app.on_response_prepare.append(self._manners.say)
         return app
 

@@ -16,6 +16,7 @@ from gateway.journal import DISCARDED, Journal, View
 from gateway.process import logs
 from gateway.process.connections import Connections
 from gateway.process.watchdog import Watchdog
+from gateway.samples import Counts
 from gateway.status.report import DestinationStatus, Status
 
 
@@ -42,8 +43,8 @@ class Observer:
     listeners: ListenerCounts
     changes: Mapping[tuple[str, str], int]
     refusals: Mapping[tuple[str, str], int]
-    more: Callable[[], Awaitable[Mapping[str, Any]]]
-    """What extensions have to add, by the fields of `Status`."""
+    more: Callable[[], Awaitable[Counts]]
+    """What extensions have to add."""
 
     async def status(self) -> Status:
         more = await self.more()
@@ -80,7 +81,7 @@ class Observer:
                 for name, each in connections.items()
                 for cause, count in each.ended.items()
             },
-            **more,
+            more=more,
         )
 
 

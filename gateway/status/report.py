@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from gateway.samples import Distribution, Samples
+from gateway.samples import Counts, Distribution, Samples
 from gateway.timestamps import timestamp
 
 
@@ -69,13 +69,13 @@ class Status:
     connections: Mapping[str, int] = field(default_factory=dict)  # open ones, by listener
     ended_connections: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Connections that the gateway ended or refused since the start, by listener and cause."""
-    instances: Mapping[str, int] = field(default_factory=dict)  # Appsmith's: known, overdue
-    reports: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
-    """Usage reports kept, by who reported, signature and standing."""
+    more: Counts = field(default_factory=Counts)
+    """What extensions add."""
 
     def as_json(self) -> dict[str, Any]:
+        own = {key: value for key, value in asdict(self).items() if key != "more"}
         return {
-            **asdict(self),
+            **own,
             "destinations": [destination.as_json() for destination in self.destinations],
             "changes": [
                 {"rule": rule, "action": action, "count": count}
@@ -89,10 +89,7 @@ class Status:
                 {"listener": listener, "cause": cause, "count": count}
                 for (listener, cause), count in self.ended_connections.items()
             ],
-            "reports": [
-                {"origin": origin, "signature": signature, "standing": standing, "count": count}
-                for (origin, signature, standing), count in self.reports.items()
-            ],
+            **self.more.status,
         }
 
     def samples(self) -> Samples:
@@ -136,11 +133,6 @@ class Status:
             "gateway_connections_ended_total": {
                 (name, cause): n for (name, cause), n in self.ended_connections.items()
             },
-            "gateway_instances": {(state,): n for state, n in self.instances.items()},
-            "gateway_usage_reports": {
-                (origin, signature, standing): n
-                for (origin, signature, standing), n in self.reports.items()
-            },
             "gateway_journal_bytes": {(): self.journal_bytes},
             "gateway_journal_full_seconds": (
                 {} if self.journal_full_in is None else {(): self.journal_full_in}
@@ -152,4 +144,5 @@ class Status:
             "gateway_ready": {(): self.ready},
             "gateway_event_loop_stall_seconds": {(): self.event_loop},
             "gateway_log_lines_dropped_total": {(): self.log_lines_dropped},
+            **self.more.samples,
         }

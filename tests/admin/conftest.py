@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import ClientSession, CookieJar, web
@@ -68,12 +67,6 @@ class Board:
     async def revive(self, letters: Sequence[int]) -> None:
         raise NotImplementedError
 
-    async def instances(self) -> list[dict[str, Any]]:
-        raise NotImplementedError
-
-    async def usage(self, since: float) -> dict[str, Any]:
-        raise NotImplementedError
-
     async def discard(self, letters: Sequence[int]) -> None:
         raise NotImplementedError
 
@@ -83,7 +76,8 @@ async def serving(board: Board, folder: Path, token: str) -> AsyncIterator[Clien
     """A browser-like client: it keeps cookies and follows nobody by itself."""
     guard = AdminGuard(token, Sessions.open(folder, token))
     runner = web.AppRunner(
-        application(Observed(*[board] * 6), guard, board.restart), access_log=None
+        application(Observed(board, board, board, board, board), guard, board.restart),
+        access_log=None,
     )
     await runner.setup()
     try:

@@ -21,8 +21,8 @@ import aiohttp
 import pytest
 import yaml
 
-from gateway.config.appsmith import Appsmith
 from gateway.extensions.appsmith.cloud.settings import CloudSettings
+from gateway.extensions.appsmith.settings import Appsmith
 from gateway.extensions.appsmith.signature import sign
 from tests.appsmith.instances import INSTANCE, KEY, PING, TENANT, get_json, kept, settings
 from tests.appsmith.test_instances import wait_for_pings

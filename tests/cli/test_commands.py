@@ -251,7 +251,7 @@ async def test_audit_answers_what_was_removed(tmp_path: Path) -> None:
 
 def test_audit_of_nothing_says_so(tmp_path: Path) -> None:
     out = io.StringIO()
-    assert audit.run(tmp_path, audit.AuditFilter(), as_json=False, follow=False, out=out) == 0
+    assert audit.show(tmp_path, audit.AuditFilter(), as_json=False, follow=False, out=out) == 0
     assert out.getvalue() == "Nothing was removed or refused.\n"
 
 
@@ -267,7 +267,7 @@ def test_audit_leaves_a_line_that_is_being_written_for_later(tmp_path: Path) -> 
     ]
     (tmp_path / "a.jsonl").write_text(json.dumps(whole) + '\n{"time": "2026')
     out = io.StringIO()
-    audit.run(tmp_path, audit.AuditFilter(), as_json=True, follow=False, out=out)
+    audit.show(tmp_path, audit.AuditFilter(), as_json=True, follow=False, out=out)
     assert json.loads(out.getvalue())["by_path"] == {"/a/*/b": 1}
 
 

@@ -41,7 +41,7 @@ Finding = dict[str, Any]
 
 def looked(file: Path) -> tuple[int, list[Finding]]:
     out = io.StringIO()
-    code = doctor.run(file, dict(os.environ), as_json=True, out=out)
+    code = doctor.examine(file, dict(os.environ), as_json=True, out=out)
     return code, json.loads(out.getvalue())
 
 
@@ -230,7 +230,7 @@ async def test_another_environment_is_told_apart(tmp_path: Path) -> None:
         out = io.StringIO()
         elsewhere = {**os.environ, "GATEWAY_DATA_DIR": str(tmp_path / "other")}
         file = tmp_path / "gateway.yaml"
-        await asyncio.to_thread(doctor.run, file, elsewhere, as_json=True, out=out)
+        await asyncio.to_thread(doctor.examine, file, elsewhere, as_json=True, out=out)
         findings = json.loads(out.getvalue())
         [told, none] = (one for one in findings if one["area"] == "gateway")
         assert told["verdict"] == "warning"
@@ -262,7 +262,7 @@ def looked_as(user: int, file: Path) -> tuple[int, str]:
         os.setgid(user)
         os.setuid(user)
         out = io.StringIO()
-        code = doctor.run(file, dict(os.environ), as_json=False, out=out)
+        code = doctor.examine(file, dict(os.environ), as_json=False, out=out)
         sender.send((code, out.getvalue()))
 
     child = multiprocessing.get_context("fork").Process(target=look)

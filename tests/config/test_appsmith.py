@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from gateway.config import load
-from gateway.config.appsmith import Appsmith
 from gateway.config.routing import Routing
 from gateway.event import CleanMessage, CleanText, Reason
+from gateway.extensions.appsmith.settings import Appsmith, appsmith
 from gateway.pipeline.routing import RoutingFacts, compile_routes
 from tests.config.test_load import GATEWAY, mistakes, write
 
@@ -50,7 +50,7 @@ def test_a_route_may_name_the_source_of_this_traffic(tmp_path: Path) -> None:
     )
     told = load(write(tmp_path, routing=routing), {})
     assert told.routing.destinations["cloud"].type == "cloud"
-    assert told.gateway.appsmith == Appsmith()
+    assert appsmith(told.gateway) == Appsmith()
     assert "license_key" not in repr(told.routing)
 
 

@@ -5,6 +5,7 @@ A new type is covered by being registered: nothing here names one.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import io
 import subprocess
@@ -166,7 +167,7 @@ def test_a_declaration_loads_no_package_of_a_vendor() -> None:
 
 def test_check_takes_every_example(file: Path) -> None:
     out = io.StringIO()
-    assert check.run(file, {}, out) == 0
+    assert check.run(argparse.Namespace(config=file), {}, out) == 0
     assert all(f"{name} ({name})" in out.getvalue() for name in TYPES_OF_DESTINATIONS)
 
 
@@ -232,7 +233,7 @@ def fates(file: Path) -> list[dict[str, Any]]:
     for group in groups:
         out = io.StringIO()
         body = orjson.dumps(group)
-        explain.run(body, file, {}, source="demo", as_json=True, out=out)
+        explain.explain(body, file, {}, source="demo", as_json=True, out=out)
         told = orjson.loads(out.getvalue())
         found += told if isinstance(told, list) else [told]
     assert len(found) == len(SENT)

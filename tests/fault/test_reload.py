@@ -65,7 +65,7 @@ async def observed(gateway: Gateway, folder: Path) -> dict[str, Any]:
         **{field.name: getattr(gateway.control.snapshot, field.name) for field in fields(Snapshot)},
         "sources": gateway.backend.sources,
         "limits": gateway.backend.limits,
-        "appsmith": gateway.backend.appsmith,
+        "settings": gateway.backend.settings,
         "script": gateway.backend.browser_stop,
         "telemetry": (await gateway.control.telemetry()).as_json(),
         "history": switch_history.read(folder / "data"),

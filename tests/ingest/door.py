@@ -9,8 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from gateway.config.appsmith import Appsmith
-from gateway.config.model import AnalyticsJs, Limits, Source
+from gateway.config.model import AnalyticsJs, GatewaySettings, Limits, Source
 from gateway.config.outgoing import Outgoing
 from gateway.config.values import Network
 from gateway.event import Message, Protocol, RawEvent
@@ -43,7 +42,7 @@ class RecordingDoor:
         self.outgoing = Outgoing()
         self.analytics_js = AnalyticsJs()
         self.analytics_js_path: Path | None = None
-        self.appsmith = Appsmith()
+        self.settings = GatewaySettings(unknown_keys="accept")
         self.browser_stop: str | None = None
         self.seal = b"a secret"
         self.closing = False

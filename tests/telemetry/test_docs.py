@@ -18,7 +18,7 @@ CONFIG = ROOT / "config" / "gateway.yaml"
 
 def page(file: Path = CONFIG, schemas: str | None = None, **environment: str) -> str:
     out = io.StringIO()
-    assert telemetry_docs.run(file, environment, schemas=schemas, out=out) == 0
+    assert telemetry_docs.write(file, environment, schemas=schemas, out=out) == 0
     return out.getvalue()
 
 

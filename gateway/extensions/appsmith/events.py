@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 
 from gateway import __version__
-from gateway.config.appsmith import Appsmith, Instance, is_instance_id
 from gateway.event import Message, RawEvent, StoredEvent
+from gateway.extensions.appsmith.settings import Appsmith, Instance, is_instance_id
 from gateway.extensions.appsmith.signature import verify
 from gateway.timestamps import read_time, write_time
 

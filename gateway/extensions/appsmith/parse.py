@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.config.appsmith import Appsmith, Instance, is_instance_id
 from gateway.errors import RequestError
 from gateway.event import RawEvent, Reason
 from gateway.extensions.appsmith.events import Pulse, keep_alive, registered, usage_pulse
+from gateway.extensions.appsmith.settings import Appsmith, Instance, is_instance_id
 from gateway.ingest import Intake, Refusal
 from gateway.ingest.json_decode import decode
 

@@ -7,14 +7,14 @@ journal, which grows in the transaction that makes the ping durable.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 
-from gateway.config.appsmith import Appsmith
 from gateway.errors import JournalError
+from gateway.event import RawEvent
 from gateway.extensions.appsmith.events import keep_alive
-from gateway.extensions.appsmith.setup import Marks, Take
-from gateway.ingest import Intake
+from gateway.extensions.appsmith.settings import Appsmith, appsmith
+from gateway.extensions.hooks import Host
+from gateway.ingest import Intake, Mark
 
 RETRY_SECONDS = 10.0
 """When a ping that could not be kept is tried again."""
@@ -22,21 +22,21 @@ RETRY_SECONDS = 10.0
 
 def due(
     settings: Appsmith, now: float, counters: Mapping[str, int], pseudonym: Callable[[str], str]
-) -> tuple[Intake, Marks]:
+) -> Intake:
     """The pings whose interval has not had one. `now`: epoch seconds."""
     interval = settings.ping_interval
     number = int(now // interval)
-    intake = Intake("appsmith", [], [])
-    marks: dict[int, tuple[str, int]] = {}
+    events: list[RawEvent] = []
+    marks: list[list[Mark]] = []
     for ping in settings.pings:
         counter = f"pinged/{pseudonym(f'{ping.instance_id} {interval}')}"
         behind = number - counters.get(counter, 0)
         if behind > 0:
-            marks[len(intake.events)] = (counter, behind)
-            intake.events.append(
+            marks.append([(counter, behind)])
+            events.append(
                 keep_alive(settings.source, now, ping.instance_id, ping.version, ping.edition)
             )
-    return intake, marks
+    return Intake("appsmith", events, [], marks=marks)
 
 
 def seconds_left(settings: Appsmith, now: float) -> float:
@@ -44,18 +44,13 @@ def seconds_left(settings: Appsmith, now: float) -> float:
     return settings.ping_interval - now % settings.ping_interval
 
 
-async def send_when_due(
-    settings: Callable[[], Appsmith],
-    counters: Callable[[], Mapping[str, int]],
-    pseudonym: Callable[[str], str],
-    take: Take,
-) -> None:
+async def send_when_due(host: Host) -> None:
     """Send the pings that products do not send themselves, until cancelled."""
     while True:
-        now, current = time.time(), settings()
+        now, current = host.now(), appsmith(host.settings)
         wait = seconds_left(current, now)
         try:
-            await take(*due(current, now, counters(), pseudonym))
+            await host.add(due(current, now, host.counters, host.pseudonym))
         except JournalError:
             wait = min(wait, RETRY_SECONDS)
         await asyncio.sleep(wait)

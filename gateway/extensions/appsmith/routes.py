@@ -17,12 +17,12 @@ import structlog
 from aiohttp import hdrs, web
 
 from gateway.addresses import is_from
-from gateway.config.appsmith import Appsmith
 from gateway.errors import JournalError, Overloaded, RequestError, fault
 from gateway.extensions.appsmith.events import usage_report
 from gateway.extensions.appsmith.parse import PulseContext, read_ping, read_pulse, read_registration
 from gateway.extensions.appsmith.relay import Relay, RelayError, Tap, as_upstream
 from gateway.extensions.appsmith.responses import answered, done, failed
+from gateway.extensions.appsmith.settings import Appsmith, appsmith
 from gateway.ingest import IngestBackend, Intake, cors
 from gateway.ingest.app import go_on
 from gateway.ingest.body import arriving, read_body
@@ -44,7 +44,7 @@ def add_routes(app: web.Application, door: IngestBackend) -> None:
     """Appsmith's cloud services, with and without the prefix, and the usage pulse."""
     cloud = _CloudServices(door)
     app.cleanup_ctx.append(cloud.open_while)
-    for prefix in dict.fromkeys(("", door.appsmith.cloud_services.prefix)):
+    for prefix in dict.fromkeys(("", appsmith(door.settings).cloud_services.prefix)):
         inner = web.Application()
         inner.on_response_prepare.append(as_upstream)
         inner.router.add_route("OPTIONS", "/usage-pulse", readable(door, _preflight))
@@ -58,7 +58,7 @@ def add_routes(app: web.Application, door: IngestBackend) -> None:
 
 async def _take_pulse(door: IngestBackend, request: web.Request) -> web.Response:
     body = await read_body(request, door.limits)
-    header = door.appsmith.user_header
+    header = appsmith(door.settings).user_header
     is_told = header and is_from(request.remote, door.trusted_proxies)
     host = request.host
     if is_from(request.remote, door.trusted_proxies):
@@ -69,7 +69,7 @@ async def _take_pulse(door: IngestBackend, request: web.Request) -> web.Response
         signed_in_as=request.headers.get(header) if is_told else None,
         session=request.cookies.get(_SESSION_COOKIE),
     )
-    intake = read_pulse(body, facts, door.appsmith)
+    intake = read_pulse(body, facts, appsmith(door.settings))
     door.rate_limit.charge(intake.events, door.limits, time.monotonic())
     await door.take(intake)
     return done(data=True, status=201)
@@ -94,7 +94,7 @@ class _CloudServices:
             await asyncio.gather(*self._recording)
 
     async def serve(self, prefix: str, request: web.Request) -> web.StreamResponse:
-        settings = self._door.appsmith
+        settings = appsmith(self._door.settings)
         route = (request.method, request.match_info["rest"].strip("/"))
         target = request.rel_url.raw_path_qs.removeprefix(prefix)
         if _leads_elsewhere(target):

@@ -7,20 +7,17 @@ either both are there or neither. Whoever sends it again meanwhile waits for tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from gateway.event import RawEvent, Reason
 from gateway.extensions.appsmith.events import REGISTERED
-from gateway.ingest import Intake, Refusal
+from gateway.ingest import Intake, Mark, Refusal
+from gateway.intake import Take
 from gateway.journal import MARK
 from gateway.protocols import PROTOCOLS
 
 SETUP_EVENTS = frozenset({REGISTERED, "Installation Setup Complete", "server_setup_complete"})
-
-Marks = Mapping[int, tuple[str, int]]
-"""Place of an event → the counter that grows with it, and by how much."""
-Take = Callable[[Intake, Marks], Awaitable[None]]
 
 
 class FirstTimes:
@@ -39,7 +36,7 @@ class FirstTimes:
     async def take(self, intake: Intake, take: Take) -> None:
         """Take what comes for the first time, with its mark. Raises what `take` raises."""
         if not _is_setup(intake):
-            await take(intake, {})
+            await take(intake)
             return
         marks = [self._mark(raw) for raw in intake.events]
         own = {mark for mark in marks if mark}
@@ -49,7 +46,7 @@ class FirstTimes:
         self._under_way |= dict.fromkeys(own, done)
         try:
             known = await self._marked(list(own)) if own else set[str]()
-            await take(*_first(intake, marks, known))
+            await take(_first(intake, marks, known))
         finally:
             for mark in own:
                 del self._under_way[mark]
@@ -65,24 +62,24 @@ def _is_setup(intake: Intake) -> bool:
     return not SETUP_EVENTS.isdisjoint([raw.name for raw in intake.events if raw.name])
 
 
-def _first(intake: Intake, marks: Sequence[str | None], known: set[str]) -> tuple[Intake, Marks]:
-    """The intake without what is known, and a mark for each setup event in it."""
+def _first(intake: Intake, marks: Sequence[str | None], known: set[str]) -> Intake:
+    """The intake without what is known, and with a mark for each setup event in it."""
     events: list[RawEvent] = []
     refusals = list(intake.refusals)
     digests: list[bytes | None] = []
-    first: dict[int, tuple[str, int]] = {}
+    kept: list[Sequence[Mark]] = []
     seen = set(known)
-    of_each = intake.digests or [None] * len(marks)
-    for raw, mark, digest in zip(intake.events, marks, of_each, strict=True):
+    given = intake.digests or [None] * len(marks), intake.marks or [()] * len(marks)
+    for raw, mark, digest, others in zip(intake.events, marks, *given, strict=True):
         if mark in seen:
             refusals.append(Refusal(raw.source, raw.type, Reason.REPEATED))
             continue
         if mark:
             seen.add(mark)
-            first[len(events)] = (mark, 1)
         events.append(raw)
         digests.append(digest)
-    return Intake(intake.protocol, events, refusals, digests), first
+        kept.append([*others, (mark, 1)] if mark else others)
+    return Intake(intake.protocol, events, refusals, digests, kept)
 
 
 def _instance(raw: RawEvent) -> str | None:

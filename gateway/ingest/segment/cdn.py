@@ -1,7 +1,7 @@
 """The gateway can stand in for Segment's CDN, and whatever starts from it sends to the gateway.
 
 What the settings must hold was measured with the SDK in a browser: without `integrations` it sends
-to Segment itself, and without `metrics` it sends its own counters there. Old Appsmith pages ask for
+to Segment itself, and without `metrics` it sends its own counters there. Older pages ask for
 `main.js` at an address in which the SDK would find neither its write key nor its CDN.
 """
 

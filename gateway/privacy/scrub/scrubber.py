@@ -31,7 +31,7 @@ _DEEPEST_PARAMETER = 16
 _SHORTEST_CARD = 10**12
 
 HASH_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-"""SHA-256 of the empty text, which stands for nobody: Appsmith's hash of a domain it knows not."""
+"""SHA-256 of the empty text, which stands for nobody: products send it for an unknown domain."""
 
 
 class Scrubber:

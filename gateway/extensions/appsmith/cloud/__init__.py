@@ -13,6 +13,7 @@ from gateway.destinations import (
 from gateway.extensions.appsmith.cloud.health import probe
 from gateway.extensions.appsmith.cloud.settings import CloudSettings
 from gateway.extensions.appsmith.events import instance_of
+from gateway.extensions.appsmith.settings import appsmith
 
 _INSTANCES_AT_ONCE = 8
 """Lanes: one licence that is refused holds up no instance in another lane."""
@@ -21,7 +22,7 @@ _INSTANCES_AT_ONCE = 8
 def _make(opening: Opening[CloudSettings]) -> Destination:
     from gateway.extensions.appsmith.cloud.client import CloudDestination  # noqa: PLC0415 (when it is used)
 
-    keys = {one.id: one.license_key for one in opening.gateway.appsmith.instances}
+    keys = {one.id: one.license_key for one in appsmith(opening.gateway).instances}
     return CloudDestination(
         opening.name, opening.settings, opening.data_dir, keys, opening.outgoing
     )

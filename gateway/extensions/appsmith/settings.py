@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from gateway.config.model import GatewaySettings
+from gateway.config.sections import Section, settings_of
 from gateway.config.values import HttpUrl, Seconds, Settings
+from gateway.event import JsonPath
 
 _INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
@@ -110,3 +114,22 @@ class Appsmith(Settings):
                 "a paying instance needs its `hosts` where there are several instances"
             )
         return self
+
+
+def appsmith(gateway: GatewaySettings) -> Appsmith:
+    """The section of gateway.yaml."""
+    return settings_of(gateway, SECTION.name, Appsmith)
+
+
+def _upstreams(gateway: GatewaySettings) -> Mapping[JsonPath, str]:
+    upstream = appsmith(gateway).cloud_services.upstream
+    return {("appsmith", "cloud_services", "upstream"): upstream} if upstream else {}
+
+
+SECTION = Section(
+    name="appsmith",
+    model=Appsmith,
+    sources=lambda gateway: (appsmith(gateway).source,),
+    upstreams=_upstreams,
+    switch_variables=("APPSMITH_DISABLE_TELEMETRY",),
+)

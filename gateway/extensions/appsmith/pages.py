@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.admin import html
-from gateway.admin.guard import VISITOR, Visitor
-from gateway.admin.html import Column
+from gateway.admin.html import Column, Frame
 from gateway.extensions.appsmith import views
-from gateway.timestamps import parse_since
+from gateway.extensions.appsmith.settings import appsmith
+from gateway.extensions.hooks import Host
+from gateway.timestamps import read_since
+
+INSTANCES = "/instances"
 
 _SINCE = "31d"
 _SHOWN_REPORTS = 20
@@ -25,25 +29,27 @@ _ODD = frozenset({"replayed", "tampered", "invalid"})
 Row = Mapping[str, Any]
 
 
-class InstanceRecords(Protocol):
-    """Who keeps account."""
-
-    async def instances(self) -> list[dict[str, Any]]: ...
-    async def usage(self, since: float) -> dict[str, Any]: ...
-
-
-def routes(ledger: InstanceRecords) -> list[web.RouteDef]:
+def routes(host: Host) -> list[web.RouteDef]:
     """`/api/instances?overdue=1`, `/api/usage?since=7d&format=csv&by=hour`, and their page."""
 
+    async def known_instances() -> list[dict[str, Any]]:
+        interval = appsmith(host.settings).ping_interval
+        return await asyncio.to_thread(views.instances, host.data_dir, host.now(), interval)
+
+    async def usage_since(text: str) -> dict[str, Any]:
+        """Raises ValueError."""
+        since = read_since(text, datetime.now(UTC)).timestamp()
+        return await asyncio.to_thread(views.usage, host.data_dir, since)
+
     async def instances(request: web.Request) -> web.Response:
-        known = await ledger.instances()
+        known = await known_instances()
         if request.query.get("overdue") in ("1", "true"):
             known = [instance for instance in known if instance["overdue"]]
         return _json({"instances": known})
 
     async def usage(request: web.Request) -> web.Response:
         try:
-            told = await ledger.usage(_start(request.query.get("since", _SINCE)))
+            told = await usage_since(request.query.get("since", _SINCE))
         except ValueError:
             return _json({"error": "since takes 7d, 12h, 30m, a date or a time"}, status=400)
         if request.query.get("format") != "csv":
@@ -53,24 +59,24 @@ def routes(ledger: InstanceRecords) -> list[web.RouteDef]:
         return web.Response(text=text, content_type="text/csv", headers=headers)
 
     async def show(request: web.Request) -> web.Response:
-        told = await ledger.usage(_start(_SINCE))
-        text = page(await ledger.instances(), told, request[VISITOR])
+        told = await usage_since(_SINCE)
+        text = page(await known_instances(), told, Frame.of(request))
         return web.Response(text=text, content_type="text/html")
 
     return [
         web.get("/api/instances", _kept(instances)),
         web.get("/api/usage", _kept(usage)),
-        web.get(html.INSTANCES, _kept(show)),
+        web.get(INSTANCES, _kept(show)),
     ]
 
 
-def page(instances: Sequence[Row], usage: Mapping[str, Sequence[Row]], visitor: Visitor) -> str:
+def page(instances: Sequence[Row], usage: Mapping[str, Sequence[Row]], frame: Frame) -> str:
     """Who lives, who was used by how many, and what was reported of it."""
     return html.page(
         "Instances",
         '<p class="soft">Appsmith servers behind this gateway, and how many people use them.</p>',
-        html.INSTANCES,
-        visitor,
+        INSTANCES,
+        frame,
         html.card("Servers", _instances(instances)),
         html.card("Used in the last 31 days", _days(usage["days"])),
         html.card("Reported", _reports(usage["reports"])),
@@ -167,12 +173,6 @@ def _honesty(report: Row) -> str:
     told = (report["standing"], f"signature {report['signature']}")
     is_odd = not _ODD.isdisjoint((report["standing"], report["signature"]))
     return html.badge("bad" if is_odd else "", ", ".join(told))
-
-
-def _start(since: str) -> float:
-    """Epoch seconds. Raises ValueError."""
-    moment = parse_since(since, datetime.now(UTC))
-    return datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()
 
 
 def _kept(handle: Handler) -> Handler:

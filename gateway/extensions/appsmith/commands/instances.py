@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import json
+import argparse
 import sqlite3
 import time
-from pathlib import Path as FilePath
+from collections.abc import Mapping
 from typing import Any, TextIO
 
+from gateway.cli.output import json_option, write_json
+from gateway.config import load
 from gateway.errors import GatewayError
 from gateway.extensions.appsmith import views
+from gateway.extensions.appsmith.settings import appsmith
+
+EXAMPLE = "gateway instances --overdue"
 
 
-def run(
-    data_dir: FilePath, interval: float, *, overdue_only: bool, as_json: bool, out: TextIO
-) -> int:
-    """Print the instances. `interval`: seconds between two pings. Raises GatewayError."""
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--overdue", action="store_true", help="only those")
+    json_option(parser)
+
+
+def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) -> int:
+    """Print the instances. Raises ConfigurationError or GatewayError."""
+    gateway = load(given.config, environment).gateway
     try:
-        known = views.instances(data_dir, time.time(), interval)
+        known = views.instances(gateway.data_dir, time.time(), appsmith(gateway).ping_interval)
     except sqlite3.Error:
         raise GatewayError("the ledger of instances cannot be read just now") from None
-    if overdue_only:
+    if given.overdue:
         known = [instance for instance in known if instance["overdue"]]
-    if as_json:
-        print(json.dumps(known, indent=2), file=out)
+    if given.json:
+        write_json(known, out)
         return 0
     for instance in known:
         print(_line(instance), file=out)

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-import json
+import argparse
 import sqlite3
-from collections.abc import Sequence
-from pathlib import Path as FilePath
-from typing import Any, Literal, TextIO
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
 
+from gateway.cli.output import since, since_option, write_json
+from gateway.config import load
 from gateway.errors import GatewayError
 from gateway.extensions.appsmith import views
 from gateway.extensions.appsmith.views import Period
 
-Form = Literal["text", "csv", "json"]
+EXAMPLE = "gateway usage --since 31d --csv"
 
 
-def run(data_dir: FilePath, since: float, *, hourly: bool, form: Form, out: TextIO) -> int:
-    """Print usage from `since` (epoch seconds) on. Raises GatewayError."""
+def options(parser: argparse.ArgumentParser) -> None:
+    since_option(parser, "31d")
+    parser.add_argument("--hourly", action="store_true", help="by hour instead of day")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="print a table for spreadsheets")
+    form.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) -> int:
+    """Print usage from `--since` on. Raises UsageError, ConfigurationError or GatewayError."""
+    start = since(given)
+    assert start is not None  # noqa: S101 (it has a default)
+    data_dir = load(given.config, environment).gateway.data_dir
     try:
-        told = views.usage(data_dir, since)
+        told = views.usage(data_dir, start.timestamp())
     except sqlite3.Error:
         raise GatewayError("the ledger of usage cannot be read just now") from None
-    period: Period = "hour" if hourly else "day"
-    if form == "json":
-        print(json.dumps(told, indent=2), file=out)
-    elif form == "csv":
+    period: Period = "hour" if given.hourly else "day"
+    if given.json:
+        write_json(told, out)
+    elif given.csv:
         out.write(views.as_csv(told, period))
     else:
         _text(told[f"{period}s"], period, told["reports"], out)

@@ -1,0 +1,1 @@
+"""One file a command; see `gateway.extensions.appsmith` for what they are called."""

@@ -1,0 +1,119 @@
+"""The extensions of one gateway that runs: their hooks, with what this gateway offers to them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path as FilePath
+
+from aiohttp import web
+
+from gateway.admin.html import PageLink
+from gateway.admin.metrics import Metric
+from gateway.config.model import GatewaySettings
+from gateway.control import Control
+from gateway.extensions.hooks import Hooks
+from gateway.ingest import IngestBackend, Intake
+from gateway.intake import Screen, Take
+from gateway.journal import Journal
+from gateway.privacy import Pseudonymizer
+from gateway.samples import Counts
+
+
+class RunningExtensions:
+    """Their `Host`, from `start` to `stop`."""
+
+    def __init__(
+        self,
+        hooks: Sequence[Hooks],
+        control: Control,
+        journal: Journal,
+        pseudonymizer: Pseudonymizer,
+        data_dir: FilePath,
+    ) -> None:
+        self.data_dir = data_dir
+        self.pseudonym = pseudonymizer.pseudonym
+        self.marked = journal.marked
+        self._hooks = hooks
+        self._control = control
+        self._journal = journal
+        self._screens = [each.screen(self) for each in hooks if each.screen]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._add: Take | None = None
+
+    def start(self, add: Take) -> None:
+        """Begin their tasks. `add` takes events of their own."""
+        self._add = add
+        self._tasks = [
+            asyncio.create_task(work, name=name)
+            for each in self._hooks
+            for name, work in each.tasks(self).items()
+        ]
+
+    def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    @property
+    def settings(self) -> GatewaySettings:
+        return self._control.snapshot.settings
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        return self._journal.view.counters
+
+    @staticmethod
+    def now() -> float:
+        return time.time()
+
+    async def add(self, intake: Intake) -> None:
+        assert self._add is not None  # noqa: S101 (tasks run from `start` on)
+        await self._add(intake)
+
+    async def screen(self, intake: Intake, take: Take) -> None:
+        """Hand on what every extension lets through. Raises what `take` raises."""
+        for screen in self._screens:
+            take = _behind(screen, take)
+        await take(intake)
+
+    def add_routes(self, app: web.Application, backend: IngestBackend) -> None:
+        """Their routes of SDK traffic."""
+        for each in self._hooks:
+            each.routes(app, backend)
+
+    @property
+    def admin_routes(self) -> Sequence[web.RouteDef]:
+        return [route for each in self._hooks for route in each.admin(self)]
+
+    @property
+    def pages(self) -> Sequence[PageLink]:
+        return [page for each in self._hooks for page in each.pages]
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        return [metric for each in self._hooks for metric in each.metrics]
+
+    @property
+    def folders(self) -> Mapping[FilePath, str]:
+        """Where they write, and the part of the data that each is counted as."""
+        return {
+            self.data_dir / folder: part
+            for each in self._hooks
+            for folder, part in each.folders.items()
+        }
+
+    async def counts(self) -> Counts:
+        """What they add to one look."""
+        found = [await each.counts(self) for each in self._hooks]
+        return Counts(
+            {key: value for one in found for key, value in one.status.items()},
+            {name: values for one in found for name, values in one.samples.items()},
+        )
+
+
+def _behind(screen: Screen, take: Take) -> Take:
+    async def hand_on(intake: Intake) -> None:
+        await screen(intake, take)
+
+    return hand_on
