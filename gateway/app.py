@@ -71,7 +71,10 @@ class Gateway:
         )
         self._deliveries = Deliveries(
             journal,
-            consumers_of(configuration, pseudonymizer, journal),
+            [
+                *consumers_of(configuration, pseudonymizer, journal),
+                *self.extensions.consumers,
+            ],
             configuration.routing.destinations,
             lambda: self.control.snapshot,
         )

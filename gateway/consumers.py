@@ -12,7 +12,6 @@ from gateway.delivery import QUARANTINE, Feed, Sink, audit_feed, destination_fee
 from gateway.destinations import Destination, Opening, registry
 from gateway.destinations.jsonl.client import FileDestination, audit_line
 from gateway.destinations.jsonl.mapping import same_event, segment_line
-from gateway.extensions import registry as extensions
 from gateway.journal import Journal
 from gateway.jsonl.files import LineFiles
 from gateway.jsonl.surplus import Same
@@ -51,8 +50,6 @@ def consumers_of(
     aside = FileDestination("quarantine", quarantined, segment_line)
     localise = pseudonymizer.domain(QUARANTINE).localise
     consumers.append((quarantine_feed(journal, localise), aside))
-    for hooks in extensions.hooks():
-        consumers += [brought.make(journal, data_dir) for brought in hooks.consumers]
     return consumers
 
 

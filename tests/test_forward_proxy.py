@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.appsmith.instances import metrics, settings
+from tests.extensions.appsmith.instances import metrics, settings
 from tests.telemetry.conftest import gateway_command
 from tests.wire.running import WRITE_KEY, Gateway, held_ports, running, until
 

@@ -13,6 +13,8 @@ from gateway.admin.html import PageLink
 from gateway.admin.metrics import Metric
 from gateway.config.model import GatewaySettings
 from gateway.control import Control
+from gateway.delivery import Feed, Sink
+from gateway.event import StoredEvent
 from gateway.extensions.hooks import Hooks
 from gateway.ingest import IngestBackend, Intake
 from gateway.intake import Screen, Take
@@ -93,6 +95,15 @@ class RunningExtensions:
     @property
     def metrics(self) -> Sequence[Metric]:
         return [metric for each in self._hooks for metric in each.metrics]
+
+    @property
+    def consumers(self) -> Sequence[tuple[Feed[StoredEvent], Sink[StoredEvent]]]:
+        """What they read the journal with."""
+        return [
+            consumer.make(self._journal, self.data_dir)
+            for each in self._hooks
+            for consumer in each.consumers
+        ]
 
     @property
     def folders(self) -> Mapping[FilePath, str]:

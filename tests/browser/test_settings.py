@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.appsmith.instances import TENANT, settings
 from tests.browser.chromium import NEEDS, Browser, Sdk
 from tests.browser.person import Person, at_the_admin_pages
+from tests.extensions.appsmith.instances import TENANT, settings
 from tests.wire.clients import NODE_3
 from tests.wire.running import WRITE_KEY, Gateway, counted, running, until
 from tests.wire.script import logical

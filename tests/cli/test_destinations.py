@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 import yaml
 
-from tests.appsmith.instances import metrics
 from tests.cli.test_dead_letters import listed, refusing, settled
+from tests.extensions.appsmith.instances import metrics
 from tests.fakes import vendor
 from tests.fakes.segment import FakeSegment
 from tests.fakes.vendor import answers

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gateway.config.model import Outbound
 from gateway.config.outgoing import HOPS, Outgoing, Proxies, hops_in, shown
-from tests.appsmith.instances import settings
+from tests.extensions.appsmith.instances import settings
 from tests.fakes import vendor
 from tests.fakes.certificate import self_signed
 from tests.fakes.cloud_services import CloudServices

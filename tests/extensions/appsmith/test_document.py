@@ -24,12 +24,20 @@ import yaml
 from gateway.extensions.appsmith.cloud.settings import CloudSettings
 from gateway.extensions.appsmith.settings import Appsmith
 from gateway.extensions.appsmith.signature import sign
-from tests.appsmith.instances import INSTANCE, KEY, PING, TENANT, get_json, kept, settings
-from tests.appsmith.test_instances import wait_for_pings
-from tests.appsmith.test_ways import SERVER_SDK, installation
 from tests.browser.chromium import NEEDS, chromium
 from tests.browser.person import at_the_admin_pages
 from tests.cli.test_commands import gateway as command
+from tests.extensions.appsmith.instances import (
+    INSTANCE,
+    KEY,
+    PING,
+    TENANT,
+    get_json,
+    kept,
+    settings,
+)
+from tests.extensions.appsmith.test_instances import wait_for_pings
+from tests.extensions.appsmith.test_ways import SERVER_SDK, installation
 from tests.fakes import vendor
 from tests.fakes.cloud_services import CloudServices
 from tests.fakes.mixpanel import FakeMixpanel

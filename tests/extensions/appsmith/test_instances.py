@@ -16,9 +16,17 @@ from yarl import URL
 from gateway.event import CleanText, StoredEvent
 from gateway.extensions.appsmith.ledger import MOST_INSTANCES, Ledger
 from gateway.extensions.appsmith.views import instances
-from tests.appsmith.instances import INSTANCE, PING, get_json, kept, metrics, named, settings
 from tests.cli.test_commands import gateway as command
 from tests.destinations.events import Journal
+from tests.extensions.appsmith.instances import (
+    INSTANCE,
+    PING,
+    get_json,
+    kept,
+    metrics,
+    named,
+    settings,
+)
 from tests.fakes.cloud_services import CloudServices
 from tests.fakes.vendor import resets
 from tests.wire.running import WRITE_KEY, Gateway, running

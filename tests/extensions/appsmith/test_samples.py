@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from tests.appsmith.instances import INSTANCE, SAMPLES, settings
+from tests.extensions.appsmith.instances import INSTANCE, SAMPLES, settings
 from tests.fakes.cloud_services import CloudServices
 from tests.fakes.vendor import running as vendor_running
 from tests.wire.running import WRITE_KEY, Gateway, running, until

@@ -15,7 +15,15 @@ from typing import Any
 import aiohttp
 import yaml
 
-from tests.appsmith.instances import INSTANCE, KEY, get_json, kept, metrics, sample, settings
+from tests.extensions.appsmith.instances import (
+    INSTANCE,
+    KEY,
+    get_json,
+    kept,
+    metrics,
+    sample,
+    settings,
+)
 from tests.fakes.cloud_services import CloudServices, declines, failure
 from tests.fakes.vendor import answers, resets
 from tests.wire.running import ROOT, Gateway, running, until

@@ -14,7 +14,7 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.config.outgoing import HOPS
-from tests.appsmith.instances import INSTANCE, PING, sample, settings
+from tests.extensions.appsmith.instances import INSTANCE, PING, sample, settings
 from tests.fakes.cloud_services import LICENCE, SIGNATURE, CloudServices
 from tests.fakes.vendor import breaks_off, resets
 from tests.wire.running import Gateway, running

@@ -14,7 +14,7 @@ from gateway.extensions.appsmith.settings import Appsmith, appsmith
 from gateway.pipeline.routing import RoutingFacts, compile_routes
 from tests.config.test_load import GATEWAY, mistakes, write
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 READY = ROOT / "config" / "appsmith"
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.appsmith.instances import (
+from tests.cli.test_commands import gateway as command
+from tests.extensions.appsmith.instances import (
     INSTANCE,
     TENANT,
     get_json,
@@ -23,7 +24,6 @@ from tests.appsmith.instances import (
     sample,
     settings,
 )
-from tests.cli.test_commands import gateway as command
 from tests.wire.running import Gateway, running, until
 
 ADDRESS = "ada.lovelace@acme.example"

@@ -20,8 +20,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.appsmith.instances import INSTANCE, PING, get_json, kept, settings
 from tests.browser.chromium import NEEDS, Browser, Sdk, chromium
+from tests.extensions.appsmith.instances import INSTANCE, PING, get_json, kept, settings
 from tests.marks import needs
 from tests.telemetry.conftest import gateway_command
 from tests.wire.clients import FOLDER, JAVA, Client
