@@ -16,7 +16,7 @@ from gateway.config import Configuration
 from gateway.config.model import GatewaySettings
 from gateway.config.sections import Section, settings_of
 from gateway.config.values import Settings
-from gateway.event import RawEvent
+from gateway.event import Message, RawEvent
 from gateway.extensions.hooks import Hooks, Host
 from gateway.extensions.spec import Command, Extension
 from gateway.ingest import IngestBackend, Intake
@@ -49,7 +49,13 @@ def _word(gateway: GatewaySettings) -> str:
 
 
 def _event(source: str, name: str, now: float) -> RawEvent:
-    message = {"type": "track", "event": name, "messageId": name, "userId": "u", "properties": {}}
+    message: Message = {
+        "type": "track",
+        "event": name,
+        "messageId": name,
+        "userId": "u",
+        "properties": {},
+    }
     return RawEvent(source, "segment", "track", name, message, now)
 
 
