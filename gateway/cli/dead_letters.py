@@ -77,7 +77,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reason",
         choices=[str(reason) for reason in Reason if reason.stage is Stage.DEAD],
-        help="only those that died of this",
+        help="only those with this reason",
     )
     parser.add_argument("--event", metavar="GLOB", help="only events of this name")
     since_option(parser)

@@ -59,8 +59,15 @@ def _sections(entries: tuple[EntryPoint, ...]) -> tuple[Section, ...]:
     found: list[Section] = []
     for entry in entries:
         section = getattr(plugins.load(entry), "section", None)
-        if section is not None:
-            found.append(section())
+        if section is None:
+            continue
+        made: Section = section()
+        if made.name in {*GatewaySettings.model_fields, *(one.name for one in found)}:
+            raise plugins.PluginError(
+                f"{plugins.package(entry)} brings the section `{made.name}`, which exists already;"
+                " uninstall it"
+            )
+        found.append(made)
     return tuple(found)
 
 

@@ -1,7 +1,7 @@
 """Where an extension takes part: at ingest, behind the journal, on the admin listener, in commands.
 
-An extension sees clean events behind the journal as every consumer does, and before it only what
-its own routes take in.
+Behind the journal an extension sees clean events, as every consumer does. Its screen sees raw ones:
+it may hold some back and mark others, and keeps, logs and sends nothing of them.
 """
 
 from __future__ import annotations
@@ -68,6 +68,10 @@ class Consumer:
     make: Callable[[Journal, FilePath], tuple[Feed[StoredEvent], Sink[StoredEvent]]]
     """From the journal and `data_dir`."""
 
+    def __post_init__(self) -> None:
+        if not self.name.endswith("/"):
+            raise ValueError(f"a destination could be called `{self.name}`; end the name with /")
+
 
 def _no_routes(_app: web.Application, _backend: IngestBackend) -> None:
     return None
@@ -84,7 +88,8 @@ class Hooks:
     routes: Callable[[web.Application, IngestBackend], None] = _no_routes
     """Adds routes of SDK traffic."""
     screen: Callable[[Host], Screen] | None = None
-    """Looks at every intake before it is decided. It is called for each request, so it is fast."""
+    """Looks at every intake before it is decided. What it holds back becomes a refusal, so that all
+    is counted. It is called for each request, so it is fast."""
     tasks: Callable[[Host], Mapping[str, Coroutine[Any, Any, None]]] = lambda _: {}
     """What runs as long as the gateway does, by name: started once it is open, cancelled before it
     closes."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path as FilePath
+from typing import Any
 
+import structlog
 from aiohttp import web
 
 from gateway.admin.html import PageLink
@@ -14,6 +16,7 @@ from gateway.admin.metrics import Metric
 from gateway.config.model import GatewaySettings
 from gateway.control import Control
 from gateway.delivery import Feed, Sink
+from gateway.errors import fault
 from gateway.event import StoredEvent
 from gateway.extensions.hooks import Hooks
 from gateway.ingest import IngestBackend, Intake
@@ -21,6 +24,8 @@ from gateway.intake import Screen, Take
 from gateway.journal import Journal
 from gateway.privacy import Pseudonymizer
 from gateway.samples import Counts
+
+log = structlog.get_logger(__name__)
 
 
 class RunningExtensions:
@@ -48,7 +53,7 @@ class RunningExtensions:
         """Begin their tasks. `add` takes events of their own."""
         self._add = add
         self._tasks = [
-            asyncio.create_task(work, name=name)
+            asyncio.create_task(_watched(name, work), name=name)
             for each in self._hooks
             for name, work in each.tasks(self).items()
         ]
@@ -120,6 +125,17 @@ class RunningExtensions:
         return Counts(
             {key: value for one in found for key, value in one.status.items()},
             {name: values for one in found for name, values in one.samples.items()},
+        )
+
+
+async def _watched(name: str, work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 (whatever it is, the gateway goes on)
+        log.error(  # noqa: TRY400 (a traceback may quote an event)
+            "a task of an extension failed; restart the gateway to run it again",
+            task=name,
+            fault=fault(error),
         )
 
 

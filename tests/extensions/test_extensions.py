@@ -192,6 +192,19 @@ def test_its_commands_and_settings_are_as_strict_as_the_gateways_own(tmp_path: P
     assert (json.loads(told)["source"], json.loads(told)["event"]) == ("greeting", "Greeted")
 
 
+def test_a_section_takes_no_setting_of_the_gateway_away(tmp_path: Path) -> None:
+    folder = tmp_path / "path"
+    folder.mkdir()
+    text = (PACKAGE / "greeting.py").read_text("utf-8")
+    folder.joinpath("greeting.py").write_text(
+        text.replace('name="greeting",\n        m', 'name="limits",\n        m')
+    )
+    (folder / "greeting-1.0.dist-info").symlink_to(PACKAGE / "greeting-1.0.dist-info")
+    file = configured(tmp_path)
+    code, _, told = command("check", "--config", str(file), folder=tmp_path, path=folder)
+    assert (code, "greeting brings the section `limits`" in told) == (1, True)
+
+
 def test_what_cannot_be_loaded_is_named_with_its_package(tmp_path: Path) -> None:
     for name, code in (("broken", "1 / 0"), ("foreign", "EXTENSION = 1")):
         folder = tmp_path / name

@@ -18,7 +18,7 @@ EXAMPLE = "gateway instances --overdue"
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--overdue", action="store_true", help="only those")
+    parser.add_argument("--overdue", action="store_true", help="only those whose ping is overdue")
     json_option(parser)
 
 
