@@ -1,6 +1,7 @@
 """What packages bring is found by their entry points; the gateway's own parts come the same way.
 
-One that cannot be used stops the command with the name of its package: nothing is left out quietly.
+One that cannot be used is an error with the name of its package where it is asked for: nothing is
+left out quietly.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from gateway.errors import GatewayError
 
 EXTENSIONS = "gateway.extensions"
 """The group of entry points that lead to extensions."""
+DESTINATIONS = "gateway.destinations"
+"""The group of those that lead to types of destinations."""
 
 _OURS = "telemetry-gateway"
 _CLONE = Path(__file__).parent.parent / "pyproject.toml"
@@ -25,44 +28,52 @@ class PluginError(GatewayError):
 
 
 @cache
-def entries(group: str) -> Mapping[str, EntryPoint]:
-    """Every entry point of a group by its name, the gateway's own first. Raises PluginError."""
-    found: dict[str, EntryPoint] = {}
+def entries(group: str) -> Mapping[str, tuple[EntryPoint, ...]]:
+    """The entry points of a group by their names, the gateway's own first."""
+    found: dict[str, tuple[EntryPoint, ...]] = {}
     for entry in (*_own(group), *_of_others(group)):
-        other = found.setdefault(entry.name, entry)
-        if other.value != entry.value:
-            packages = " and ".join(sorted({package(other), package(entry)}))
-            raise PluginError(f"{packages} both bring `{entry.name}`; uninstall one of them")
+        if entry not in found.get(entry.name, ()):
+            found[entry.name] = (*found.get(entry.name, ()), entry)
     return found
 
 
-def load(entry: EntryPoint) -> object:
+def entry(group: str, name: str) -> EntryPoint:
+    """The one of this name. Raises KeyError or PluginError."""
+    first, *others = entries(group)[name]
+    if others:
+        packages = " and ".join(sorted(package(one) for one in (first, *others)))
+        raise PluginError(f"{packages} both bring `{name}`; uninstall one of them")
+    return first
+
+
+def load(found: EntryPoint) -> object:
     """What an entry point leads to. Raises PluginError."""
     try:
-        return entry.load()
+        return found.load()
     except Exception as error:
         why = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise PluginError(
-            f"{package(entry)} cannot be loaded from {entry.value} ({why});"
+            f"{package(found)} cannot be loaded from {found.value} ({why});"
             " install a version of it that fits this gateway, or uninstall it"
         ) from error
 
 
-def package(entry: EntryPoint) -> str:
+def package(found: EntryPoint) -> str:
     """Who brings it."""
-    return entry.dist.name if entry.dist else _OURS
+    return found.dist.name if found.dist else _OURS
 
 
 def _own(group: str) -> Iterator[EntryPoint]:
     """As the package's metadata has them; in a clone they may be older than the clone itself."""
-    project = tomllib.loads(_CLONE.read_text("utf-8"))["project"] if _CLONE.is_file() else {}
+    file = tomllib.loads(_CLONE.read_text("utf-8")) if _CLONE.is_file() else {}
+    project = file.get("project", {})
     if project.get("name") == _OURS:
         for name, value in project["entry-points"].get(group, {}).items():
             yield EntryPoint(name, value, group)
     else:
-        yield from (entry for entry in entry_points(group=group) if package(entry) == _OURS)
+        yield from (one for one in entry_points(group=group) if package(one) == _OURS)
 
 
 def _of_others(group: str) -> list[EntryPoint]:
-    others = (entry for entry in entry_points(group=group) if package(entry) != _OURS)
-    return sorted(others, key=lambda entry: entry.name)
+    others = (one for one in entry_points(group=group) if package(one) != _OURS)
+    return sorted(others, key=lambda one: one.name)

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from gateway.config import destination_types
-from gateway.config.destination_types import UnusableTypeError
 from gateway.config.model import Certificate, GatewaySettings
 from gateway.config.outgoing import Outgoing
 from gateway.config.privacy import Policy
@@ -27,6 +26,7 @@ from gateway.config.source import load as load_yaml
 from gateway.config.values import Settings
 from gateway.errors import ConfigurationError, Mistake
 from gateway.event import JsonPath
+from gateway.plugins import PluginError
 from gateway.tls import Pair, problem, stands_for
 
 ENVIRONMENT = {
@@ -213,7 +213,7 @@ def _destination(name: str, given: Any, document: Document, mistakes: list[Mista
     else:
         try:
             model: type[Common] = destination_types.declared(kind).settings
-        except UnusableTypeError as error:
+        except PluginError as error:
             mistakes.append(document.mistake((*path, "type"), str(error)))
         else:
             return _valid(model, given, document, mistakes, path) or Common(type=kind)

@@ -116,7 +116,7 @@ class Routing(Settings):
 
 
 def typed(given: Any) -> Any:
-    """The settings of a destination, of its own type. Raises ValueError or UnusableTypeError."""
+    """The settings of a destination, of its own type. Raises ValueError or PluginError."""
     if not isinstance(given, Mapping):
         return given
     return destination_types.declared(given["type"]).settings.model_validate(given)

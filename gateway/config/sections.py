@@ -39,7 +39,8 @@ class Section:
 
 def sections() -> tuple[Section, ...]:
     """Of all extensions that are installed. Raises PluginError."""
-    return _sections(tuple(plugins.entries(plugins.EXTENSIONS).values()))
+    names = plugins.entries(plugins.EXTENSIONS)
+    return _sections(tuple(plugins.entry(plugins.EXTENSIONS, name) for name in names))
 
 
 def settings_model() -> type[GatewaySettings]:

@@ -17,13 +17,13 @@ def type_of(settings: Common) -> DestinationType[Any]:
 
 
 def declared(name: str) -> DestinationType[Any]:
-    """Raises KeyError or UnusableTypeError."""
+    """Raises KeyError or PluginError."""
     found: DestinationType[Any] = destination_types.declared(name)
     return found
 
 
 def types() -> Iterator[DestinationType[Any]]:
-    """All of them. Raises UnusableTypeError."""
+    """All of them. Raises PluginError."""
     return (declared(name) for name in destination_types.names())
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def extensions() -> tuple[Extension, ...]:
     """All of them, the gateway's own first. Raises PluginError."""
-    found = plugins.entries(plugins.EXTENSIONS)
-    return tuple(_declared(name, entry) for name, entry in found.items())
+    names = plugins.entries(plugins.EXTENSIONS)
+    return tuple(_declared(name, plugins.entry(plugins.EXTENSIONS, name)) for name in names)
 
 
 def hooks() -> tuple[Hooks, ...]:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from aiohttp import web
 
+from gateway import plugins
 from gateway.cli import reference
 from gateway.cli.destination_probe import reached
 from gateway.config import destination_types, load
@@ -91,7 +92,7 @@ def here(site: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path, None, N
 
 def forget() -> None:
     """What is installed is looked up once for a process."""
-    destination_types._entries.cache_clear()
+    plugins.entries.cache_clear()
     destination_types.declared.cache_clear()
 
 
@@ -269,7 +270,7 @@ def test_a_wheel_finds_by_its_metadata_what_a_clone_finds(
     clone = tmp_path / "pyproject.toml"
     if beside:
         clone.write_text(beside)
-    monkeypatch.setattr(destination_types, "_CLONE", clone)
+    monkeypatch.setattr(plugins, "_CLONE", clone)
     forget()
     assert destination_types.names() == ours
     assert destination_types.declared("segment").name == "segment"
