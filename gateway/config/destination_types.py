@@ -33,8 +33,6 @@ def declared(name: str) -> Any:
             " uninstall it"
         )
     if found.name != name:
-        package = plugins.package(entry)
-        raise PluginError(
-            f"{package} registers `{found.name}` as `{name}`; correct its entry point"
-        )
+        who = plugins.package(entry)
+        raise PluginError(f"{who} registers `{found.name}` as `{name}`; correct its entry point")
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import tomllib
 from collections.abc import Generator
@@ -25,9 +24,10 @@ from gateway.errors import ConfigurationError, GatewayError
 from tests.fakes import vendor
 from tests.fakes.vendor import Vendor
 from tests.telemetry.conftest import Answer, gateway_command
+from tests.walkthrough import files_of
 from tests.wire.running import ROOT, WRITE_KEY, Gateway, running, until
 
-FILE = re.compile(r"^`([\w./]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HEADING = "Add a destination"
 KEY = "acme-key-0123"
 TRACK = {"event": "Signed Up", "userId": "u1", "messageId": "m1", "properties": {"plan": "pro"}}
 
@@ -35,13 +35,6 @@ TRACK = {"event": "Signed Up", "userId": "u1", "messageId": "m1", "properties": 
 class Acme(Vendor):
     async def answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
         return web.Response(text="taken")
-
-
-def walk_through() -> dict[str, str]:
-    """The files of the section in CONTRIBUTING.md, by name."""
-    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    section = page[page.index("## Add a destination") :]
-    return dict(FILE.findall(section))
 
 
 def install(files: dict[str, str], site: Path) -> None:
@@ -124,7 +117,7 @@ async def post(gateway: Gateway, message: dict[str, Any]) -> None:
 
 
 async def test_the_walk_through_delivers(site: Path, tmp_path: Path) -> None:
-    install(walk_through(), site)
+    install(files_of(HEADING), site)
     async with vendor.running(Acme()) as acme:
         given = {"routing": routed(tmp_path, acme.url)}
         async with running(tmp_path, **given) as gateway:
@@ -156,7 +149,7 @@ async def test_the_walk_through_delivers(site: Path, tmp_path: Path) -> None:
 
 
 def test_its_settings_are_checked_suggested_and_documented(here: Path, tmp_path: Path) -> None:
-    install(walk_through(), here)
+    install(files_of(HEADING), here)
     routed(tmp_path, "https://acme.example", type="acmee")
     (told,) = mistakes(tmp_path)
     assert told.startswith("routing.yaml:5: `destinations.crm.type` must be one of file, ")
@@ -173,7 +166,7 @@ def test_its_settings_are_checked_suggested_and_documented(here: Path, tmp_path:
 async def test_a_body_of_another_format_than_declared_does_not_leave(
     site: Path, tmp_path: Path
 ) -> None:
-    files = walk_through()
+    files = files_of(HEADING)
     files["gateway_acme/__init__.py"] = files["gateway_acme/__init__.py"].replace(
         "BodyFormat.JSON,", "BodyFormat.FORM_JSON,"
     )
@@ -218,7 +211,7 @@ BROKEN: dict[str, tuple[dict[str, tuple[str, str]], str]] = {
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_broken_package_is_named_where_it_is_used(here: Path, tmp_path: Path, what: str) -> None:
     changes, message = BROKEN[what]
-    files = walk_through()
+    files = files_of(HEADING)
     for name, change in changes.items():
         files[name] = files[name].replace(*change)
     if what == "module":
@@ -235,7 +228,7 @@ def test_a_broken_package_is_named_where_it_is_used(here: Path, tmp_path: Path, 
 
 
 def test_a_name_that_is_taken_twice_is_refused(here: Path, tmp_path: Path) -> None:
-    files = walk_through()
+    files = files_of(HEADING)
     files["pyproject.toml"] = files["pyproject.toml"].replace("acme =", "stdout =")
     install(files, here)
     (tmp_path / "routing.yaml").write_text("destinations: {a: {type: stdout}}\n")
@@ -246,7 +239,7 @@ def test_a_name_that_is_taken_twice_is_refused(here: Path, tmp_path: Path) -> No
 
 
 def test_an_entry_under_another_name_is_named(here: Path, tmp_path: Path) -> None:
-    files = walk_through()
+    files = files_of(HEADING)
     files["pyproject.toml"] = files["pyproject.toml"].replace("acme =", "crm =")
     install(files, here)
     routed(tmp_path, "https://acme.example", type="crm")
@@ -278,7 +271,7 @@ def test_a_wheel_finds_by_its_metadata_what_a_clone_finds(
 
 def test_a_package_that_breaks_later_is_named(here: Path, tmp_path: Path) -> None:
     """Its declaration is whole, and what it loads when it is used is not."""
-    files = walk_through()
+    files = files_of(HEADING)
     files["gateway_acme/client.py"] = "import nothing_of_this_name\n"
     install(files, here)
     routed(tmp_path, "https://acme.example")
