@@ -19,32 +19,34 @@ from gateway.config import load
 from gateway.consumers import destinations_of
 from gateway.destinations import Destination, finished
 from gateway.event import Decision, Message, Protocol, RawEvent, Reason, StoredEvent
+from gateway.ingest.protocol import ProtocolIngest
+from gateway.ingest.registry import INGESTS
 from gateway.journal.block import block_of, encode, events_of
 from gateway.pipeline import audit_line
 from gateway.pipeline.decide import Rules, decide
 from gateway.pipeline.rules import compile_rules
 from gateway.privacy import Pseudonymizer
 from gateway.protocols import PROTOCOLS, MessageType, ProtocolSpec
+from gateway.protocols.spec import Form
 
 ROOT = Path(__file__).parent.parent
 SECRET = "ada.lovelace@mail.example"
 PARTS = [f.name for f in fields(ProtocolSpec) if f.init]
 TYPES = [(protocol, kind) for protocol, spec in PROTOCOLS.items() for kind in spec.types]
-SENT = [(protocol, kind) for protocol, kind in TYPES if protocol != "appsmith"]
-"""What clients send as it is kept. Appsmith's messages are made by the gateway; what its instances
-send, tests/cli/test_commands.py explains."""
+SENT = [(protocol, kind) for protocol, kind in TYPES if protocol == PROTOCOLS[protocol].form]
+"""What clients send in the form in which it is kept."""
 DESTINATIONS = """
   local: {type: file, path: events}
   segment: {type: segment, write_key: vendor-key-1}
   mixpanel: {type: mixpanel, token: vendor-key-2}
   cloud: {type: cloud, license_key: vendor-key-3}
 """
-TAKEN_BY: dict[Protocol, set[str]] = {
+TAKEN_BY: dict[Form, set[str]] = {
     "segment": {"local", "segment", "mixpanel"},
     "mixpanel": {"local", "segment", "mixpanel"},
-    "appsmith": {"local"},
+    "own": {"local"},
 }
-"""Which destinations have something of the same meaning as every message of a protocol."""
+"""Which destinations have something of the same meaning as every message of a form."""
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,7 @@ def test_every_type_goes_through_every_stage(
 
     taken = {d.name for d in destinations if rendered(d, stored, decision)}
     pulses = {"cloud"} if kind == "usage_pulse" else set[str]()
-    assert taken == TAKEN_BY[protocol] | pulses
+    assert taken == TAKEN_BY[PROTOCOLS[protocol].form] | pulses
     assert SECRET.encode() not in lines + told
 
 
@@ -137,6 +139,16 @@ def test_explain_knows_every_type_that_clients_send(
     explain.explain(body, file, {}, source="demo", as_json=True, out=out)
     fate = orjson.loads(out.getvalue())
     assert (fate["outcome"], fate["protocol"], fate["type"]) == ("accepted", protocol, kind)
+
+
+@pytest.mark.parametrize("ingest", INGESTS, ids=lambda ingest: ingest.protocol)
+def test_explain_reads_what_a_protocol_gives_as_an_example(
+    ingest: ProtocolIngest, file: Path
+) -> None:
+    out = io.StringIO()
+    explain.explain(ingest.example, file, {}, source="demo", as_json=True, out=out)
+    fate = orjson.loads(out.getvalue())
+    assert (fate["outcome"], fate["protocol"]) == ("accepted", ingest.protocol)
 
 
 def test_the_registry_is_the_closed_set() -> None:

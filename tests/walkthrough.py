@@ -45,6 +45,13 @@ class Copy:
             file.write_text(text)
         return cls(root)
 
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Change a line of a file that is there already."""
+        file = self.root / path
+        text = file.read_text()
+        assert text.count(old) == 1, f"{path} changed; correct the walk-through and its test"
+        file.write_text(text.replace(old, new))
+
     def run(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """`python -m …`, in which `gateway` is this copy."""
         environment = {**os.environ, "PYTHONPATH": str(self.root), "PYTHONSAFEPATH": "1"}

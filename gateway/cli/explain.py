@@ -9,11 +9,10 @@ import argparse
 import base64
 import json
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path as FilePath
-from typing import Any, Literal, TextIO, assert_never
+from typing import Any, TextIO
 
 from gateway.cli.output import json_option, write_json
 from gateway.config import Configuration, did_you_mean, load
@@ -23,18 +22,15 @@ from gateway.destinations import BodyFormat, Destination, DestinationType, Reque
 from gateway.destinations.bodies import UnreadableError, decoded
 from gateway.destinations.registry import type_of
 from gateway.errors import GatewayError, RequestError
-from gateway.event import CleanEvent, Decision, Protocol, Reason, StoredEvent
+from gateway.event import CleanEvent, Decision, Reason, StoredEvent
 from gateway.extensions import registry
 from gateway.ingest import Intake, Refusal, Sources
-from gateway.ingest.client_info import Sender
 from gateway.ingest.json_decode import decode
-from gateway.ingest.mixpanel import parse as mixpanel
-from gateway.ingest.mixpanel.unpack import Call
-from gateway.ingest.segment import parse as segment
+from gateway.ingest.protocol import Sample
+from gateway.ingest.registry import INGESTS
 from gateway.pipeline.decide import decide
 from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
 from gateway.privacy import Pseudonymizer
-from gateway.protocols import PROTOCOLS
 from gateway.telemetry import switch_history
 
 _HIDDEN = "***"
@@ -42,17 +38,6 @@ _HIDDEN = "***"
 
 class ExplainError(GatewayError):
     """What was given cannot be explained."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """What there is to explain, and what its reader must know."""
-
-    body: bytes
-    value: Any
-    gateway: GatewaySettings
-    sources: Sources
-    authorization: str
 
 
 EXAMPLE = "gateway explain event.json --source demo"
@@ -123,66 +108,18 @@ def _intake(body: bytes, configuration: Configuration, name: str | None) -> Inta
     sources = Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept")
     try:
         value = decode(body)
-        given_body = _Given(body, value, gateway, sources, authorization)
-        # Segment's reader, the first of all, takes whatever the others do not know.
-        readings = (_read(protocol, given_body) for protocol in reversed(tuple(PROTOCOLS)))
-        return next(intake for intake in readings if intake is not None)
+        sample = Sample(body, value, authorization, sources, gateway.limits)
+        readings = (protocol.read_sample(sample) for protocol in INGESTS)
+        found = chain(_of_extensions(sample, gateway), readings)
+        # The last protocol of all reads whatever the others do not know.
+        return next(intake for intake in found if intake is not None)
     except RequestError as error:
         raise ExplainError(f"the event cannot be read: {error.message}") from None
 
 
-def _read(protocol: Protocol, given: _Given) -> Intake | None:
-    """The events as the protocol reads them; None where it does not know them for its own."""
-    match protocol:
-        case "appsmith":
-            return _of_extensions(given)
-        case "mixpanel":
-            return _of_mixpanel(given)
-        case "segment":
-            of = segment.RequestContext(
-                _segment_type(given.value), Sender(), time.time(), given.authorization
-            )
-            return segment.read(given.body, of, given.sources, given.gateway.limits)
-        case _:
-            assert_never(protocol)
-
-
-def _of_mixpanel(given: _Given) -> Intake | None:
-    kind = _mixpanel_kind(given.value)
-    if kind is None:
-        return None
-    facts = mixpanel.MixpanelContext(
-        kind, is_import=True, sender=Sender(), received_at=time.time(), seal=b"",
-        authorization=given.authorization,
-    )  # fmt: skip
-    call = Call(data=given.body, is_bare=True)
-    return mixpanel.read(call, facts, given.sources, given.gateway.limits).intake
-
-
-def _of_extensions(given: _Given) -> Intake | None:
-    readings = (hooks.explain(given.body, given.value, given.gateway) for hooks in registry.hooks())
-    return next((intake for intake in readings if intake is not None), None)
-
-
-def _segment_type(value: Any) -> str | None:
-    """The message type of a single event; None for a batch. A missing type means track."""
-    if isinstance(value, dict) and "batch" not in value:
-        return str(value.get("type") or "track")
-    return None
-
-
-def _mixpanel_kind(value: Any) -> Literal["event", "people", "groups"] | None:
-    """What Mixpanel would call it, by the fields that only Mixpanel's SDKs write."""
-    first = value[0] if isinstance(value, list) and value else value
-    if not isinstance(first, dict) or "type" in first:
-        return None
-    if "$group_key" in first:
-        return "groups"
-    if "$distinct_id" in first or "$token" in first:
-        return "people"
-    properties = first.get("properties")
-    names = properties.keys() if isinstance(properties, dict) else set[str]()
-    return "event" if {"token", "distinct_id", "$insert_id"} & names else None
+def _of_extensions(sample: Sample, gateway: GatewaySettings) -> Iterator[Intake | None]:
+    for hooks in registry.hooks():
+        yield hooks.explain(sample.body, sample.value, gateway)
 
 
 def _refused(refusal: Refusal) -> dict[str, Any]:

@@ -35,8 +35,7 @@ from gateway.errors import ConfigurationError, GatewayError, fault, file_problem
 from gateway.forward_proxy import ForwardProxy
 from gateway.ingest import health
 from gateway.ingest.app import runner as ingest_runner
-from gateway.ingest.mixpanel import routes as mixpanel_routes
-from gateway.ingest.segment import routes as segment_routes
+from gateway.ingest.registry import INGESTS
 from gateway.process import data_dir_lock, descriptors, hot_restart, logs
 from gateway.process import sockets as listeners
 from gateway.process.connections import Connections
@@ -214,8 +213,8 @@ class _Service:
     def _application(self) -> web.Application:
         app = web.Application()
         health.add_routes(app, self._gateway.backend)
-        segment_routes.add_routes(app, self._gateway.backend)
-        mixpanel_routes.add_routes(app, self._gateway.backend)
+        for protocol in INGESTS:
+            protocol.add_routes(app, self._gateway.backend)
         self._gateway.extensions.add_routes(app, self._gateway.backend)
         app.on_response_prepare.append(self._manners.say)
         return app

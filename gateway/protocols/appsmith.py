@@ -8,6 +8,7 @@ _CREATED_AT = "2026-11-23T07:51:04.317Z"
 
 APPSMITH = ProtocolSpec(
     protocol="appsmith",
+    form="own",
     types={
         "usage_pulse": MessageType(
             name_key=None,

@@ -6,6 +6,7 @@ from gateway.protocols.spec import MessageType, ProtocolSpec
 
 MIXPANEL = ProtocolSpec(
     protocol="mixpanel",
+    form="mixpanel",
     types={
         "event": MessageType(
             name_key="event",

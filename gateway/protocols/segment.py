@@ -21,6 +21,7 @@ def _example(kind: str, **more: Any) -> Message:
 
 SEGMENT = ProtocolSpec(
     protocol="segment",
+    form="segment",
     types={
         "track": MessageType(
             name_key="event",

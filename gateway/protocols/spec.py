@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 from gateway.event import CleanMessage, CleanText, Message, Protocol, RawMessage
 
@@ -33,11 +33,18 @@ class MessageType:
             raise ValueError("the example has no name")
 
 
+Form = Literal["segment", "mixpanel", "own"]
+"""The form of messages. Segment's and Mixpanel's are translated into each other; what has a form of
+its own has no equivalent there, and goes to destinations that take any message."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtocolSpec:
     """What a protocol's messages are made of."""
 
     protocol: Protocol
+    form: Form
+    """The form of its messages as ingest makes them. Destinations ask for this and for no name."""
     types: Mapping[str, MessageType]
     """The message types by name."""
     retired_types: frozenset[str]

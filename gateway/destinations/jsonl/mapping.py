@@ -7,6 +7,7 @@ from typing import assert_never
 import orjson
 
 from gateway.event import Reason, StoredEvent
+from gateway.protocols import PROTOCOLS
 from gateway.translation import to_segment
 from gateway.translation.project import Project
 
@@ -19,8 +20,8 @@ def segment_line(event: StoredEvent) -> bytes:
     A Mixpanel record that has none of the same meaning stays as it came; its `type` begins with
     `mixpanel_`.
     """
-    match event.header.protocol:
-        case "segment" | "appsmith":
+    match PROTOCOLS[event.header.protocol].form:
+        case "segment" | "own":
             return event.body
         case "mixpanel":
             record = event.message

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from gateway.event import Message, Reason, StoredEvent
+from gateway.protocols import PROTOCOLS
 from gateway.timestamps import read_time
 from gateway.translation import to_mixpanel
 from gateway.translation.identifiers import DEVICE, insert_id, usable
@@ -19,12 +20,12 @@ _IDENTITY_EVENTS = frozenset({"$identify", "$create_alias"})
 
 def operations_of(event: StoredEvent, project: Project) -> tuple[Operation, ...] | Reason:
     """What Mixpanel is asked to do, in order."""
-    match event.header.protocol:
+    match PROTOCOLS[event.header.protocol].form:
         case "segment":
             return to_mixpanel.translate(event.message, event.header, project)
         case "mixpanel":
             return _native(event)
-        case "appsmith":
+        case "own":
             return Reason.NO_EQUIVALENT
         case unknown:
             assert_never(unknown)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from gateway.event import Message, Reason, StoredEvent
+from gateway.protocols import PROTOCOLS
 from gateway.translation import fields, to_segment
 
 SERVER_LIBRARIES = frozenset(
@@ -47,7 +48,7 @@ def message_of(event: StoredEvent, group_key: str) -> Message | Reason:
 
 
 def _in_segments_form(event: StoredEvent, group_key: str) -> Message | Reason:
-    match event.header.protocol:
+    match PROTOCOLS[event.header.protocol].form:
         case "segment":
             message: Message = event.message
             for key in _OF_ANOTHER_HOP:
@@ -57,7 +58,7 @@ def _in_segments_form(event: StoredEvent, group_key: str) -> Message | Reason:
             return message
         case "mixpanel":
             return to_segment.translate(event.message, event.header, group_key)
-        case "appsmith":
+        case "own":
             return Reason.NO_EQUIVALENT
         case unknown:
             assert_never(unknown)
