@@ -1,4 +1,4 @@
-"""Whatever reads the journal is made here: every destination, and the house's own readers."""
+"""Makes everything that reads the journal: every destination, and the gateway's own readers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def destinations_of(
 def consumers_of(
     configuration: Configuration, pseudonymizer: Pseudonymizer, journal: Journal
 ) -> list[tuple[Feed[Any], Sink[Any]]]:
-    """What reads the journal: every destination, and the house's own."""
+    """What reads the journal: every destination, and the gateway's own."""
     data_dir, files = configuration.gateway.data_dir, configuration.gateway.files
     consumers: list[tuple[Feed[Any], Sink[Any]]] = []
     for destination in destinations_of(configuration, pseudonymizer.mark, journal.clock):

@@ -3,8 +3,8 @@
 GatewayError
 ├── ConfigurationError    the gateway refuses to start, or keeps the old configuration; exit 78
 ├── RequestError          a client's request cannot be read; the protocol picks the HTTP answer
-├── Overloaded            more than the limits allow just now; clients hear 429 or 503
-├── JournalError          nothing can be accepted durably just now; clients hear 503
+├── Overloaded            more than the limits allow just now; clients get 429 or 503
+├── JournalError          nothing can be accepted durably just now; clients get 503
 ├── DestinationError      a destination cannot be written just now; its events wait
 └── UsageError            a command was called wrongly; exit 2
 """
@@ -22,7 +22,7 @@ class GatewayError(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mistake:
-    """One thing wrong in a file, where it is and how to mend it."""
+    """One thing wrong in a file, where it is and how to fix it."""
 
     file: str
     line: int

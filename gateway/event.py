@@ -86,7 +86,7 @@ class Reason(StrEnum):
     )
     TELEMETRY_OFF = "telemetry_off", Stage.REJECTED, "Telemetry is off for the class of this event."
     OPTED_OUT = "opted_out", Stage.REJECTED, "The request said `Sec-GPC: 1` or `DNT: 1`."
-    IGNORED = "ignored", Stage.REJECTED, "It carried `$ignore`, Mixpanel's word for: drop this."
+    IGNORED = "ignored", Stage.REJECTED, "It carried `$ignore`, which tells Mixpanel to drop it."
     NOT_FORWARDED = (
         "not_forwarded",
         Stage.REJECTED,
@@ -128,7 +128,7 @@ class Reason(StrEnum):
         "The policy could not be applied to it, so nothing of it was kept.",
     )
 
-    NO_ROUTE = "no_route", Stage.FILTERED, "No route of routing.yaml leads it to the destination."
+    NO_ROUTE = "no_route", Stage.FILTERED, "No route in routing.yaml sends it to the destination."
     INTEGRATIONS = (
         "integrations",
         Stage.FILTERED,
@@ -148,22 +148,22 @@ class Reason(StrEnum):
     QUARANTINED = (
         "quarantined",
         Stage.FILTERED,
-        "Kept aside in `quarantine/` because its schema says no or says nothing.",
+        "Stored in `quarantine/`, because it breaks its schema or no schema describes it.",
     )
     NO_EQUIVALENT = (
         "no_equivalent",
         Stage.FILTERED,
-        "The destination's protocol has nothing that means the same.",
+        "The destination's protocol has no equivalent.",
     )
     INCOMPLETE = (
         "incomplete",
         Stage.FILTERED,
-        "It lacks what the destination cannot do without: a name, an id, or any trait.",
+        "It lacks something that the destination requires: a name, an id, or any trait.",
     )
     OVER_VENDOR_LIMIT = (
         "over_vendor_limit",
         Stage.FILTERED,
-        "Larger than the destination takes.",
+        "Larger than the destination accepts.",
     )
     DESTINATION_AWAY = (
         "destination_away",
@@ -171,7 +171,7 @@ class Reason(StrEnum):
         "The destination was not in routing.yaml while the event was in the journal.",
     )
 
-    REFUSED = "refused", Stage.DEAD, "The destination answered that it will never take it."
+    REFUSED = "refused", Stage.DEAD, "The destination refused it for good."
     UNRENDERABLE = (
         "unrenderable",
         Stage.DEAD,
@@ -180,7 +180,7 @@ class Reason(StrEnum):
     LEAK = (
         "leak",
         Stage.DEAD,
-        "Its request held what the policy removes, and the destination's `egress` is `block`.",
+        "Its request contained what the policy removes, and the destination's `egress` is `block`.",
     )
     UNCHECKED = (
         "unchecked",
@@ -190,12 +190,12 @@ class Reason(StrEnum):
     UNREADABLE = (
         "unreadable",
         Stage.DEAD,
-        "What the journal holds of it is not what was written: the disk or a program changed it.",
+        "Its bytes in the journal are not those that were written: look at the disk.",
     )
     GIVEN_UP = (
         "given_up",
         Stage.DEAD,
-        "The destination failed on it again and again, and took others meanwhile.",
+        "The destination failed on it repeatedly while it accepted others.",
     )
 
 
@@ -218,7 +218,7 @@ class RawEvent:
     opted_out: bool = False  # the request said Sec-GPC: 1 or DNT: 1
     hops: tuple[GatewayMark, ...] = ()  # the gateways it has passed
     given_id: str | None = field(default=None, repr=False)
-    """What a copy of it has, too, and no other event of its source. None: it cannot be told."""
+    """What a copy of it has, too, and no other event of its source. None: unknown."""
 
     def take(self) -> RawMessage:
         """The message, which the event does not hold any more."""

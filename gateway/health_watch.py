@@ -40,7 +40,7 @@ class HealthWatch:
         self._outages = Outages()
         self._tasks: list[asyncio.Task[None]] = []
         self.is_stopping = False
-        """Whether nothing new is accepted because the process is told to end."""
+        """Whether nothing new is accepted because the process is ending."""
         self.forecast = Forecast(None, None)
         self.usage = Usage({}, {}, None)
 

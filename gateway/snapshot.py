@@ -87,8 +87,8 @@ def entered(
     the history is as it was.
     """
     past = switch_history.read(data_dir)
-    told = switches(snapshot.telemetry, environment, (*past.orders, *orders))
-    period, numbered = switch_history.entered(past, told, now)
+    decided = switches(snapshot.telemetry, environment, (*past.orders, *orders))
+    period, numbered = switch_history.entered(past, decided, now)
     following = snapshot.switched(numbered)
     if entries := (*orders, *([period] if period else ())):
         switch_history.append(data_dir, *entries)

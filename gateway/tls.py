@@ -37,10 +37,12 @@ def stands_for(pair: Pair, host: str) -> bool:
 
     certificate = x509.load_pem_x509_certificate(pair.cert.read_bytes())
     try:
-        told = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        extension = certificate.extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        ).value
     except x509.ExtensionNotFound:
         return False
-    names = {name.lower() for name in told.get_values_for_type(x509.DNSName)}
+    names = {name.lower() for name in extension.get_values_for_type(x509.DNSName)}
     return not names.isdisjoint((host.lower(), f"*.{host.lower().partition('.')[2]}"))
 
 

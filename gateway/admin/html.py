@@ -76,7 +76,7 @@ def page(title: str, about: str, path: str, frame: Frame, *parts: str) -> str:
     )
 
 
-def door(title: str, *parts: str) -> str:
+def signed_out(title: str, *parts: str) -> str:
     """A page for who is not signed in."""
     return _document(
         title, f'<main class="door">{_brand()}<div class="card">{"".join(parts)}</div></main>'

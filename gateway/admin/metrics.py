@@ -44,43 +44,43 @@ METRICS = (
         "gateway_destination_delivered_total",
         "counter",
         ("destination",),
-        "Events the destination has.",
+        "Events delivered to the destination.",
     ),
     Metric(
         "gateway_destination_filtered_total",
         "counter",
         ("destination", "reason"),
-        "Accepted events the destination does not get.",
+        "Accepted events that are filtered for the destination.",
     ),
     Metric(
         "gateway_destination_dead_events",
         "gauge",
         ("destination", "reason"),
-        "Accepted events that ended as dead letters. Falls when some are tried again.",
+        "Accepted events that became dead letters. Falls when some are replayed.",
     ),
     Metric(
         "gateway_destination_replaying_events",
         "gauge",
         ("destination",),
-        "Dead letters that are tried again; they count as pending.",
+        "Dead letters that are being replayed; they count as pending.",
     ),
     Metric(
         "gateway_destination_discarded_total",
         "counter",
         ("destination",),
-        "Dead letters somebody deleted; they still count as dead.",
+        "Dead letters that were discarded; they still count as dead.",
     ),
     Metric(
         "gateway_destination_requests",
         "gauge",
         ("destination",),
-        "Requests at once that the destination bears just now.",
+        "Concurrent requests that the destination gets at the moment.",
     ),
     Metric(
         "gateway_egress_leaks_total",
         "counter",
         ("destination", "kind"),
-        "What the policy removes, found in finished requests since the start.",
+        "Leaks that the egress guard found in finished requests since the start.",
     ),
     Metric(
         "gateway_destination_pending_events",
@@ -146,21 +146,24 @@ METRICS = (
         "When the journal or its disk is full at the rate of the last minutes. Absent: never.",
     ),
     Metric(
-        "gateway_disk_free_bytes", "gauge", (), "What may still be written to the journal's disk."
+        "gateway_disk_free_bytes",
+        "gauge",
+        (),
+        "Free space on the journal's disk that may still be used.",
     ),
     Metric(
         "gateway_data_bytes",
         "gauge",
         ("part",),
-        "What the gateway's files take on disk: journal, audit, events, quarantine, dedup, what"
-        " extensions keep, other.",
+        "Space that the gateway's files take on disk: journal, audit, events, quarantine, dedup,"
+        " what extensions keep, other.",
     ),
     Metric("gateway_ready", "gauge", (), "1 while events can be accepted durably."),
     Metric(
         "gateway_event_loop_stall_seconds",
         "histogram",
         (),
-        "How late the event loop was, looked at 20 times a second since the start.",
+        "How late the event loop was, measured 20 times a second since the start.",
     ),
     Metric(
         "gateway_log_lines_dropped_total",

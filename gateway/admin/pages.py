@@ -25,10 +25,10 @@ _TITLES: Mapping[TelemetryClass, str] = {
 _ABOUT: Mapping[TelemetryClass, str] = {
     "optional": """Navigation, clicks and what the server did for them. While this is off, such
         events are answered, kept nowhere, and counted.""",
-    "essential": """That an installation was set up, and that it is alive. They flow whatever the
-        switch above says.""",
+    "essential": """That an installation was set up, and that it is alive. They are accepted
+        whatever the switch above says.""",
     "billing": """Who used the product and when, hashed: what paying customers are billed by.
-        Switched off, the vendor is not told what it bills by.""",
+        Switched off, the vendor does not get the numbers that it bills by.""",
 }
 
 
@@ -132,7 +132,9 @@ def _growth(an_hour: float | None) -> str:
 
 def _sources(received: Mapping[str, int]) -> str:
     if not received:
-        return html.empty("No event has come yet", "Point an SDK at this gateway, and look again.")
+        return html.empty(
+            "No event has arrived yet", "Point an SDK at this gateway, and look again."
+        )
     columns = [Column("source", "title"), Column("events", "number")]
     return html.table(
         columns, ((escape(name), f"{count:,}") for name, count in sorted(received.items()))
@@ -141,7 +143,7 @@ def _sources(received: Mapping[str, int]) -> str:
 
 def _reasons(rejected: Mapping[str, int]) -> str:
     if not rejected:
-        return html.empty("Nothing was rejected", "Every event that came was accepted.")
+        return html.empty("Nothing was rejected", "Every event that arrived was accepted.")
     columns = [Column("reason", "title"), Column("meaning"), Column("events", "number")]
     return html.table(
         columns,
@@ -180,7 +182,7 @@ def general(standing: Standing, catalogue: Catalogue, frame: Frame, *notices: st
     rest: tuple[TelemetryClass, ...] = ("essential", "billing")
     return html.page(
         "General",
-        '<p class="soft">What this gateway takes. Changes hold after every start.</p>',
+        '<p class="soft">What this gateway accepts. Changes survive restarts.</p>',
         html.GENERAL,
         frame,
         *notices,
@@ -191,8 +193,8 @@ def general(standing: Standing, catalogue: Catalogue, frame: Frame, *notices: st
         '</section><section class="card">',
         *(_setting(name, standing.classes[name], events) for name in rest),
         '</section><div class="actions"><button>Save &amp; Restart</button>'
-        '<p class="soft small">The gateway restarts in place: whoever sends meanwhile waits a '
-        "moment, and nobody is refused.</p></div></form>",
+        '<p class="soft small">The gateway restarts without refusing a connection; new '
+        "requests wait for about a second.</p></div></form>",
         html.card("Who changed what", _changes(standing.changes)),
     )
 
@@ -256,7 +258,10 @@ def _changes(changes: Iterable[SwitchChange]) -> str:
         (_deed(change), html.when(change.time), _person(change)) for change in reversed([*changes])
     ]
     if not rows:
-        return html.empty("Nobody has changed a switch", "All stands as file and environment say.")
+        return html.empty(
+            "Nobody has changed a switch",
+            "Everything is as gateway.yaml and the environment set it.",
+        )
     return html.table([Column("what", "title"), Column("when"), Column("who")], rows)
 
 
@@ -274,8 +279,8 @@ def _person(change: SwitchChange) -> str:
 
 
 def sign_in(where: str, *notices: str) -> str:
-    """The door. `where` is the page that the person asked for."""
-    return html.door(
+    """Where people sign in. `where` is the page that they asked for."""
+    return html.signed_out(
         "Sign in",
         *notices,
         '<h1>Sign in</h1><p class="soft">With the token that <code>admin.token</code> names.</p>'

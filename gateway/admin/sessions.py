@@ -45,7 +45,7 @@ class Sessions:
         """
         sessions = cls(folder / FILE, token, clock)
         sessions._secret, sessions._ends = sessions._read()
-        with suppress(OSError):  # a form that was open at a restart is then shown anew
+        with suppress(OSError):  # a form that was open at a restart is then shown again
             sessions._write()
         return sessions
 

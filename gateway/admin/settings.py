@@ -1,4 +1,4 @@
-"""A change is on disk and in force before anybody hears that it was saved."""
+"""A change is on disk and in force before the answer says that it was saved."""
 
 from __future__ import annotations
 
@@ -65,8 +65,10 @@ def routes(board: TelemetryControl, restart: Restart) -> list[web.RouteDef]:
             await restart()
         except RestartError as error:
             mistakes = [f"<code>{escape(line)}</code>" for line in str(error).splitlines()]
-            told = "Saved, and in force since now. The gateway was not restarted:"
-            return await _page(board, request, html.notice("bad", told, items=mistakes), status=409)
+            sentence = "Saved and already in force, but the gateway was not restarted:"
+            return await _page(
+                board, request, html.notice("bad", sentence, items=mistakes), status=409
+            )
         where = f"{html.GENERAL}?saved={int(time.time())}"
         return web.Response(status=303, headers={"Location": where})
 

@@ -28,14 +28,16 @@ def routes(guard: AdminGuard) -> list[web.RouteDef]:
         where, token = _known(request, form.get("next")), form.get("token")
         if not guard.token or not isinstance(token, str) or not guard.is_token(token):
             if await guard.wrong_tokens.slow(request.remote):
-                told = html.notice("bad", "Too many wrong tokens. Only the right one is taken now.")
-                return too_many(_page(pages.sign_in(where, told), 429))
+                notice = html.notice(
+                    "bad", "Too many wrong tokens. Only the right one is taken now."
+                )
+                return too_many(_page(pages.sign_in(where, notice), 429))
             return _page(pages.sign_in(where, html.notice("bad", "This is not the token.")), 403)
         try:
             session = await asyncio.to_thread(guard.sessions.begin)
         except OSError as error:
-            told = html.notice("bad", f"The session could not be saved: {cause(error)}.")
-            return _page(pages.sign_in(where, told), 503)
+            notice = html.notice("bad", f"The session could not be saved: {cause(error)}.")
+            return _page(pages.sign_in(where, notice), 503)
         response = _to(where)
         response.set_cookie(
             COOKIE,

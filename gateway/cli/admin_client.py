@@ -60,7 +60,7 @@ def ask_at(
         )
     if answer.status != 200 and answer.status not in also:
         reason = said.get("error") if isinstance(said, dict) else None
-        raise AskingError(f"the gateway that runs says no: {reason or answer.status}")
+        raise AskingError(f"the running gateway refuses: {reason or answer.status}")
     return said
 
 

@@ -125,7 +125,7 @@ def _report(totals: Totals) -> Iterator[str]:
     yield from _section("by event", totals.events)
     yield from _section("by path", totals.paths)
     yield from _section("by kind", totals.kinds)
-    yield from _section("refused or kept aside", totals.reasons)
+    yield from _section("rejected or quarantined", totals.reasons)
     yield from _section("schema violations", totals.violations)
 
 

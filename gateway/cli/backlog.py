@@ -222,12 +222,12 @@ def _waiting(view: View, backlog: Backlog, running: Running, name: str) -> Itera
         what += f"; next try {next_try}" if next_try else ""
         yield Finding(
             "delivery", "warning", what,
-            "see what the cause says; events are kept, and delivery goes on by itself",
+            "see the cause; events are kept, and delivery continues by itself",
         )  # fmt: skip
     elif waited > _LONG_SECONDS:
-        remedy = "nothing is delivered while no gateway runs: start it"
+        remedy = "nothing is delivered while no gateway runs; start it"
         if running.is_there:
-            remedy = "it is being delivered; look again whether the oldest becomes younger"
+            remedy = "it is being delivered; check again whether the oldest is newer then"
         yield Finding("delivery", "warning", what, remedy)
     else:
         yield Finding("delivery", "good", what)

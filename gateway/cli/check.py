@@ -66,11 +66,9 @@ def _summary(configuration: Configuration, rules: Rules) -> list[str]:
     if off:
         by = f" (by {rules.switches.locked_by})" if rules.switches.locked_by else ""
         lines.append(f"telemetry     off for {', '.join(off)}{by}")
-    lines += [f"kept          {pointer}: leaves as it came" for pointer in policy.keep]
+    lines += [f"kept          {pointer}: sent unchanged" for pointer in policy.keep]
     lines += [
-        f"kept          {rule.id}: leaves as it came"
-        for rule in policy.rules
-        if rule.action == "keep"
+        f"kept          {rule.id}: sent unchanged" for rule in policy.rules if rule.action == "keep"
     ]
     reached = {name for route in routing.routes for name in route.to}
     lines += [

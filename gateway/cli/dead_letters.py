@@ -34,7 +34,7 @@ EXAMPLE = "gateway dead-letters replay --destination segment --since 2d"
 Verb = Literal["replay", "discard"]
 AT_ONCE = 1000
 """Letters decided in one transaction."""
-_PAST = {"replay": "will be tried again", "discard": "discarded"}
+_PAST = {"replay": "will be replayed", "discard": "discarded"}
 
 
 class LettersError(GatewayError):

@@ -29,7 +29,7 @@ async def _probed(destinations: Mapping[str, Common], outgoing: Outgoing) -> dic
 
 
 async def _probe(settings: Common, outgoing: Outgoing) -> Probe:
-    """Whatever somebody else's probe does, the others are told."""
+    """A probe that fails does not keep the others from reporting."""
     try:
         async with asyncio.timeout(SECONDS):
             return await type_of(settings).probe(settings, outgoing)

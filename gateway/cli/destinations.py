@@ -20,15 +20,15 @@ from gateway.timestamps import timestamp
 NOT_RUNNING = "not running"
 
 _IN_WORDS: Mapping[str, str] = {
-    "connection": "it cannot be reached: nothing listens there, or it hangs up",
+    "connection": "it cannot be reached: nothing listens there, or it closes the connection",
     "timeout": "it does not answer in time",
     "tls": "its certificate is not trusted",
     "proxy": "the proxy refuses: see outbound.proxy",
     "http 401": "it refuses the key or token (http 401)",
     "http 403": "it refuses the key or token (http 403)",
-    "http 404": "it knows no such address: check host (http 404)",
+    "http 404": "it has no such path: check host (http 404)",
     "http 407": "the proxy asks for a password: see outbound.proxy (http 407)",
-    "http 429": "it asks for fewer requests (http 429)",
+    "http 429": "it rate limits requests (http 429)",
 }
 
 
@@ -83,7 +83,9 @@ def _show(configuration: Configuration, *, as_json: bool, out: TextIO) -> int:
 def _try_now(configuration: Configuration, name: str, *, as_json: bool, out: TextIO) -> int:
     """End the waits of a destination."""
     if not is_claimed(configuration.gateway.data_dir):
-        raise GatewayError("no gateway is running here; a start tries every destination at once")
+        raise GatewayError(
+            "no gateway is running here; `gateway run` tries every destination at once"
+        )
     said = ask(configuration, "POST", f"/api/destinations/{name}/try", {})
     if as_json:
         write_json(said, out)

@@ -148,7 +148,7 @@ def _configuration(
     except GatewayError as error:
         yield Finding("configuration", "bad", str(error))
     else:
-        yield Finding("configuration", "good", "every file is right")
+        yield Finding("configuration", "good", "all files are valid")
 
 
 def _pseudonymizer(configuration: Configuration) -> Pseudonymizer:

@@ -208,7 +208,7 @@ def _body(request: Request, kind: DestinationType[Any]) -> Any:
 
 
 def _without_keys(value: Any, keys: frozenset[str]) -> Any:
-    """The keys that open a vendor's door do not belong on a screen."""
+    """Credentials of vendors do not belong on a screen."""
     if isinstance(value, dict):
         return {
             key: _HIDDEN if key in keys else _without_keys(member, keys)

@@ -1,4 +1,4 @@
-"""`gateway run` starts the gateway and serves until it is told to stop."""
+"""`gateway run` starts the gateway and serves until a signal stops it."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def asked(configuration: Configuration) -> Running:
     try:
         readiness = ask_at(*listener, "GET", "/readyz", also=(503,), seconds=_SECONDS)
         if not isinstance(readiness, dict) or "ready" not in readiness:
-            return Running(is_there, silence="what answers at admin.listen is no gateway")
+            return Running(is_there, silence="the server at admin.listen is not a gateway")
     except AskingError as error:
         return Running(is_there, silence=str(error))
     try:
@@ -75,7 +75,7 @@ def findings(running: Running, configuration: Configuration) -> Iterator[Finding
         yield Finding("gateway", "good", "none is running in data_dir")
     elif running.readiness is None:
         yield Finding(
-            "gateway", "bad", f"one works in data_dir, and cannot be asked: {running.silence}",
+            "gateway", "bad", f"one is running in data_dir, but cannot be asked: {running.silence}",
             f"if it neither starts nor stops just now, look into its log; or {_SAME}",
         )  # fmt: skip
     else:
@@ -99,7 +99,7 @@ def _readiness(readiness: Mapping[str, Any]) -> Iterator[Finding]:
 def _process(running: Running) -> Iterator[Finding]:
     if running.status is None:
         yield Finding(
-            "gateway", "warning", f"it does not say more than this: {running.silence}",
+            "gateway", "warning", f"its answer says no more than: {running.silence}",
             "is admin.token the one it was started with?",
         )  # fmt: skip
         return
@@ -113,5 +113,5 @@ def _process(running: Running) -> Iterator[Finding]:
     if dropped:
         yield Finding(
             "gateway", "warning", f"{dropped:,} lines of its log could not be written",
-            "whatever reads its standard error is too slow or stands still",
+            "the reader of its standard error is too slow or has stopped",
         )  # fmt: skip

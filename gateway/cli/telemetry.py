@@ -106,13 +106,13 @@ def order(
 def _read(configuration: Configuration, environment: Mapping[str, str]) -> Standing:
     data_dir = configuration.gateway.data_dir
     past = switch_history.read(data_dir)
-    told = switches(configuration.gateway.telemetry, environment, past.orders)
+    decided = switches(configuration.gateway.telemetry, environment, past.orders)
     try:
         with looking(data_dir / "journal") as look:
             counters = look.view().counters
     except FileNotFoundError:
         counters = {}
-    return switch_history.standing(past, told, counters)
+    return switch_history.standing(past, decided, counters)
 
 
 def _write(
@@ -146,7 +146,7 @@ def _lines(standing: Standing, *, runs: bool) -> Iterator[str]:
         state = "on" if account.enabled else "off"
         since = f" since {account.since}" if account.since else ""
         yield f"\n{name:<10} {state}{since}, {switch_history.decider(account.decided_by)}"
-        counts = f"{account.accepted:,} taken, {account.refused:,} refused and kept nowhere"
+        counts = f"{account.accepted:,} taken, {account.refused:,} refused and not stored"
         opted_out = f", {account.opted_out:,} opted out" if account.opted_out else ""
         yield f"           {counts}{opted_out}"
     if standing.locked_by:

@@ -64,8 +64,8 @@ _TREATMENTS = """\
 
 | treatment | what leaves |
 | --- | --- |
-| leaves as it is | the value |
-| by what is in it | its fields, each as they say |
+| sent unchanged | the value |
+| by its content | its fields, each as they say |
 | removed | nothing: the field is gone |
 | masked | `[masked]`, or a word for what was there, such as `[email]` |
 | pseudonym | a keyed hash: the same for the same value, not to be undone without the key |
@@ -77,7 +77,7 @@ Behind each stands the rule that does it; `schema` is the word of the event's ow
 else an event brings, fields that no schema lists included, meets the same rules.
 """
 _ABOUT: Mapping[TelemetryClass, tuple[str, str]] = {
-    "essential": ("Essential", "Collected whatever the switch says."),
+    "essential": ("Essential", "Always collected, whatever the switch says."),
     "billing": ("Billing", "Collected for paying customers, whatever the switch says."),
     "optional": ("Optional", "Collected only while telemetry is on."),
 }
@@ -243,12 +243,12 @@ def _section(event: _Event, shared: _Shared) -> Iterator[str]:
     yield ""
     yield from _table([row for row in event.rows if row not in shared.of_all | shared.of_several])
     if event.leaves:
-        yield f"As it leaves:\n\n```json\n{event.leaves}\n```\n"
+        yield f"As it is sent:\n\n```json\n{event.leaves}\n```\n"
     changes = [
         f"`{change.pointer}` ({change.action}, `{change.rule}`)" for change in event.example.changes
     ]
     if changes:
-        yield f"Changed in this example before it left: {', '.join(changes)}.\n"
+        yield f"Changed in this example before it was sent: {', '.join(changes)}.\n"
 
 
 def _table(several: Sequence[Row]) -> Iterator[str]:

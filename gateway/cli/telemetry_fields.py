@@ -110,7 +110,7 @@ def _treatment(
     if kind in _PROBES:
         change = _tried(plan, example, path, _PROBES[kind], rules)
         holds_others = change is None and kind in ("object", "array")
-        return "by what is in it" if holds_others else _said(change)
+        return "by its content" if holds_others else _said(change)
     word = _tried(plan, example, path, _WORD, rules)
     digest = _said(_tried(plan, example, path, _DIGEST, rules))
     if word:
@@ -124,7 +124,7 @@ def _treatment(
 
 def _said(change: Change | None) -> str:
     if change is None:
-        return "leaves as it is"
+        return "sent unchanged"
     return f"{_WORDS.get(change.action, change.action)} (`{_rule(change)}`)"
 
 

@@ -21,7 +21,7 @@ _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (what a listener may be)
 
 
 def loops(configuration: Configuration) -> Iterator[Mistake]:
-    """Each destination that leads back to this gateway, and each address of an extension."""
+    """Each destination that loops back to this gateway, and each address of an extension."""
     document = configuration.routing_document
     for name, settings in configuration.routing.destinations.items():
         if settings.address is None:
@@ -29,11 +29,11 @@ def loops(configuration: Configuration) -> Iterator[Mistake]:
         setting, url = settings.address
         if how := _leads_back(configuration, url):
             where: JsonPath = ("destinations", name, setting)
-            yield document.mistake(where, f"`{name}` leads back to this gateway: {how}")
+            yield document.mistake(where, f"`{name}` loops back to this gateway: {how}")
     for section in sections():
         for path, given in section.upstreams(configuration.gateway).items():
             if how := _leads_back(configuration, given):
-                message = f"it leads back to this gateway: {how}"
+                message = f"it loops back to this gateway: {how}"
                 yield configuration.gateway_document.mistake(path, message)
 
 

@@ -51,7 +51,7 @@ class Tls(Certificate):
 
 
 class ForwardProxySettings(Settings):
-    """Where HTTPS_PROXY of an app leads that cannot be told another host name.
+    """The proxy for an app whose host names cannot be changed: its HTTPS_PROXY points here.
 
     It answers with the certificate of `tls`, which must be for the names of `here` and trusted by
     the app. Ports other than 443 are refused. Changes at a restart.
@@ -111,7 +111,7 @@ class Source(Settings):
     write_keys: tuple[str, ...] = Field(min_length=1)
     """Segment write keys and Mixpanel tokens that name this source."""
     kind: Literal["browser", "mobile", "server", "any"] = "any"
-    """Where its SDK runs. `any`: told apart by each request."""
+    """Where its SDK runs. `any`: decided for each request."""
     origins: tuple[str, ...] = ("*",)
     """Origins that may send from a browser; `*` inside a pattern stands for any text."""
 
@@ -202,7 +202,7 @@ class JournalSettings(Settings):
 
 
 class DedupSettings(Settings):
-    """What an SDK sends again, because it heard no answer, is dropped. Changes at a restart."""
+    """What an SDK sends again, because it got no answer, is dropped. Changes at a restart."""
 
     window: Seconds = Field(default=24 * 3600, ge=0, le=30 * 24 * 3600)
     """How long the `messageId` or `$insert_id` of an event is remembered, for each source. 0: not

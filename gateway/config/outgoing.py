@@ -21,7 +21,7 @@ from gateway.event import GatewayMark
 HOPS = "Telemetry-Gateway-Hops"
 """The header that names the gateways a request, or an event in it, has passed."""
 LOOP = 508
-"""Loop Detected (RFC 5842 §7.2). Only a gateway whose requests come back to it ever hears it."""
+"""Loop Detected (RFC 5842 §7.2). Only a gateway whose requests come back to it ever gets it."""
 MOST_HOPS = 64
 """Marks of one request at most."""
 
@@ -110,7 +110,7 @@ def hops_in(headers: Mapping[str, str]) -> tuple[GatewayMark, ...]:
 
 
 def shown(outgoing: Outgoing) -> list[str]:
-    """What people are told of it, without credentials; nothing where it is as usual."""
+    """A description for people, without credentials; empty where it is as usual."""
     proxies, lines = outgoing.proxies, []
     if proxies.https or proxies.http:
         ways = {"https": proxies.https, "http": proxies.http}

@@ -78,9 +78,9 @@ def review(name: str, library: Library) -> list[Mistake]:
         return [document.mistake((), "a schema file must hold an object")]
     mistakes = list(_head(name, document, schema))
     mistakes += _body(library.root(name), library, described=True)
-    told = {mistake.line for mistake in mistakes}
+    known = {mistake.line for mistake in mistakes}
     against = _against_metaschema(schema, document)
-    return mistakes + [mistake for mistake in against if mistake.line not in told]
+    return mistakes + [mistake for mistake in against if mistake.line not in known]
 
 
 def python_validator(schema: Mapping[str, Any]) -> type[Validator]:

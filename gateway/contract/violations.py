@@ -134,8 +134,8 @@ def _missing_choices(
 
 def _either(types: list[str]) -> str:
     """The types a value may have; null goes without saying, since it counts as absent."""
-    told = [name for name in types if name != "null"] or types
-    return " or ".join(_with_article(name) for name in told)
+    expected = [name for name in types if name != "null"] or types
+    return " or ".join(_with_article(name) for name in expected)
 
 
 def _with_article(name: str) -> str:

@@ -48,7 +48,7 @@ TELL_SECONDS = 60.0
 log = structlog.get_logger(__name__)
 
 REPLAYED_AT_ONCE = 100
-"""Dead letters that are tried again together, beside what comes anew."""
+"""Dead letters that are tried again together, beside new events."""
 
 Item_contra = TypeVar("Item_contra", bound=Item, contravariant=True)
 Done = TypeVar("Done")
@@ -164,7 +164,7 @@ class Delivery(Generic[ItemT]):
             await self._until_done(self._session)
 
     async def _session(self) -> None:
-        """Carry on from the cursor until told to stop, or until something breaks."""
+        """Carry on from the cursor until `stop`, or until something breaks."""
         kept = self._journal.view.cursors[self.name].state
         state = await self._sink.open(kept)
         try:
@@ -240,7 +240,7 @@ class Delivery(Generic[ItemT]):
         return await self._care.egress.passed(request, events)
 
     async def _replay(self, care: VendorCare) -> None:
-        """Carry the dead letters that are to be tried again, until told to stop."""
+        """Carry the dead letters that are to be tried again, until `stop`."""
         with suppress(Stop):
             while True:
                 await either(self._journal.replaying(self.name), self._stopping.wait())
@@ -301,7 +301,7 @@ class Delivery(Generic[ItemT]):
         logged, self._logged = self._logged, None
         if logged:
             log.info(
-                "delivery goes on",
+                "delivery continues",
                 destination=self.name,
                 cause=logged.cause,
                 since=timestamp(logged.since),

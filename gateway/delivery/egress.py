@@ -106,7 +106,7 @@ class Egress:
         kinds = ", ".join(sorted(found))
         if self._mode == "warn" or len(ready.events) == 1:
             self.leaks.update(found)
-            self._log("a request held what the policy removes", kinds=kinds, mode=self._mode)
+            self._log("a request contained what the policy removes", kinds=kinds, mode=self._mode)
         return Rejected(Reason.LEAK, None, kinds) if self._mode == "block" else ready
 
     def _permitted(self, events: Iterable[StoredEvent]) -> frozenset[Value]:

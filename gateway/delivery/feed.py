@@ -1,6 +1,6 @@
 """A feed says which items of the journal one consumer takes, and in what form.
 
-Destinations take the events routed to them. Two consumers are the house's own; no destination can
+Destinations take the events routed to them. Two consumers are the gateway's own; no destination can
 be called as they are.
 """
 

@@ -1,6 +1,6 @@
 """A replayed letter has its outcome once: it is pending until that is stored, whatever happens.
 
-Letters go out beside what comes anew, in the order in which they died.
+Letters go out beside new events, in the order in which they died.
 """
 
 from __future__ import annotations

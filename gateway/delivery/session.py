@@ -93,7 +93,7 @@ class Session(Generic[ItemT]):
         self._all_read = self._all_carried = self._given_up = self._is_reading = False
 
     async def run(self) -> None:
-        """Until told to stop, or until something breaks; what is settled by then is committed."""
+        """Until `stop`, or until something breaks; what is settled by then is committed."""
         committing = asyncio.create_task(self._commit())
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -42,7 +42,7 @@ class Sleeper:
     def wake(self) -> None:
         self._woken.set()
 
-    def hear(self) -> None:
+    def end_backoff(self) -> None:
         """Of a success that had no failure before it."""
         self._left -= 1
         if self._left == 0:
@@ -58,7 +58,7 @@ class Waiting:
 
     @property
     def wait(self) -> Wait | None:
-        """What people are told: the newest cause, the oldest failure, the nearest try."""
+        """For people: the newest cause, the oldest failure, the nearest try."""
         waits = [sleeper.wait for sleeper in self._sleepers if sleeper.wait]
         if not waits:
             return None
@@ -79,7 +79,7 @@ class Waiting:
             if sleeper.failures:
                 other.wake()
             else:
-                other.hear()
+                other.end_backoff()
 
     def wake(self) -> None:
         for sleeper in self._sleepers:

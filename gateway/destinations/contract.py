@@ -23,7 +23,7 @@ from gateway.event import Reason, StoredEvent
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What goes out, byte for byte. `secrets` names the headers that open the vendor's door."""
+    """What goes out, byte for byte. `secrets` names the headers with credentials."""
 
     method: str
     url: str

@@ -47,7 +47,7 @@ def wait(reply: Reply) -> RetryLater | None:
     status = reply.status
     if reply.loop:
         where = "this gateway" if reply.loop == "own" else "a gateway that its events came from"
-        return RetryLater(f"it leads back to {where}")
+        return RetryLater(f"it loops back to {where}")
     if 200 <= status < 300 or (400 <= status < 500 and status not in _BUSY):
         return None
     word = "redirect" if 300 <= status < 400 else "http"

@@ -18,7 +18,7 @@ _REMEDIES = {
     "proxy": "the proxy refuses: check outbound.proxy, or HTTPS_PROXY and NO_PROXY",
     "name": "its name cannot be looked up: check host and the DNS of this machine",
 }
-_ELSE = "nothing listens there, or it hangs up: check host and port"
+_ELSE = "nothing listens there, or it closes the connection: check host and port"
 
 
 async def asked(
@@ -41,7 +41,7 @@ async def asked(
         cause = "name" if is_nameless and not _has_name(parts.hostname) else reply.cause
         return Probe(f"{host} cannot be reached ({cause})", _REMEDIES.get(cause, _ELSE))
     if reply.loop:
-        return Probe(f"{host} leads back to this gateway", "set host to the vendor's own address")
+        return Probe(f"{host} loops back to this gateway", "set host to the vendor's own address")
     if reply.status >= 500:
         return Probe(
             f"{host} answers {reply.status}",

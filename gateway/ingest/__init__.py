@@ -102,7 +102,7 @@ class IngestBackend(typing.Protocol):
 
     @property
     def closing(self) -> bool:
-        """Whether the gateway is stopping: clients hear 503 and their connections close."""
+        """Whether the gateway is stopping: clients get 503 and their connections close."""
         ...
 
     def now(self) -> float:

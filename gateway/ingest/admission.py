@@ -39,7 +39,7 @@ _KEYS = ("token", "api_key", "project_id", "writeKey")
 """Parameters of a query that name a source."""
 
 
-class _Door(Protocol):
+class _Backend(Protocol):
     @property
     def sources(self) -> Sources: ...
     @property
@@ -60,11 +60,11 @@ class Admission:
         self.bodies_of_strangers = Pool(half, half // 4, waiting=_WAITING_BODIES)
         self.work = Pool(_WORK_BYTES, _WORK_BYTES_EACH, small=_SMALL_BYTES, waiting=_WAITING_WORK)
 
-    def place(self, door: _Door, request: web.BaseRequest) -> RequestSlot:
+    def place(self, backend: _Backend, request: web.BaseRequest) -> RequestSlot:
         """What a request has while it lasts, as a context manager. Raises Overloaded."""
-        source = source_of(door, request)
+        source = source_of(backend, request)
         pool = self.bodies if source else self.bodies_of_strangers
-        place = RequestSlot(self, pool, source or address_of(door, request), door.limits)
+        place = RequestSlot(self, pool, source or address_of(backend, request), backend.limits)
         if request.content.is_eof():
             place.begin()
         request[PLACE] = place
@@ -151,19 +151,19 @@ class RequestSlot:
 PLACE = web.RequestKey("place", RequestSlot)
 
 
-def source_of(door: _Door, request: web.BaseRequest) -> str | None:
+def source_of(backend: _Backend, request: web.BaseRequest) -> str | None:
     """The source that the request names before its body is read."""
     authorization = request.headers.get(hdrs.AUTHORIZATION)
-    if authorization and (source := door.sources.find(basic_user(authorization))):
+    if authorization and (source := backend.sources.find(basic_user(authorization))):
         return source.name
     if request.query_string:
         for name in _KEYS:
-            if (key := request.query.get(name)) and (source := door.sources.find(key)):
+            if (key := request.query.get(name)) and (source := backend.sources.find(key)):
                 return source.name
     return None
 
 
-def address_of(door: _Door, request: web.BaseRequest) -> str:
+def address_of(backend: _Backend, request: web.BaseRequest) -> str:
     """Where the request comes from. Never the name of a source: those hold no dots or colons."""
-    address = client_address(request.remote, request.headers, door.trusted_proxies)
+    address = client_address(request.remote, request.headers, backend.trusted_proxies)
     return neighbourhood(address or "")

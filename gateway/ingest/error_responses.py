@@ -1,4 +1,4 @@
-"""Whatever goes wrong with a request is counted and told, and no client loses what it has.
+"""Every error of a request is counted and answered, and no client loses what it has.
 
 The errors are the same on every path; how they are said is the protocol's own. 503 and 429 mean:
 send it again. What the gateway did not foresee is one of them.
@@ -21,8 +21,12 @@ from gateway.ingest import IngestBackend, cors, loop
 RETRY_SECONDS = 5
 
 _OVERLOADED = {
-    True: (429, "overloaded", "too many requests or events from here; send again later"),
-    False: (503, "busy", "the gateway has too much to do; send again later"),
+    True: (
+        429,
+        "overloaded",
+        "rate limit: too many requests or events from this source; send again later",
+    ),
+    False: (503, "busy", "the gateway is overloaded; send again later"),
 }
 
 log = structlog.get_logger(__name__)
@@ -43,7 +47,7 @@ class ErrorResponses(Generic[AnswerT]):
 
 
 async def answered(
-    door: IngestBackend,
+    backend: IngestBackend,
     words: ErrorResponses[AnswerT],
     handle: Handler[AnswerT],
     request: web.Request,
@@ -51,46 +55,46 @@ async def answered(
     """The handler's answer, or that of its error. The request has its `Place` meanwhile."""
 
     def again(code: str, sentence: str, *, hang_up: bool = False) -> AnswerT:
-        door.refused(words.protocol, code)
+        backend.refused(words.protocol, code)
         response = words.again(503, code, sentence, RETRY_SECONDS)
         if hang_up:
             response.force_close()
         return response
 
-    if loop.is_own(request.headers, door.outgoing.mark):
-        door.refused(words.protocol, "loop")
+    if loop.is_own(request.headers, backend.outgoing.mark):
+        backend.refused(words.protocol, "loop")
         loop.warn(words.protocol)
         response = words.again(LOOP, "loop", loop.SENTENCE, RETRY_SECONDS)
-        response.headers.update(door.outgoing.hops())
+        response.headers.update(backend.outgoing.hops())
         return response
-    if door.closing:
+    if backend.closing:
         return again("closing", "the gateway is stopping; send again", hang_up=True)
     try:
-        with door.admission.place(door, request):
+        with backend.admission.place(backend, request):
             return await handle(request)
     except RequestError as error:
         if error.code == "body_timeout":
             return again(error.code, error.message, hang_up=True)
-        door.refused(words.protocol, error.code)
+        backend.refused(words.protocol, error.code)
         return words.refused(error, request)
     except Overloaded as error:
         status, code, sentence = _OVERLOADED[error.is_own]
-        door.refused(words.protocol, code)
+        backend.refused(words.protocol, code)
         return words.again(status, code, sentence, error.retry_after)
     except JournalError:
-        return again("unavailable", "nothing can be kept just now; send again")
+        return again("unavailable", "events cannot be stored at the moment; send again")
     except Exception as error:  # noqa: BLE001 (the client must send again, whatever this is)
         log.error("a request failed", fault=fault(error))  # noqa: TRY400 (a traceback may quote it)
-        return again("unexpected", "something went wrong; send again")
+        return again("unexpected", "internal error; send again")
 
 
-def readable(door: IngestBackend, handle: Handler[AnswerT]) -> Handler[AnswerT]:
+def readable(backend: IngestBackend, handle: Handler[AnswerT]) -> Handler[AnswerT]:
     """Let pages of an allowed origin read the answer."""
 
     async def answer(request: web.Request) -> AnswerT:
         response = await handle(request)
         if "Access-Control-Allow-Origin" not in response.headers:
-            response.headers.update(cors.readable(request.headers, door.sources))
+            response.headers.update(cors.readable(request.headers, backend.sources))
         return response
 
     return answer

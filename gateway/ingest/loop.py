@@ -32,7 +32,7 @@ def warn(protocol: Protocol) -> None:
     if time.monotonic() - _logged_at > _LOG_SECONDS:
         _logged_at = time.monotonic()
         log.error(
-            "a destination leads back to this gateway, so its events wait; correct its host or its "
+            "a destination loops back to this gateway, so its events wait; correct its host or its "
             "proxy",
             protocol=protocol,
         )

@@ -39,7 +39,7 @@ class Acceptor:
         screen: Screen,
         refused: Callable[[str, int], None],
     ) -> None:
-        """`refused` hears why so many events could not be kept."""
+        """`refused` is called with the reason and the number of events that could not be stored."""
         self.changes: Counter[tuple[str, str]] = Counter()
         """What the policy changed since the start, by rule and action."""
         self._control = control

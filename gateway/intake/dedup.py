@@ -1,6 +1,6 @@
 """An event that comes again is dropped, and only once its first copy is durably kept.
 
-SDKs send again what they heard no answer for, with the same id. The id is remembered in the
+SDKs send again what got no answer, with the same id. The id is remembered in the
 transaction that keeps the event. Whoever brings a second copy meanwhile waits for that transaction,
 and is taken if it failed.
 """

@@ -76,7 +76,7 @@ class _Limit:
     """The disk, where it is one."""
 
 
-_REFUSED = "clients then hear 503"
+_REFUSED = "clients then get 503"
 _WAITS = "what cannot be written there waits in the journal"
 
 
@@ -117,7 +117,7 @@ class Trend:
             "the journal",
             lambda weight: most - weight.used,
             most * LITTLE_OF_JOURNAL,
-            f"the journal is {share:.0%} full; clients hear 503 when it is full"
+            f"the journal is {share:.0%} full; clients get 503 when it is full"
             if share >= _NEARLY_FULL
             else None,
             _REFUSED,

@@ -1,4 +1,4 @@
-"""Which ids came within the window: told from files of 8 bytes a slot, whatever their number.
+"""Which ids came within the window: looked up in files of 8 bytes a slot, whatever their number.
 
 An id is a digest of 16 bytes. Half of it says where to look in a hash table, half of it is kept
 there; to take a new id for a known one, both would have to agree by chance (1 in 10^18 for each

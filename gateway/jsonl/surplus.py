@@ -1,7 +1,7 @@
 """Lines that stand in the files behind the last settled one: written, perhaps not accounted for.
 
 After a crash the journal gives them again, in the same order, and they are taken for written. What
-it does not give again is nobody's to delete: it is moved into a file of its own.
+it does not give again must not be deleted: it is moved into a file of its own.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _LONGEST_CHAIN = 64
 def client_address(
     peer: str | None, headers: Mapping[str, str], trusted: Sequence[Network]
 ) -> str | None:
-    """The address of the client, or None when nobody trustworthy told it.
+    """The address of the client, or None when no trusted source names it.
 
     `headers` may hold several lines of one header, as aiohttp's multidict does; they count as one
     list. `Forwarded` (RFC 7239) and `X-Forwarded-For` are both read; where a proxy passed on a

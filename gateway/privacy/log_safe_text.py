@@ -1,4 +1,4 @@
-"""What is told about an event is clean by every detector, whatever the policy lets out of it."""
+"""What logs and audit say of an event is clean by every detector, whatever the policy keeps."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ WRITTEN_AT_ONCE = 3
 """Lines of one kind that are written before the rest is gathered."""
 
 _KINDS = 500
-"""Kinds that are told apart at once; what is beyond them is gathered by its event alone."""
+"""Kinds that are folded separately; any further ones are folded by their event alone."""
 _IDENTIFYING = (
     "event",
     "level",
@@ -157,13 +157,13 @@ class LogWriter:
             return
         with self._changed:
             if self._untold:
-                told = {
+                summary = {
                     "lines": self._untold,
                     "event": "log lines were dropped",
                     "level": "warning",
                 }
                 self._untold = 0
-                self._queue.append({**told, "timestamp": _now()})
+                self._queue.append({**summary, "timestamp": _now()})
 
     def _written(self, some: memoryview) -> int:
         try:

@@ -45,9 +45,13 @@ def configure(level: str) -> None:
     logging.basicConfig(handlers=[_Handler()], level=logging.WARNING, force=True)
     # What Python itself would print holds values, and would wait for whoever reads it.
     warnings.showwarning = lambda _, category, file, line, *__: _warned(category, file, line)
-    sys.unraisablehook = lambda what: _broke("something broke unseen", what.exc_value)
-    threading.excepthook = lambda what: _broke("a thread broke", what.exc_value)
-    sys.excepthook = lambda _, error, __: _broke("the gateway broke", error, is_end=True)
+    sys.unraisablehook = lambda what: _broke(
+        "an unexpected error in the background", what.exc_value
+    )
+    threading.excepthook = lambda what: _broke("an unexpected error in a thread", what.exc_value)
+    sys.excepthook = lambda _, error, __: _broke(
+        "the gateway stopped on an unexpected error", error, is_end=True
+    )
 
 
 def flush() -> None:

@@ -2,8 +2,8 @@
 
 On SIGTERM and SIGINT the gateway answers 503 to what is new, finishes what it has begun, gives the
 destinations some seconds, and closes the journal. On SIGHUP it reads its files again; if they are
-wrong, the old ones stay in force and the log says why. On SIGUSR2 it starts anew in its place, and
-no client notices.
+wrong, the old ones stay in force and the log says why. On SIGUSR2 it restarts in the same process,
+and no client notices.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class StartError(GatewayError):
 
 
 def run(file: FilePath, environment: Mapping[str, str]) -> int:
-    """Serve until told to stop. Raises ConfigurationError, StartError or JournalError."""
+    """Serve until a signal to stop. Raises ConfigurationError, StartError or JournalError."""
     configuration = load(file, environment)
     logs.configure(configuration.gateway.log_level)
     with data_dir_lock.claimed(configuration.gateway.data_dir):
@@ -97,7 +97,7 @@ def _compiling() -> Iterator[None]:
 
 
 class _Service:
-    """The listeners, what serves them, and what they were told to do."""
+    """The listeners, what serves them, and the signals that they got."""
 
     def __init__(self, file: FilePath, environment: Mapping[str, str]) -> None:
         self._file = file
@@ -173,7 +173,7 @@ class _Service:
         )
 
     async def restart(self) -> None:
-        """Start anew, once the new program has looked at its files. Raises RestartError.
+        """Restart, once the new program has checked its files. Raises RestartError.
 
         When it returns, the new program answers whoever connects to the admin listener from now on.
         """
@@ -294,13 +294,13 @@ class _Service:
         except ConfigurationError as error:
             mistakes = [str(mistake) for mistake in error.mistakes]
             log.error(  # noqa: TRY400 (the mistakes say it all)
-                "the new configuration is wrong; the old one stays", mistakes=mistakes
+                "the new configuration has mistakes; the old one stays in force", mistakes=mistakes
             )
         except OSError as error:
             what = f"{error.filename or 'data_dir'}: {file_problem(error)}"
-            log.error("not reloaded; the old configuration stays", mistakes=[what])  # noqa: TRY400
+            log.error("not reloaded; the old configuration stays in force", mistakes=[what])  # noqa: TRY400
         except Exception as error:  # noqa: BLE001 (whatever it is, the gateway goes on as it is)
-            log.error("not reloaded; the old configuration stays", fault=fault(error))  # noqa: TRY400
+            log.error("not reloaded; the old configuration stays in force", fault=fault(error))  # noqa: TRY400
         else:
             log.info("reloaded")
         gc.collect()  # what was replaced holds cycles; a collection of all takes some 30 ms
@@ -345,7 +345,7 @@ def _greeting(configuration: Configuration, at: str, admin_at: str) -> str:
     body = '{"event": "Signed Up", "userId": "42", "properties": {"plan": "pro"}}'
     return (
         f"SDKs send to  {at}\n"
-        f"you look at   {admin_at}\n"
+        f"admin pages   {admin_at}\n"
         f"data          {configuration.gateway.data_dir}/\n"
         f"try           curl -u {key}: {at}/v1/track -d '{body}'\n"
     )

@@ -77,7 +77,7 @@ class Watchdog:
         self._sum += late
         stood = late + BEAT_SECONDS  # it may have begun right behind the last beat
         if stood > STALL_SECONDS:
-            log.warning("the event loop stood still", seconds=round(stood, 3), where=self._where)
+            log.warning("the event loop was blocked", seconds=round(stood, 3), where=self._where)
         self._where = ()
         self._expect()
 
@@ -91,7 +91,7 @@ class Watchdog:
                 self._where = _frames(sys._current_frames().get(thread))  # noqa: SLF001 (no other way)
             if late > _STANDS_SECONDS and due != said:
                 said = due
-                log.error("the event loop stands still", seconds=round(late, 1), where=self._where)
+                log.error("the event loop is blocked", seconds=round(late, 1), where=self._where)
 
 
 def _frames(frame: FrameType | None) -> list[str]:

@@ -2,7 +2,7 @@
 
 Each connection is admitted (`gateway.process.connections`), its request's head and the TLS
 handshake come in time or it ends, and so does one that does not take its answer. A client that has
-sent its last request whole and closed its side hears every answer. What is not HTTP is answered
+sent its last request whole and closed its side gets every answer. What is not HTTP is answered
 400, unlogged.
 """
 
@@ -198,7 +198,7 @@ class Handler(web.RequestHandler):
             self._listening.refused()
             said = "this is not an HTTP request that can be read\n"
         else:
-            said = "something went wrong; send again\n"
+            said = "internal error; send again\n"
             if exc is not None:
                 log.error("a request failed", fault=fault(exc))
         if request.writer.output_size > 0:

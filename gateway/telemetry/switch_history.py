@@ -192,13 +192,13 @@ def read(data_dir: FilePath) -> History:
     return History(tuple(orders), tuple(periods))
 
 
-def entered(past: History, told: Switches, now: float) -> tuple[Period | None, Switches]:
+def entered(past: History, decided: Switches, now: float) -> tuple[Period | None, Switches]:
     """The period that begins `now`, where the switches stand differently; and they, numbered."""
     number = len(past.periods)
-    if not past.differs(told):
-        return None, replace(told, period=number)
-    period = Period(timestamp(now), number + 1, dict(told.enabled), dict(told.decided_by))
-    return period, replace(told, period=number + 1)
+    if not past.differs(decided):
+        return None, replace(decided, period=number)
+    period = Period(timestamp(now), number + 1, dict(decided.enabled), dict(decided.decided_by))
+    return period, replace(decided, period=number + 1)
 
 
 def append(data_dir: FilePath, *entries: Order | Period) -> None:

@@ -1,4 +1,4 @@
-"""A user agent is told apart into the browser names that Mixpanel's own SDK gives.
+"""A user agent becomes one of the browser names that Mixpanel's own SDK gives.
 
 Names and order follow the list in Mixpanel's documentation of `$browser`; the first match wins.
 """

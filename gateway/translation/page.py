@@ -88,7 +88,7 @@ any id the `distinct_id` is empty, which is nobody; if it were absent, Mixpanel 
 the gateway's address.
 
 On the way to Segment `$user_id` is the `userId`; else `distinct_id`, unless it begins with
-`$device:` or equals `$device_id`. A record of nobody gets its `messageId` as `anonymousId`.
+`$device:` or equals `$device_id`. A record without any id gets its `messageId` as `anonymousId`.
 """
 _MORE_FIELDS = f"""\
 Mixpanel also gets `$browser` and `$browser_version` from `context.userAgent`, `context.groupId`
@@ -112,7 +112,7 @@ _DIFFERENCES = """\
 - A property called `token` is left out: it would choose another project.
 - A page without a name is `Viewed`, without the blank at its end.
 - `context.groupId` goes under the project's `group_key`, not always under `$group_id`.
-- Safari is told from the user agent alone.
+- Safari is recognised by the user agent alone.
 """
 _ROUND_TRIP = """\
 ## There and back

@@ -142,7 +142,7 @@ async def test_a_replay_goes_to_that_destination_alone_by_todays_policy(tmp_path
         gateway.process.send_signal(signal.SIGHUP)
         await until(lambda: '"reloaded"' in gateway.log, 10, lambda: gateway.log)
         code, text = await command(gateway, "replay", "--destination", "segment")
-        assert (code, text) == (0, "3 of segment will be tried again\n")
+        assert (code, text) == (0, "3 of segment will be replayed\n")
         found = await settled(gateway)
         assert (found["delivered"], found["dead"]) == (6, {})
         messages = {message["messageId"]: message for message in segment.messages}
@@ -201,7 +201,7 @@ async def test_without_a_gateway_the_command_does_it_itself(tmp_path: Path) -> N
         await gateway.stop()
         assert await listed(gateway) == ["m-1", "m-3", "m-5"]
         code, text = await command(gateway, "replay", "1", "2")
-        assert (code, text) == (0, "2 of segment will be tried again\n")
+        assert (code, text) == (0, "2 of segment will be replayed\n")
         assert await command(gateway, "discard", "3") == (0, "1 of segment discarded\n")
         segment.is_strict = False
         await gateway.start()

@@ -73,7 +73,7 @@ async def test_what_waits_is_told_and_tried_on_a_word(tmp_path: Path) -> None:
             tried = await command(gateway, "try", "segment")
             assert (tried.code, tried.error) == (0, "")
             await until(lambda: bool(fake.messages), 20, lambda: gateway.log)
-            await until(lambda: '"delivery goes on"' in gateway.log, 20, lambda: gateway.log)
+            await until(lambda: '"delivery continues"' in gateway.log, 20, lambda: gateway.log)
             back = await one(gateway)
             assert (back["waiting"], back["waiting_since"], back["next_try"]) == (None, None, None)
             found = await metrics(session, gateway)
@@ -147,7 +147,7 @@ async def test_dead_letters_are_decided_over_tls(tmp_path: Path) -> None:
         assert (discarded.code, discarded.out) == (0, "1 of segment discarded\n")
         segment.is_strict = False
         replayed = await gateway_command(tmp_path, *letters, "replay", "2", "3", *CONFIG)
-        assert (replayed.code, replayed.out) == (0, "2 of segment will be tried again\n")
+        assert (replayed.code, replayed.out) == (0, "2 of segment will be replayed\n")
         await until(lambda: len(segment.messages) == 5, 20, lambda: gateway.log)
         assert (await one(gateway))["state"] in ("idle", "delivering")
         assert (await gateway_command(tmp_path, "health", *CONFIG)).code == 0

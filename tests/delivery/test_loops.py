@@ -18,7 +18,7 @@ from tests.fakes.segment import FakeSegment
 from tests.telemetry.conftest import gateway_command
 from tests.wire.running import WRITE_KEY, Gateway, held_ports, running, until
 
-OWN = "it leads back to this gateway"
+OWN = "it loops back to this gateway"
 OTHER = "it leads back to a gateway that its events came from"
 FILE = {"type": "file", "path": "events"}
 
@@ -80,7 +80,7 @@ async def test_a_direct_loop(tmp_path: Path, kind: str) -> None:
         (one,) = found["destinations"]
         assert (one["delivered"], one["pending"], one["dead"]) == (0, 2, {})
         assert {r["code"] for r in found["refused_requests"]} == {"loop"}
-        assert gateway.log.count("leads back to this gateway, so its events wait") == 1
+        assert gateway.log.count("loops back to this gateway, so its events wait") == 1
         doctor = await gateway_command(tmp_path, "doctor", "--json", "--config", "gateway.yaml")
         bad = [f["area"] for f in json.loads(doctor.out) if f["verdict"] == "bad"]
         assert "loop" in bad
@@ -95,11 +95,11 @@ async def test_check_sees_what_the_files_tell(tmp_path: Path) -> None:
         file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | given))
         answer = await gateway_command(tmp_path, "check", "--config", "gateway.yaml")
         assert answer.code == 78
-        assert "it leads back to this gateway" in answer.error
-        assert "routing.yaml:3: `back` leads back to this gateway" in answer.error
+        assert "it loops back to this gateway" in answer.error
+        assert "routing.yaml:3: `back` loops back to this gateway" in answer.error
         await gateway.stop()
         await gateway.start()  # who sends must not suffer from it
-        assert "`back` leads back to this gateway" in gateway.log
+        assert "`back` loops back to this gateway" in gateway.log
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"{gateway.url}/api/v1/ip") as relayed,

@@ -163,7 +163,7 @@ async def test_recovery_and_waiting_are_each_one_line(journal: Journal) -> None:
             await until(lambda: one.status.wait is None, HANG, str)
         await one.stop(5)
     said = [line["event"] for line in logs if line["log_level"] in ("warning", "info")]
-    assert Counter(said) == {"delivery waits": 1, "delivery goes on": 1}
+    assert Counter(said) == {"delivery waits": 1, "delivery continues": 1}
     for line in logs:
         assert line["cause"] == "connection"
         assert line["since"] <= line.get("next_try", line["since"])

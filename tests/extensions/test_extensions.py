@@ -183,7 +183,7 @@ def test_its_commands_and_settings_are_as_strict_as_the_gateways_own(tmp_path: P
     assert f"gateway.yaml:{line}: `wrod` is not a setting here (did you mean `word`?)" in told
     file = configured(tmp_path, greeting={"word": "salve"}, listen="127.0.0.1:1")
     code, _, told = command("check", "--config", str(file), folder=tmp_path, path=PACKAGE)
-    assert (code, "it leads back to this gateway" in told) == (78, True)
+    assert (code, "it loops back to this gateway" in told) == (78, True)
     file = configured(tmp_path, greeting={"word": "salve"})
     told = command("check", "--config", str(file), folder=tmp_path, path=PACKAGE)[1]
     assert "note          it says salve" in told

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import ClientSession
 
-from tests.ingest.door import RecordingDoor, serving
+from tests.ingest.backend import RecordingDoor, serving
 
 
 @pytest.fixture

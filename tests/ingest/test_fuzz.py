@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from gateway.ingest.segment import parse as segment
-from tests.ingest.door import KEY, RecordingDoor, serving
+from tests.ingest.backend import KEY, RecordingDoor, serving
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from yarl import URL
 from gateway.errors import JournalError, RequestError
 from gateway.ingest.segment import parse as segment
 from gateway.ingest.segment.pixel import body_of
-from tests.ingest.door import KEY, RecordingDoor
+from tests.ingest.backend import KEY, RecordingDoor
 
 EVENT = {"event": "Opened ø>?", "userId": "u~~~", "writeKey": KEY, "properties": {"s": "ÿÿÿ???"}}
 JSON = orjson.dumps(EVENT)

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from gateway.config.model import Limits
-from tests.ingest.door import KEY, RecordingDoor, serving
+from tests.ingest.backend import KEY, RecordingDoor, serving
 
 pytestmark = pytest.mark.slow
 

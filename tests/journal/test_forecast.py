@@ -69,7 +69,7 @@ def test_three_hours_before_the_journal_is_full_it_says_so() -> None:
         over(HOUR, lambda _: usage(100 * GIB), lambda now: 8 * GIB - grows * (4 * HOUR - now))
     )
     assert forecast.seconds == pytest.approx(3 * HOUR, rel=0.03)
-    assert forecast.warning == "the journal is full in 3 h at this rate; clients then hear 503"
+    assert forecast.warning == "the journal is full in 3 h at this rate; clients then get 503"
 
 
 def test_a_journal_that_has_just_begun_to_grow_has_room_for_it() -> None:
@@ -105,7 +105,7 @@ def test_a_disk_that_others_fill_is_named_with_them_and_not_with_the_journal() -
     forecast = last(over(HOUR, lambda now: usage(13 * GIB - 3 * GIB * now / HOUR)))
     assert forecast.warning == (
         "the disk of the journal is full in 3 h at this rate "
-        "(other programs filled 3,072.0 MiB of it in the last 1 h); clients then hear 503"
+        "(other programs filled 3,072.0 MiB of it in the last 1 h); clients then get 503"
     )
     assert forecast.growth["journal"] == 0
 

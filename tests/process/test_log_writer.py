@@ -182,9 +182,9 @@ breaks()
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert done.returncode == 1
     assert [line["event"] for line in lines] == [
-        "a thread broke",
-        "something broke unseen",
+        "an unexpected error in a thread",
+        "an unexpected error in the background",
         "a library warns",
-        "the gateway broke",
+        "the gateway stopped on an unexpected error",
     ]
     assert "ada@" not in done.stderr

@@ -121,4 +121,4 @@ async def test_the_text_names_state_decider_and_proof(gateway: Gateway) -> None:
     answer = await gateway_command(gateway.folder, "telemetry", "status", "--config", file)
     assert "telemetry is off" in answer.out
     assert "by the command line" in answer.out
-    assert "0 taken, 1 refused and kept nowhere" in answer.out
+    assert "0 taken, 1 refused and not stored" in answer.out

@@ -78,7 +78,7 @@ def test_treatments_follow_the_policy(tmp_path: Path) -> None:
     dropped = page(mine(tmp_path, rule % ("/properties/role", "drop")), only)
     assert re.search(r"`/properties/role` \| .* \| removed \(`my-rule`\) \|", dropped)
     kept = page(mine(tmp_path, "rules: []"), only)
-    assert re.search(r"`/properties/role` \| .* \| leaves as it is \|", kept)
+    assert re.search(r"`/properties/role` \| .* \| sent unchanged \|", kept)
     assert '"role": "frontend engineer"' in kept
     assert '"role"' not in dropped
 

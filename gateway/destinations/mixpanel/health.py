@@ -27,7 +27,7 @@ async def probe(settings: MixpanelSettings, outgoing: Outgoing) -> Probe:
         return answer
     if answer.status in (401, 403):
         return Probe(
-            f"{host} does not let us import ({answer.status})",
+            f"{host} refuses imports ({answer.status})",
             "compare token or service_account with Project Settings, and host with the region",
         )
     if is_of(host, "mixpanel.com") and not _TOKEN.fullmatch(settings.token):

@@ -32,7 +32,7 @@ def operations_of(event: StoredEvent, project: Project) -> tuple[Operation, ...]
 
 
 def _native(event: StoredEvent) -> tuple[Operation, ...] | Reason:
-    """A record of Mixpanel's own, as it came; only what `/import` would refuse is mended."""
+    """A record of Mixpanel's own, as it came; only what `/import` would refuse is corrected."""
     record: Message = event.message
     kind = event.header.type
     if kind == "people":

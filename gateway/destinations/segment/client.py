@@ -2,7 +2,7 @@
 
 Segment corrects clocks: `timestamp = receivedAt - (sentAt - originalTimestamp)`, where
 `originalTimestamp` is the `timestamp` it is sent (Segment Spec, Common fields). Ours is corrected
-already, so `sentAt` must be the moment of sending, whenever that is: every attempt is built anew.
+already, so `sentAt` must be the moment of sending, whenever that is: every attempt is built again.
 """
 
 from __future__ import annotations

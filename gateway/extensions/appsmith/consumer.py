@@ -16,7 +16,7 @@ from gateway.delivery import Feed, passed_over
 from gateway.destinations import Delivered, Rendered, Request, RetryLater
 from gateway.errors import DestinationError
 from gateway.event import Reason, StoredEvent
-from gateway.extensions.appsmith.ledger import EVENTS, Ledger, Told
+from gateway.extensions.appsmith.ledger import EVENTS, Ledger, RecordedReport
 from gateway.journal import Journal
 
 LEDGER = "appsmith/"
@@ -75,7 +75,7 @@ class LedgerSink:
         self._close()
         self._ledger = Ledger.open(self._data_dir)
         if state is None:
-            self._ledger.begin_anew()
+            self._ledger.reset()
         return str(self._ledger.place())
 
     def _apply(self, events: Sequence[StoredEvent]) -> None:
@@ -84,11 +84,11 @@ class LedgerSink:
             if report.is_odd:
                 self._tell(report)
 
-    def _tell(self, report: Told) -> None:
+    def _tell(self, report: RecordedReport) -> None:
         now = time.monotonic()
         if len(self._told_at) < TOLD_A_MINUTE or now - self._told_at[0] > 60:
             self._told_at.append(now)
-            log.warning("a usage report is odd", **report._asdict())
+            log.warning("a usage report is suspicious", **report._asdict())
 
     def _close(self) -> None:
         ledger, self._ledger = self._ledger, None

@@ -46,8 +46,8 @@ def keep_alive(
     source: str, received_at: float, instance_id: str, version: str | None, edition: str | None
 ) -> RawEvent:
     """The ping as Appsmith's telemetry page documents it."""
-    told = {"edition": edition, "version": version}
-    known = {key: value for key, value in told.items() if value and _WORD.fullmatch(value)}
+    given = {"edition": edition, "version": version}
+    known = {key: value for key, value in given.items() if value and _WORD.fullmatch(value)}
     return _of_cloud_services(
         KEEP_ALIVE, source, received_at, instance_id, {**known, "type": "fetch-release-notes"}
     )
@@ -83,7 +83,7 @@ def instance_of(event: StoredEvent) -> str:
 def usage_report(
     body: Any, settings: Appsmith, received_at: float, *, accepted: bool
 ) -> RawEvent | None:
-    """What a report said, and what can be told of its honesty; None for what is none.
+    """What a report said, and whether it is plausible; None where it is no report.
 
     The random text and its signature stay out: whoever had both could send them again.
     """
@@ -144,7 +144,7 @@ def _verdict(body: Message, nonce: str, settings: Appsmith) -> str:
     keys = {instance.id: instance.license_key for instance in settings.instances}
     if type(given) is str:
         key = keys.get(given, "")
-    else:  # older versions send a hash of the id, which only a lone instance can be told by
+    else:  # older versions send a hash of the id, which is of use only for a lone instance
         key = next(iter(keys.values())) if len(keys) == 1 else ""
     return verify(nonce, signature if type(signature) is str else "", key)
 

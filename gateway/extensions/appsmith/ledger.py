@@ -1,4 +1,4 @@
-"""What is told of instances and of usage comes from clean events, each of them counted once.
+"""What is known of instances and of usage comes from clean events, each of them counted once.
 
 One SQLite file, `appsmith/ledger.db` in the data folder. It follows the journal; were it lost, no
 event would be, so it may be deleted. Users are in it as a short hash of their pseudonym, only to
@@ -83,7 +83,7 @@ DELETE FROM instances WHERE id IN (
 """
 
 
-class Told(NamedTuple):
+class RecordedReport(NamedTuple):
     """A report of an instance, and how honest it is."""
 
     instance: str
@@ -121,14 +121,14 @@ class Ledger:
         row = self._connection.execute("SELECT sequence FROM place").fetchone()
         return row[0] if row else 0
 
-    def begin_anew(self) -> None:
+    def reset(self) -> None:
         """Take the next event whatever its sequence is: the journal is a new one."""
         with self._transaction():
             self._put_place(0)
 
-    def apply(self, events: Sequence[StoredEvent]) -> list[Told]:
-        """Count the events behind `place`. Returns what is told of each report."""
-        reports: list[Told] = []
+    def apply(self, events: Sequence[StoredEvent]) -> list[RecordedReport]:
+        """Count the events behind `place`. Returns each report."""
+        reports: list[RecordedReport] = []
         with self._transaction():
             place = self.place()
             for event in events:
@@ -148,7 +148,7 @@ class Ledger:
         return reports
 
     def reported(self, time: float, instance: str, pulses: int, nonce: str, data: str) -> None:
-        """The cloud services have a report of the gateway's own; told again, it is kept once."""
+        """The cloud services have a report of the gateway's own; sent again, it is kept once."""
         with self._transaction():
             known = self._connection.execute(_OWN_REPORT, (nonce,)).fetchone()
             if known is None:
@@ -159,16 +159,16 @@ class Ledger:
         self._connection.close()
 
     def _instance(self, header: Header, message: Message) -> None:
-        told = message.get("properties")
-        told = told if isinstance(told, dict) else {}
-        instance = _text(told.get("instanceId")) or header.user
+        properties = message.get("properties")
+        properties = properties if isinstance(properties, dict) else {}
+        instance = _text(properties.get("instanceId")) or header.user
         if not instance:
             return
         values = (
             instance,
             header.received_at,
-            _text(told.get("version")),
-            _text(told.get("edition")),
+            _text(properties.get("version")),
+            _text(properties.get("edition")),
         )
         self._connection.execute(_PING if header.name == KEEP_ALIVE else _SETUP, values)
         (count,) = self._connection.execute("SELECT count(*) FROM instances").fetchone()
@@ -194,7 +194,7 @@ class Ledger:
         )
         self._connection.execute(_PULSE, values)
 
-    def _report(self, header: Header, message: Message) -> Told:
+    def _report(self, header: Header, message: Message) -> RecordedReport:
         nonce, data = str(message.get("messageDigest")), str(message.get("dataDigest"))
         accepted = message.get("accepted") is True
         standing = self._standing(nonce, data)
@@ -208,7 +208,7 @@ class Ledger:
         at = header.received_at
         values = (at, instance, "instance", pulses, accepted, signature, standing, nonce, data)
         self._connection.execute(_REPORT, values)
-        return Told(instance, standing, signature, data)
+        return RecordedReport(instance, standing, signature, data)
 
     def _standing(self, nonce: str, data: str) -> Standing:
         rows = self._connection.execute(

@@ -1,4 +1,4 @@
-"""What is told of Appsmith's instances and of their usage names instances, and nobody else."""
+"""Pages about Appsmith's instances and their usage; they name instances and no person."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ def routes(host: Host) -> list[web.RouteDef]:
 
     async def usage(request: web.Request) -> web.Response:
         try:
-            told = await usage_since(request.query.get("since", _SINCE))
+            figures = await usage_since(request.query.get("since", _SINCE))
         except ValueError:
             return _json({"error": "since takes 7d, 12h, 30m, a date or a time"}, status=400)
         if request.query.get("format") != "csv":
-            return _json(told)
-        text = views.as_csv(told, "hour" if request.query.get("by") == "hour" else "day")
+            return _json(figures)
+        text = views.as_csv(figures, "hour" if request.query.get("by") == "hour" else "day")
         headers = {"Content-Disposition": 'attachment; filename="usage.csv"'}
         return web.Response(text=text, content_type="text/csv", headers=headers)
 
     async def show(request: web.Request) -> web.Response:
-        told = await usage_since(_SINCE)
-        text = page(await known_instances(), told, Frame.of(request))
+        figures = await usage_since(_SINCE)
+        text = page(await known_instances(), figures, Frame.of(request))
         return web.Response(text=text, content_type="text/html")
 
     return [
@@ -87,7 +87,8 @@ def _instances(instances: Sequence[Row]) -> str:
     if not instances:
         return html.empty(
             "No instance is known yet",
-            "Lead APPSMITH_CLOUD_SERVICES_BASE_URL of a server here, and it pings every two hours.",
+            "Point APPSMITH_CLOUD_SERVICES_BASE_URL of a server to this gateway;"
+            " it then pings every two hours.",
         )
     columns = [
         Column("instance", "title"),
@@ -147,7 +148,7 @@ def _days(days: Sequence[Row]) -> str:
 def _reports(reports: Sequence[Row]) -> str:
     if not reports:
         return html.empty(
-            "Nothing was reported", "What the cloud services were told stands here, with its proof."
+            "Nothing was reported", "Reports to the cloud services appear here, with their proof."
         )
     columns = [
         Column("when", "title"),
@@ -170,9 +171,9 @@ def _reports(reports: Sequence[Row]) -> str:
 
 
 def _honesty(report: Row) -> str:
-    told = (report["standing"], f"signature {report['signature']}")
+    figures = (report["standing"], f"signature {report['signature']}")
     is_odd = not _ODD.isdisjoint((report["standing"], report["signature"]))
-    return html.badge("bad" if is_odd else "", ", ".join(told))
+    return html.badge("bad" if is_odd else "", ", ".join(figures))
 
 
 def _kept(handle: Handler) -> Handler:

@@ -1,8 +1,8 @@
 """A usage pulse is taken exactly where Appsmith's own server would take it.
 
 The product hashes the address of who is signed in. A gateway does not know the product's sessions:
-a trusted proxy may name the person in a header; else people are told apart by their session, and
-somebody who signs in anew counts once more. Either is hashed with SHA-256, as the product does, and
+a trusted proxy may name the person in a header; else users are counted by their session, and
+somebody who signs in again counts again. Either is hashed with SHA-256, as the product does, and
 the policy makes a pseudonym of the hash. Pure: no I/O, no clock.
 """
 

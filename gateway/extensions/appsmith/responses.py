@@ -21,11 +21,11 @@ _BAD_REQUEST, _FAILED = 4000, 5000
 """The product's codes for what a client, and what a server did wrong."""
 
 
-def answered(door: IngestBackend, handle: Handler) -> Handler:
+def answered(backend: IngestBackend, handle: Handler) -> Handler:
     """Count the handler's work as in flight, and answer its errors."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        return await error_responses.answered(door, _WORDS, handle, request)
+        return await error_responses.answered(backend, _WORDS, handle, request)
 
     return answer
 

@@ -40,38 +40,38 @@ _ANSWER_BYTES = 64 * 1024
 """Of an answer to a report, in which the upstream says whether it has it."""
 
 
-def add_routes(app: web.Application, door: IngestBackend) -> None:
+def add_routes(app: web.Application, backend: IngestBackend) -> None:
     """Appsmith's cloud services, with and without the prefix, and the usage pulse."""
-    cloud = _CloudServices(door)
+    cloud = _CloudServices(backend)
     app.cleanup_ctx.append(cloud.open_while)
-    for prefix in dict.fromkeys(("", appsmith(door.settings).cloud_services.prefix)):
+    for prefix in dict.fromkeys(("", appsmith(backend.settings).cloud_services.prefix)):
         inner = web.Application()
         inner.on_response_prepare.append(as_upstream)
-        inner.router.add_route("OPTIONS", "/usage-pulse", readable(door, _preflight))
-        take = readable(door, answered(door, partial(_take_pulse, door)))
+        inner.router.add_route("OPTIONS", "/usage-pulse", readable(backend, _preflight))
+        take = readable(backend, answered(backend, partial(_take_pulse, backend)))
         for path in ("/usage-pulse", "/usage-pulse/"):
             inner.router.add_route("POST", path, take, expect_handler=go_on)
-        serve = answered(door, partial(cloud.serve, prefix))
+        serve = answered(backend, partial(cloud.serve, prefix))
         inner.router.add_route("*", "/{rest:.*}", serve, expect_handler=go_on)
         app.add_subapp(f"{prefix}/api/v1", inner)
 
 
-async def _take_pulse(door: IngestBackend, request: web.Request) -> web.Response:
-    body = await read_body(request, door.limits)
-    header = appsmith(door.settings).user_header
-    is_told = header and is_from(request.remote, door.trusted_proxies)
+async def _take_pulse(backend: IngestBackend, request: web.Request) -> web.Response:
+    body = await read_body(request, backend.limits)
+    header = appsmith(backend.settings).user_header
+    is_told = header and is_from(request.remote, backend.trusted_proxies)
     host = request.host
-    if is_from(request.remote, door.trusted_proxies):
+    if is_from(request.remote, backend.trusted_proxies):
         host = request.headers.get("X-Forwarded-Host", host).partition(",")[0].strip()
     facts = PulseContext(
         host=host,
-        received_at=door.now(),
+        received_at=backend.now(),
         signed_in_as=request.headers.get(header) if is_told else None,
         session=request.cookies.get(_SESSION_COOKIE),
     )
-    intake = read_pulse(body, facts, appsmith(door.settings))
-    door.rate_limit.charge(intake.events, door.limits, time.monotonic())
-    await door.take(intake)
+    intake = read_pulse(body, facts, appsmith(backend.settings))
+    backend.rate_limit.charge(intake.events, backend.limits, time.monotonic())
+    await backend.take(intake)
     return done(data=True, status=201)
 
 
@@ -82,9 +82,9 @@ async def _preflight(request: web.Request) -> web.Response:
 class _CloudServices:
     """Relays and records, each without the other's troubles."""
 
-    def __init__(self, door: IngestBackend) -> None:
-        self._door = door
-        self._relay = Relay(door.outgoing)
+    def __init__(self, backend: IngestBackend) -> None:
+        self._backend = backend
+        self._relay = Relay(backend.outgoing)
         self._recording: set[asyncio.Task[None]] = set()
 
     async def open_while(self, app: web.Application) -> AsyncIterator[None]:
@@ -94,14 +94,14 @@ class _CloudServices:
             await asyncio.gather(*self._recording)
 
     async def serve(self, prefix: str, request: web.Request) -> web.StreamResponse:
-        settings = appsmith(self._door.settings)
+        settings = appsmith(self._backend.settings)
         route = (request.method, request.match_info["rest"].strip("/"))
         target = request.rel_url.raw_path_qs.removeprefix(prefix)
         if _leads_elsewhere(target):
             raise RequestError("no_such_path", "the path must not lead out of itself")
         match route:
             case ("GET", "releases"):
-                query, now = dict(request.query), self._door.now()
+                query, now = dict(request.query), self._backend.now()
                 await self._account(settings, lambda: read_ping(query, now, settings))
                 return await self._pass_on(settings, request, target)
             case ("POST", "installations"):
@@ -115,9 +115,9 @@ class _CloudServices:
     async def _registration(
         self, settings: Appsmith, request: web.Request, target: str
     ) -> web.StreamResponse:
-        tap = Tap(self._door.limits.body_bytes)
+        tap = Tap(self._backend.limits.body_bytes)
         response = await self._pass_on(settings, request, target, asked=tap)
-        now, encoding = self._door.now(), request.headers.get(hdrs.CONTENT_ENCODING, "")
+        now, encoding = self._backend.now(), request.headers.get(hdrs.CONTENT_ENCODING, "")
         await self._account(
             settings, lambda: read_registration(self._plain(tap, encoding), now, settings)
         )
@@ -127,10 +127,10 @@ class _CloudServices:
         self, settings: Appsmith, request: web.Request, target: str
     ) -> web.StreamResponse:
         """Acknowledged by the upstream or not at all: a success makes the instance forget it."""
-        asked, said = Tap(self._door.limits.body_bytes), Tap(_ANSWER_BYTES)
+        asked, said = Tap(self._backend.limits.body_bytes), Tap(_ANSWER_BYTES)
         response = await self._pass_on(settings, request, target, asked=asked, said=said)
         answer_encoding = response.headers.get(hdrs.CONTENT_ENCODING, "")
-        encoding, now = request.headers.get(hdrs.CONTENT_ENCODING, ""), self._door.now()
+        encoding, now = request.headers.get(hdrs.CONTENT_ENCODING, ""), self._backend.now()
 
         def read() -> Intake:
             body = decode(self._plain(asked, encoding))
@@ -165,19 +165,19 @@ class _CloudServices:
                 said=said,
             )
         except RelayError as error:
-            self._door.refused("appsmith", "no_upstream")
+            self._backend.refused("appsmith", "no_upstream")
             return failed(error.status, "the cloud services cannot be reached", _RETRY_SECONDS)
 
     async def _answer(self, request: web.Request, asked: Tap | None) -> web.StreamResponse:
         """What makes sense without an upstream."""
         if asked and request.body_exists:
-            async for chunk in arriving(request, self._door.limits):
+            async for chunk in arriving(request, self._backend.limits):
                 asked.take(chunk)
         match request.method, request.match_info["rest"].strip("/"):
             case "GET", "releases":
                 return done({"totalCount": 0, "nodes": []})
             case "GET", "ip":
-                return done(sender_of(request, self._door.trusted_proxies).address or "unknown")
+                return done(sender_of(request, self._backend.trusted_proxies).address or "unknown")
             case "POST", "installations":
                 return done(data=True, status=201)
             case "POST", "feature-flags":
@@ -197,37 +197,37 @@ class _CloudServices:
         try:
             await self._take(read)
         except RequestError as error:
-            self._door.refused("appsmith", error.code)
+            self._backend.refused("appsmith", error.code)
 
     async def _take(self, read: Callable[[], Intake]) -> None:
-        door, intake = self._door, read()
-        door.rate_limit.charge(intake.events, door.limits, time.monotonic())
-        await door.take(intake)
+        backend, intake = self._backend, read()
+        backend.rate_limit.charge(intake.events, backend.limits, time.monotonic())
+        await backend.take(intake)
 
     def _record(self, read: Callable[[], Intake]) -> None:
         """Begin to record; nothing waits for it, so the number of those at it is bounded."""
-        if len(self._recording) >= self._door.limits.requests_in_flight:
-            self._door.refused("appsmith", "unrecorded")
+        if len(self._recording) >= self._backend.limits.requests_in_flight:
+            self._backend.refused("appsmith", "unrecorded")
             return
         task = asyncio.create_task(self._recorded(read))
         self._recording.add(task)
         task.add_done_callback(self._recording.discard)
 
     async def _recorded(self, read: Callable[[], Intake]) -> None:
-        door = self._door
+        backend = self._backend
         try:
             await self._take(read)
         except RequestError as error:
-            door.refused("appsmith", error.code)
+            backend.refused("appsmith", error.code)
         except (Overloaded, JournalError):
-            door.refused("appsmith", "unrecorded")
+            backend.refused("appsmith", "unrecorded")
         except Exception as error:  # noqa: BLE001 (the relay goes on, whatever this is)
-            door.refused("appsmith", "unrecorded")
+            backend.refused("appsmith", "unrecorded")
             log.error("a request was not recorded", fault=fault(error))  # noqa: TRY400 (may quote it)
 
     def _plain(self, tap: Tap, encoding: str) -> bytes:
         """What passed, decompressed. Raises RequestError."""
-        limit = self._door.limits.body_bytes
+        limit = self._backend.limits.body_bytes
         body = tap.body
         if body is None:
             raise RequestError("payload_too_large", f"the body is larger than {limit} bytes")

@@ -68,8 +68,8 @@ class Instance(Settings):
     paying: bool = False
     """Whether usage pulses are kept and reported. Of others they are answered and counted."""
     license_key: str = Field(default="", repr=False)
-    """Signs the usage reports of the gateway for it, and verifies those that it sends itself. Signs
-    anew after a restart."""
+    """Signs the usage reports of the gateway for it, and verifies those that it sends itself. Takes
+    effect after a restart."""
 
 
 class Ping(Settings):

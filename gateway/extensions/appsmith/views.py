@@ -91,12 +91,12 @@ def usage(data_dir: Path, since: float) -> dict[str, Any]:
         }
 
 
-def as_csv(told: dict[str, Any], period: Period) -> str:
+def as_csv(figures: dict[str, Any], period: Period) -> str:
     """What `usage` returned of days or of hours, for a spreadsheet."""
     out = io.StringIO()
     writer = csv.DictWriter(out, [period, *KEYS], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(told[f"{period}s"])
+    writer.writerows(figures[f"{period}s"])
     return out.getvalue()
 
 

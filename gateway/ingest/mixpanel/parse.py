@@ -114,7 +114,7 @@ def read(call: Call, facts: MixpanelContext, sources: Sources, limits: Limits) -
         facts=facts,
         sources=_Sources(keys, sources, facts.sender.origin),
         limits=limits,
-        # /track looks at the address where told to; the others unless told not to.
+        # /track uses the address where `ip=1` asks for it; the others unless `ip=0` forbids it.
         may_be_the_users=call.ip is not False
         and (call.ip is True or facts.is_import or facts.kind != "event"),
         may_be_deep=text.count(b"{") + text.count(b"[") > limits.nesting

@@ -3,7 +3,7 @@
 As measured with the SDKs: Node and Java want exactly `1` unless they asked for more, Python
 reads `status` and `error` of every answer. Phones keep what is answered 4xx and send it for ever,
 with all that waits behind it, so what will never be good is answered 200 there; pages and callers
-of /import are told. 429 and 503 mean: send it again.
+of /import learn it. 429 and 503 mean: send it again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,127}|\(function\(\)\{\}\)", re.ASCII
 """The second is what browsers without CORS name where nobody wants to know."""
 
 
-def answered(door: IngestBackend, handle: Handler, *, is_import: bool) -> Handler:
+def answered(backend: IngestBackend, handle: Handler, *, is_import: bool) -> Handler:
     """Count the handler's work as in flight, answer its errors, let pages read the answer."""
     words: error_responses.ErrorResponses[web.Response] = error_responses.ErrorResponses(
         "mixpanel",
@@ -39,13 +39,13 @@ def answered(door: IngestBackend, handle: Handler, *, is_import: bool) -> Handle
     )
 
     async def answer(request: web.Request) -> web.Response:
-        response = await error_responses.answered(door, words, handle, request)
+        response = await error_responses.answered(backend, words, handle, request)
         query = request.rel_url.raw_query_string
         if "img=" in query or "callback=" in query:
             _present(response, open_call(query))
         return response
 
-    return error_responses.readable(door, answer)
+    return error_responses.readable(backend, answer)
 
 
 def taken(call: Call) -> web.Response:

@@ -25,33 +25,33 @@ _KINDS: dict[str, mixpanel.Kind] = {
 }
 
 
-def add_routes(app: web.Application, door: IngestBackend) -> None:
+def add_routes(app: web.Application, backend: IngestBackend) -> None:
     """Mixpanel's ingestion API, and what its SDKs ask of the same host beside it."""
     for name, kind in _KINDS.items():
         is_import = name == "import"
-        take = partial(_take, door, kind, is_import=is_import)
+        take = partial(_take, backend, kind, is_import=is_import)
         for path in (f"/{name}", f"/{name}/"):
             for method in (hdrs.METH_POST, hdrs.METH_GET):
-                handle = answered(door, take, is_import=is_import)
+                handle = answered(backend, take, is_import=is_import)
                 app.router.add_route(method, path, handle, expect_handler=go_on)
-            _add_rest(app, door, path)
-    for method, path, serve in side_endpoints.paths(door):
+            _add_rest(app, backend, path)
+    for method, path, serve in side_endpoints.paths(backend):
         app.router.add_route(method, path, serve, expect_handler=go_on)
 
 
-def _add_rest(app: web.Application, door: IngestBackend, path: str) -> None:
+def _add_rest(app: web.Application, backend: IngestBackend, path: str) -> None:
     for method, handle in ((hdrs.METH_OPTIONS, _preflight), (hdrs.METH_ANY, _no_such_method)):
         app.router.add_route(
-            method, path, answered(door, handle, is_import=True), expect_handler=go_on
+            method, path, answered(backend, handle, is_import=True), expect_handler=go_on
         )
 
 
 async def _take(
-    door: IngestBackend, kind: mixpanel.Kind, request: web.Request, *, is_import: bool
+    backend: IngestBackend, kind: mixpanel.Kind, request: web.Request, *, is_import: bool
 ) -> web.Response:
     query = request.rel_url.raw_query_string
     if request.method == hdrs.METH_POST and request.body_exists:
-        body = await read_body(request, door.limits)
+        body = await read_body(request, backend.limits)
     else:
         body = b""
         await request[PLACE].work(len(query))
@@ -59,14 +59,14 @@ async def _take(
     facts = mixpanel.MixpanelContext(
         kind=kind,
         is_import=is_import,
-        sender=sender_of(request, door.trusted_proxies),
-        received_at=door.now(),
-        seal=door.seal,
+        sender=sender_of(request, backend.trusted_proxies),
+        received_at=backend.now(),
+        seal=backend.seal,
         authorization=request.headers.get(hdrs.AUTHORIZATION),
     )
-    reading = mixpanel.read(call, facts, door.sources, door.limits)
-    door.rate_limit.charge(reading.intake.events, door.limits, time.monotonic())
-    await door.take(reading.intake)
+    reading = mixpanel.read(call, facts, backend.sources, backend.limits)
+    backend.rate_limit.charge(reading.intake.events, backend.limits, time.monotonic())
+    await backend.take(reading.intake)
     return imported(call, reading) if is_import else taken(call)
 
 

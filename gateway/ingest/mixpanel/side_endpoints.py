@@ -1,7 +1,7 @@
 """What Mixpanel's SDKs ask of their host beside sending events gets an answer that ends the matter.
 
 Session replays and feature flags do not pass: they are personal by nature. A replay is read and
-thrown away, and a flag request hears that there are no flags, so that the app uses its defaults;
+discarded, and a flag request is answered with no flags, so that the app uses its defaults;
 each is counted as `not_forwarded`. The shapes are those the SDKs read (mixpanel-browser 2.83 and
 Python 5.4, their sources).
 """
@@ -40,29 +40,29 @@ _NO_LIBRARY = (
 )
 
 
-def paths(door: IngestBackend) -> Iterator[tuple[str, str, Handler]]:
+def paths(backend: IngestBackend) -> Iterator[tuple[str, str, Handler]]:
     """Method, path and handler."""
-    for path, handles in _served(door).items():
+    for path, handles in _served(backend).items():
         for form in (path, path + "/"):
             for method, handle in (*handles.items(), ("OPTIONS", _preflight)):
-                yield method, form, readable(door, handle)
+                yield method, form, readable(backend, handle)
     yield "GET", "/", partial(_say, _GREETING)
     for path in ("lib(?:\\.min)?\\.js", "mixpanel[\\w.-]*\\.js"):
         yield "GET", f"/{{name:{path}}}", _serve_no_library
     yield "GET", "/libs/{name:[\\w.-]+\\.js}", _serve_no_library
 
 
-def _served(door: IngestBackend) -> dict[str, dict[str, Handler]]:
-    flags = partial(_drop, door, "flags", _NO_FLAGS)
+def _served(backend: IngestBackend) -> dict[str, dict[str, Handler]]:
+    flags = partial(_drop, backend, "flags", _NO_FLAGS)
     return {
         "/decide": {"GET": partial(_say, _NOTHING_TO_SHOW)},
         "/settings": {"GET": partial(_say, _SETTINGS)},
         "/flags": {"GET": flags, "POST": flags},
-        "/flags/definitions": {"GET": partial(_drop, door, "flags", _NO_DEFINITIONS)},
-        "/flags/{id}/first-time-events": {"POST": partial(_drop, door, "flags", _TAKEN)},
-        "/record": {"POST": partial(_drop, door, "record", _TAKEN)},
+        "/flags/definitions": {"GET": partial(_drop, backend, "flags", _NO_DEFINITIONS)},
+        "/flags/{id}/first-time-events": {"POST": partial(_drop, backend, "flags", _TAKEN)},
+        "/record": {"POST": partial(_drop, backend, "record", _TAKEN)},
         "/lookup-tables": {"GET": partial(_say, _NO_TABLES)},
-        "/lookup-tables/{id}": {"PUT": partial(_take_no_table, door)},
+        "/lookup-tables/{id}": {"PUT": partial(_take_no_table, backend)},
     }
 
 
@@ -70,14 +70,16 @@ async def _say(body: object, _: web.Request) -> web.Response:
     return _json(body)
 
 
-async def _drop(door: IngestBackend, what: str, body: object, request: web.Request) -> web.Response:
+async def _drop(
+    backend: IngestBackend, what: str, body: object, request: web.Request
+) -> web.Response:
     """Nothing is kept, so there is nothing to send again when the count cannot be kept either."""
     key = basic_user(request.headers.get(hdrs.AUTHORIZATION)) or request.query.get("token", "")
-    source = door.sources.find(key) or door.sources.unknown
+    source = backend.sources.find(key) or backend.sources.unknown
     refusal = Refusal(source.name if source else "unknown", what, Reason.NOT_FORWARDED)
-    with suppress(JournalError, Overloaded), door.admission.place(door, request):
-        await _drain(request, door.limits)
-        await door.take(Intake("mixpanel", [], [refusal]))
+    with suppress(JournalError, Overloaded), backend.admission.place(backend, request):
+        await _drain(request, backend.limits)
+        await backend.take(Intake("mixpanel", [], [refusal]))
     return _json(body)
 
 
@@ -87,10 +89,10 @@ async def _drain(request: web.Request, limits: Limits) -> None:
             pass
 
 
-async def _take_no_table(door: IngestBackend, request: web.Request) -> web.Response:
+async def _take_no_table(backend: IngestBackend, request: web.Request) -> web.Response:
     """Whoever sends a table should not believe that it has arrived."""
-    await _drain(request, door.limits)
-    return failed(403, "lookup tables do not pass this gateway; send them to api.mixpanel.com")
+    await _drain(request, backend.limits)
+    return failed(403, "this gateway does not forward lookup tables; send them to api.mixpanel.com")
 
 
 async def _serve_no_library(_: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""While optional events are off, analytics.js is told to send nothing but what still flows.
+"""While optional events are off, analytics.js gets a middleware that lets only others through.
 
 The settings name a source middleware, and the SDK loads it from the CDN it has the settings from,
 before it sends anything. Without `integrations` it would send to Segment itself, and a 404 would

@@ -38,26 +38,26 @@ document.head.append(Object.assign(document.createElement("script"), { async: tr
 _PLAN = {"__default": {"enabled": True, "integrations": {}}}
 
 
-def paths(door: IngestBackend) -> Iterator[tuple[str, Handler]]:
+def paths(backend: IngestBackend) -> Iterator[tuple[str, Handler]]:
     """What to serve where."""
-    yield "/v1/projects/{key}/settings", partial(_settings, door)
+    yield "/v1/projects/{key}/settings", partial(_settings, backend)
     for path in ("analytics.min.js", "platform/analytics.min.js"):
-        yield f"/analytics.js/v1/{{key}}/{path}", partial(_library, door)
-    yield "/reroute/{key}/main.js", partial(_loader, door)
+        yield f"/analytics.js/v1/{{key}}/{path}", partial(_library, backend)
+    yield "/reroute/{key}/main.js", partial(_loader, backend)
     for name in browser_stop.NAMES:
         path = f"/next-integrations/middleware/{name}/latest/{name}.js.gz"
-        yield path, partial(_stop, door)
-    yield "/analytics-next/bundles/{file}", partial(_file, door, "", _FOR_EVER)
-    yield "/next-integrations/{file:.+}", partial(_file, door, "next-integrations", _BRIEFLY)
+        yield path, partial(_stop, backend)
+    yield "/analytics-next/bundles/{file}", partial(_file, backend, "", _FOR_EVER)
+    yield "/next-integrations/{file:.+}", partial(_file, backend, "next-integrations", _BRIEFLY)
     for folder in FOLDERS:
-        yield f"/{folder}/{{rest:.*}}", partial(_nothing, door)
+        yield f"/{folder}/{{rest:.*}}", partial(_nothing, backend)
 
 
-async def _settings(door: IngestBackend, request: web.Request) -> web.Response:
+async def _settings(backend: IngestBackend, request: web.Request) -> web.Response:
     key = request.match_info["key"]
-    if not _is_known(door, key):
+    if not _is_known(backend, key):
         return _unknown_key()
-    scheme, host = _reached_at(door, request)
+    scheme, host = _reached_at(backend, request)
     settings = {
         "integrations": {
             "Segment.io": {
@@ -71,7 +71,7 @@ async def _settings(door: IngestBackend, request: web.Request) -> web.Response:
         },
         "plan": {"track": _PLAN, "identify": _PLAN, "group": _PLAN},
         "metrics": {"sampleRate": 0},
-        "enabledMiddleware": {browser_stop.NAME: True} if door.browser_stop else {},
+        "enabledMiddleware": {browser_stop.NAME: True} if backend.browser_stop else {},
     }
     return web.Response(
         body=orjson.dumps(settings),
@@ -79,53 +79,53 @@ async def _settings(door: IngestBackend, request: web.Request) -> web.Response:
     )
 
 
-def _is_known(door: IngestBackend, key: str) -> bool:
-    return bool(door.sources.find(key) or door.sources.unknown)
+def _is_known(backend: IngestBackend, key: str) -> bool:
+    return bool(backend.sources.find(key) or backend.sources.unknown)
 
 
 def _unknown_key() -> web.Response:
     return refusal(404, "invalid_write_key", "no source of this gateway has this write key")
 
 
-async def _stop(door: IngestBackend, _: web.Request) -> web.Response:
+async def _stop(backend: IngestBackend, _: web.Request) -> web.Response:
     return web.Response(
-        text=door.browser_stop or browser_stop.NOTHING,
+        text=backend.browser_stop or browser_stop.NOTHING,
         content_type="text/javascript",
         headers={"Cache-Control": "no-cache", **_FOR_ANY_PAGE},
     )
 
 
-async def _library(door: IngestBackend, _: web.Request) -> web.StreamResponse:
-    return await _serve(door, [_LIBRARY], _BRIEFLY)
+async def _library(backend: IngestBackend, _: web.Request) -> web.StreamResponse:
+    return await _serve(backend, [_LIBRARY], _BRIEFLY)
 
 
-async def _loader(door: IngestBackend, request: web.Request) -> web.Response:
+async def _loader(backend: IngestBackend, request: web.Request) -> web.Response:
     key = request.match_info["key"]
-    if not _is_known(door, key):
+    if not _is_known(backend, key):
         return _unknown_key()
-    scheme, host = _reached_at(door, request)
+    scheme, host = _reached_at(backend, request)
     cdn = f"{scheme}://{host}"
-    told = {"_writeKey": key, "_cdn": cdn}, f"{cdn}/analytics.js/v1/{key}/analytics.min.js"
+    loaded = {"_writeKey": key, "_cdn": cdn}, f"{cdn}/analytics.js/v1/{key}/analytics.min.js"
     return web.Response(
-        text=_LOADER % tuple(orjson.dumps(one).decode() for one in told),
+        text=_LOADER % tuple(orjson.dumps(one).decode() for one in loaded),
         content_type="text/javascript",
         headers={"Cache-Control": _BRIEFLY, **_FOR_ANY_PAGE},
     )
 
 
-async def _nothing(door: IngestBackend, _: web.Request) -> web.StreamResponse:
-    return await _serve(door, [""], _BRIEFLY)
+async def _nothing(backend: IngestBackend, _: web.Request) -> web.StreamResponse:
+    return await _serve(backend, [""], _BRIEFLY)
 
 
 async def _file(
-    door: IngestBackend, folder: str, cached: str, request: web.Request
+    backend: IngestBackend, folder: str, cached: str, request: web.Request
 ) -> web.StreamResponse:
     steps = request.match_info["file"].split("/")
-    return await _serve(door, [folder, *steps] if folder else steps, cached)
+    return await _serve(backend, [folder, *steps] if folder else steps, cached)
 
 
-async def _serve(door: IngestBackend, steps: Sequence[str], cached: str) -> web.StreamResponse:
-    folder: FilePath | None = door.analytics_js_path
+async def _serve(backend: IngestBackend, steps: Sequence[str], cached: str) -> web.StreamResponse:
+    folder: FilePath | None = backend.analytics_js_path
     if folder is None:
         return refusal(
             404,
@@ -139,20 +139,20 @@ async def _serve(door: IngestBackend, steps: Sequence[str], cached: str) -> web.
     return web.FileResponse(file, headers={"Cache-Control": cached, **_FOR_ANY_PAGE})
 
 
-def _reached_at(door: IngestBackend, request: web.Request) -> tuple[str, str]:
+def _reached_at(backend: IngestBackend, request: web.Request) -> tuple[str, str]:
     """Scheme and host (with port, and with path) at which the browser reaches this gateway."""
     headers = request.headers
     host, scheme = headers.get("Host", ""), request.scheme
-    if is_from(request.remote, door.trusted_proxies):
+    if is_from(request.remote, backend.trusted_proxies):
         host = _first(headers.get("X-Forwarded-Host", host))
         prefix = _first(headers.get("X-Forwarded-Prefix", "")).strip("/")
         host = f"{host}/{prefix}" if prefix else host
         forwarded = _first(headers.get("X-Forwarded-Proto", "")).lower()
         scheme = forwarded if forwarded in {"http", "https"} else scheme
-    host = door.analytics_js.host or host
+    host = backend.analytics_js.host or host
     if not _HOST.fullmatch(host):
         raise RequestError("invalid_host", "the Host header names no host")
-    return door.analytics_js.protocol or scheme, host
+    return backend.analytics_js.protocol or scheme, host
 
 
 def _first(values: str) -> str:

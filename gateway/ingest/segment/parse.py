@@ -118,7 +118,7 @@ def _source(
             return None
         raise RequestError("invalid_write_key", "no source of this gateway has this write key")
     if not sources.allows(source, origin):
-        raise RequestError("origin_not_allowed", "the source takes no events from this origin")
+        raise RequestError("origin_not_allowed", "the source accepts no events from this origin")
     return source
 
 
@@ -245,7 +245,7 @@ def _is_on_a_device(message: Message, source: Source, sender: Sender) -> bool:
 
 
 def _refused(reason: Reason, limits: Limits) -> RequestError:
-    """The only event of a request is not taken, so the client hears why."""
+    """The only event of a request is not taken, so the client gets the reason."""
     if reason is Reason.EVENT_TOO_LARGE:
         message = f"the event is larger than {limits.event_bytes} bytes"
         return RequestError("payload_too_large", message)

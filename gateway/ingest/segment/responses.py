@@ -19,13 +19,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _JSON = {"Content-Type": "application/json"}
 
 
-def answered(door: IngestBackend, handle: Handler) -> Handler:
+def answered(backend: IngestBackend, handle: Handler) -> Handler:
     """Count the handler's work as in flight, answer its errors, let pages read the answer."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        return await error_responses.answered(door, _WORDS, handle, request)
+        return await error_responses.answered(backend, _WORDS, handle, request)
 
-    return error_responses.readable(door, answer)
+    return error_responses.readable(backend, answer)
 
 
 def taken() -> web.Response:

@@ -28,21 +28,23 @@ _GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,127}", re.ASCII)
 
 
-def add_routes(app: web.Application, door: IngestBackend) -> None:
+def add_routes(app: web.Application, backend: IngestBackend) -> None:
     """Segment's API and CDN."""
     for of in segment.TYPES:
         for name in (of, of[0]):
-            _add(app, "POST", f"/v1/{name}", answered(door, partial(_take_body, door, of)))
-            _add(app, "GET", f"/v1/{name}", answered(door, partial(_take_call, door, of)))
-        _add(app, "GET", f"/v1/pixel/{of}", partial(_take_pixel, door, of))
+            _add(app, "POST", f"/v1/{name}", answered(backend, partial(_take_body, backend, of)))
+            _add(app, "GET", f"/v1/{name}", answered(backend, partial(_take_call, backend, of)))
+        _add(app, "GET", f"/v1/pixel/{of}", partial(_take_pixel, backend, of))
     for name in ("batch", "b", "import"):
-        _add(app, "POST", f"/v1/{name}", answered(door, partial(_take_body, door, None)))
-    _add(app, "POST", "/v1/m", answered(door, _drop_metrics))
-    for path, serve in cdn.paths(door):
-        _add(app, "GET", path, answered(door, serve))
+        _add(app, "POST", f"/v1/{name}", answered(backend, partial(_take_body, backend, None)))
+    _add(app, "POST", "/v1/m", answered(backend, _drop_metrics))
+    for path, serve in cdn.paths(backend):
+        _add(app, "GET", path, answered(backend, serve))
     for folder in ("v1", *cdn.FOLDERS):
-        app.router.add_route("OPTIONS", f"/{folder}/{{rest:.*}}", answered(door, _preflight))
-    app.router.add_route("*", "/v1/{rest:.*}", answered(door, _no_such_path), expect_handler=go_on)
+        app.router.add_route("OPTIONS", f"/{folder}/{{rest:.*}}", answered(backend, _preflight))
+    app.router.add_route(
+        "*", "/v1/{rest:.*}", answered(backend, _no_such_path), expect_handler=go_on
+    )
 
 
 def _add(app: web.Application, method: str, path: str, handle: Handler) -> None:
@@ -50,15 +52,15 @@ def _add(app: web.Application, method: str, path: str, handle: Handler) -> None:
         app.router.add_route(method, form, handle, expect_handler=go_on)
 
 
-async def _take_body(door: IngestBackend, of: str | None, request: web.Request) -> web.Response:
-    body = await read_body(request, door.limits)
-    await _take(door, of, request, body, sender_of(request, door.trusted_proxies))
+async def _take_body(backend: IngestBackend, of: str | None, request: web.Request) -> web.Response:
+    body = await read_body(request, backend.limits)
+    await _take(backend, of, request, body, sender_of(request, backend.trusted_proxies))
     return taken()
 
 
-async def _take_call(door: IngestBackend, of: str, request: web.Request) -> web.Response:
+async def _take_call(backend: IngestBackend, of: str, request: web.Request) -> web.Response:
     """JSONP, the way of browsers without CORS: `callback` is a function that gets the answer."""
-    await _take_query(door, of, request)
+    await _take_query(backend, of, request)
     response = taken()
     callback = request.query.get("callback", "")
     if _CALLBACK.fullmatch(callback):
@@ -68,27 +70,31 @@ async def _take_call(door: IngestBackend, of: str, request: web.Request) -> web.
     return response
 
 
-async def _take_pixel(door: IngestBackend, of: str, request: web.Request) -> web.Response:
+async def _take_pixel(backend: IngestBackend, of: str, request: web.Request) -> web.Response:
     """An image in an e-mail: whoever opens it sees no error, so the errors are only counted."""
-    await answered(door, partial(_take_call, door, of))(request)
+    await answered(backend, partial(_take_call, backend, of))(request)
     headers = {"Content-Type": "image/gif", "Cache-Control": "no-store"}
-    return web.Response(body=_GIF, headers=headers | cors.readable(request.headers, door.sources))
+    return web.Response(
+        body=_GIF, headers=headers | cors.readable(request.headers, backend.sources)
+    )
 
 
-async def _take_query(door: IngestBackend, of: str, request: web.Request) -> None:
-    sender = sender_of(request, door.trusted_proxies)
+async def _take_query(backend: IngestBackend, of: str, request: web.Request) -> None:
+    sender = sender_of(request, backend.trusted_proxies)
     body = body_of(request.query)
     await request[PLACE].work(len(body))
-    await _take(door, of, request, body, replace(sender, is_page=True))
+    await _take(backend, of, request, body, replace(sender, is_page=True))
 
 
 async def _take(
-    door: IngestBackend, of: str | None, request: web.Request, body: bytes, sender: Sender
+    backend: IngestBackend, of: str | None, request: web.Request, body: bytes, sender: Sender
 ) -> None:
-    facts = segment.RequestContext(of, sender, door.now(), request.headers.get(hdrs.AUTHORIZATION))
-    intake = segment.read(body, facts, door.sources, door.limits)
-    door.rate_limit.charge(intake.events, door.limits, time.monotonic())
-    await door.take(intake)
+    facts = segment.RequestContext(
+        of, sender, backend.now(), request.headers.get(hdrs.AUTHORIZATION)
+    )
+    intake = segment.read(body, facts, backend.sources, backend.limits)
+    backend.rate_limit.charge(intake.events, backend.limits, time.monotonic())
+    await backend.take(intake)
 
 
 async def _drop_metrics(_: web.Request) -> web.Response:
@@ -101,4 +107,4 @@ async def _preflight(request: web.Request) -> web.Response:
 
 
 async def _no_such_path(_: web.Request) -> web.Response:
-    raise RequestError("no_such_path", "nothing takes events at this path with this method")
+    raise RequestError("no_such_path", "no endpoint at this path with this method")

@@ -1,7 +1,7 @@
 """What a detector must say of itself. One that leaves a piece out does not import.
 
 A finder reads a text once, in time linear in its length, and gives the spans of what it found.
-Kinds that are told apart by one reading are a family: they share a finder.
+Kinds that one reading finds are a family: they share a finder.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Detector:
 
     @property
     def is_personal(self) -> bool:
-        """Whether a person or a door can be known by it."""
+        """Whether it identifies a person, or is a credential."""
         return self.certainty is not Certainty.SHAPE
 
     def samples(self) -> Iterator[tuple[str, int, int]]:

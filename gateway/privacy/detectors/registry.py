@@ -28,7 +28,7 @@ REGISTRY: tuple[Detector, ...] = tuple(sorted(_declared(), key=lambda found: fou
 KINDS = {detector.name: detector.meaning for detector in REGISTRY}
 """What `kind` may name, and what it finds."""
 PERSONAL = {detector.name: detector.meaning for detector in REGISTRY if detector.is_personal}
-"""What a person or a door can be known by."""
+"""What identifies a person, or is a credential."""
 SHAPES = {name: meaning for name, meaning in KINDS.items() if name not in PERSONAL}
 """Forms that name nobody, for `keep` rules."""
 

@@ -1,6 +1,6 @@
 """A policy that says something impossible, pointless or more than it seems to does not start.
 
-Every mistake is found, not only the first, and each is told at its line.
+Every mistake is found, not only the first, and each is reported with its line.
 """
 
 from __future__ import annotations

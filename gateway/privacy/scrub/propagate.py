@@ -74,8 +74,8 @@ def propagate(
     find = _Finder(needles)
     for i, change in enumerate(changes):
         if found := find(change.pointer):
-            told = CleanText(_replaced(change.pointer, found))
-            changes[i] = Change(told, change.action, change.rule, change.kind, change.length)
+            place = CleanText(_replaced(change.pointer, found))
+            changes[i] = Change(place, change.action, change.rule, change.kind, change.length)
 
 
 def _found(message: Message, needles: Sequence[Needle]) -> Sequence[Needle]:

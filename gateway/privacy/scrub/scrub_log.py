@@ -128,7 +128,7 @@ class ScrubLog:
             clean = self._steps[step] = pointer((step,))
         return clean
 
-    def told(self, text: str, new: str, rule: Rule) -> str:
+    def shortened(self, text: str, new: str, rule: Rule) -> str:
         if new == text:
             return text
         self.change(rule.action, rule.id, "string", len(text) - len(new))
@@ -137,7 +137,7 @@ class ScrubLog:
     def pieces(self, text: str, found: Sequence[Claim]) -> Any:
         """The text with each piece as its rule says."""
         made: list[str] = []
-        told: dict[tuple[Rule, str], int] = {}
+        lengths: dict[tuple[Rule, str], int] = {}
         since = 0
         for start, end, kind, rule in found:
             piece = text[start:end]
@@ -160,8 +160,8 @@ class ScrubLog:
                 continue
             made += (text[since:start], new)
             since = end
-            told[rule, kind] = told.get((rule, kind), 0) + end - start
-        for (rule, kind), length in told.items():
+            lengths[rule, kind] = lengths.get((rule, kind), 0) + end - start
+        for (rule, kind), length in lengths.items():
             self.change(rule.action, rule.id, kind, length)
         if found and found[0][:2] == (0, len(text)):
             if found[0][3].action in ("keep", "truncate"):

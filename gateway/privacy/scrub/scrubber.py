@@ -151,7 +151,7 @@ class Scrubber:
         else:
             raise ScrubError("a value of no JSON type")
         if hits and not node and not was_empty:
-            return GONE  # all that it held is told of already
+            return GONE  # the change of each value in it is recorded already
         return node
 
     def _remove(self, node: list[Any], gone: Sequence[int]) -> None:
@@ -256,10 +256,10 @@ class Scrubber:
                     self.ledger.keep()
                     return text
                 case "strip_query":
-                    text = self.ledger.told(text, without_query(text), rule)
+                    text = self.ledger.shortened(text, without_query(text), rule)
                 case "truncate":
                     short, is_address = shortened(text)
-                    text = self.ledger.told(text, short, rule)
+                    text = self.ledger.shortened(text, short, rule)
                     if is_address:
                         return text
         if place.reads_shapes or self._plan.look(text):

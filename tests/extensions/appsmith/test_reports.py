@@ -166,7 +166,7 @@ async def test_what_is_odd_is_shown_and_relayed_all_the_same(
         name = "gateway_usage_reports"
         assert counted[f'{name}{{origin="instance",signature="valid",standing="tampered"}}'] == 1
         assert counted[f'{name}{{origin="instance",signature="invalid",standing="new"}}'] == 1
-        assert gateway.log.count("a usage report is odd") == 3
+        assert gateway.log.count("a usage report is suspicious") == 3
         async with session.get(f"{gateway.admin_url}/instances") as answer:
             page = await answer.text()
         assert page.count("badge bad") == 3

@@ -16,7 +16,7 @@ from gateway.config.model import Limits, Source
 from gateway.config.values import Bytes
 from gateway.errors import JournalError
 from tests.clean import inside
-from tests.ingest.door import RecordingDoor, serving
+from tests.ingest.backend import RecordingDoor, serving
 
 TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from gateway.config.model import Source
-from tests.ingest.door import RecordingDoor, serving
+from tests.ingest.backend import RecordingDoor, serving
 
 TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 SENT = [

@@ -20,7 +20,7 @@ from gateway.ingest.mixpanel import parse as mixpanel
 from gateway.ingest.mixpanel.insert_id import LEGAL_ID
 from gateway.ingest.mixpanel.unpack import open_call
 from tests.clean import inside
-from tests.ingest.door import NOW
+from tests.ingest.backend import NOW
 
 TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 OTHER = "ffffffffffffffffffffffffffffffff"

@@ -16,7 +16,7 @@ from aiohttp import ClientResponse, ClientSession, encode_basic_auth
 from gateway.config.model import Limits, Source
 from gateway.config.values import Bytes
 from gateway.errors import JournalError
-from tests.ingest.door import RecordingDoor, serving
+from tests.ingest.backend import RecordingDoor, serving
 
 TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 EVENT = {"event": "E", "properties": {"token": TOKEN, "time": 1795420264}}

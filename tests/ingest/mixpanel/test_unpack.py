@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from gateway.config.model import Source
 from gateway.errors import RequestError
 from gateway.ingest.mixpanel.unpack import items, json_text, open_call
-from tests.ingest.door import RecordingDoor
+from tests.ingest.backend import RecordingDoor
 
 TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 ROCKET = "żółć 🚀 > ? ~~ ÿÿÿ a+b&c=d%20"

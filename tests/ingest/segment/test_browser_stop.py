@@ -14,7 +14,7 @@ from gateway.config.model import Telemetry
 from gateway.contract import load_catalogue
 from gateway.ingest.segment import browser_stop
 from gateway.pipeline.telemetry_switch import Order, switches
-from tests.ingest.door import KEY, RecordingDoor
+from tests.ingest.backend import KEY, RecordingDoor
 from tests.wire.running import ROOT
 
 CATALOGUE = load_catalogue(ROOT / "schemas")

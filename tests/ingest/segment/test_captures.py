@@ -16,7 +16,7 @@ from aiohttp import ClientResponse, ClientSession
 from gateway.config.model import Source
 from gateway.event import Message
 from tests.clean import inside
-from tests.ingest.door import RecordingDoor, serving
+from tests.ingest.backend import RecordingDoor, serving
 
 CAPTURES = {
     file.stem: json.loads(file.read_text())

@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from gateway.config.model import AnalyticsJs
-from tests.ingest.door import KEY, RecordingDoor
+from tests.ingest.backend import KEY, RecordingDoor
 
 SETTINGS = f"/v1/projects/{KEY}/settings"
 LIBRARY = f"/analytics.js/v1/{KEY}/analytics.min.js"

@@ -18,7 +18,7 @@ from gateway.config.model import Limits, Source
 from gateway.errors import JournalError, Overloaded
 from gateway.event import Reason
 from gateway.ingest.segment import parse as segment
-from tests.ingest.door import KEY, RecordingDoor, serving
+from tests.ingest.backend import KEY, RecordingDoor, serving
 
 ALONE = [(f"/v1/{name}", of) for of in segment.TYPES for name in (of, of[0])]
 BATCHES = ["/v1/batch", "/v1/b", "/v1/import"]
@@ -260,7 +260,7 @@ class TestTrouble:
             assert await refused(response, 503) == "unexpected"
             assert "ann@" not in await response.text()
         written = "".join(capfd.readouterr())
-        assert "RuntimeError at door.py" in written
+        assert "RuntimeError at backend.py" in written
         assert "ann@" not in written
 
     async def test_too_many_requests_at_once_are_told_to_wait(

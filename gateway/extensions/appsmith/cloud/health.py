@@ -9,4 +9,4 @@ from gateway.extensions.appsmith.cloud.settings import CloudSettings
 
 async def probe(_: CloudSettings, __: Outgoing) -> Probe:
     """Always good, since nothing is known."""
-    return Probe("not asked: nothing harmless can be sent there")
+    return Probe("not checked: there is no harmless request to send")

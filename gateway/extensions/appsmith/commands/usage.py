@@ -30,16 +30,16 @@ def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) 
     assert start is not None  # noqa: S101 (it has a default)
     data_dir = load(given.config, environment).gateway.data_dir
     try:
-        told = views.usage(data_dir, start.timestamp())
+        figures = views.usage(data_dir, start.timestamp())
     except sqlite3.Error:
         raise GatewayError("the ledger of usage cannot be read just now") from None
     period: Period = "hour" if given.hourly else "day"
     if given.json:
-        write_json(told, out)
+        write_json(figures, out)
     elif given.csv:
-        out.write(views.as_csv(told, period))
+        out.write(views.as_csv(figures, period))
     else:
-        _text(told[f"{period}s"], period, told["reports"], out)
+        _text(figures[f"{period}s"], period, figures["reports"], out)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What opens a door: tokens, keys and passwords that can be told by their own form."""
+"""Credentials: tokens, keys and passwords that are recognised by their own form."""
 
 from __future__ import annotations
 
