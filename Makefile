@@ -50,7 +50,7 @@ docs: $(VENV)/runtime ## write the generated pages of docs/
 	@$(BIN)/python -m gateway.cli.reference docs
 	@$(BIN)/python -m gateway.translation.page docs/mapping.md
 
-lock: $(VENV)/development ## pin every dependency anew
+lock: $(VENV)/development ## pin every dependency again
 	@for extra in "" "--extra dev"; do \
 	  name=$${extra:+dev}; \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

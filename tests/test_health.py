@@ -29,7 +29,7 @@ import pytest
 import yaml
 
 from gateway import health
-from gateway.cli import doctor
+from gateway.cli.doctor import command as doctor
 from gateway.health import HEALED_SECONDS, Began, Disk, Ended, HealthFacts, Outages
 from gateway.journal.sqlite import store
 from tests.cli.test_dead_letters import settled

@@ -1,4 +1,4 @@
-"""What a body is not becomes an answer that says so, and one that stalls does not wait for ever."""
+"""What a body is not becomes an answer that says so, and one that stalls does not wait forever."""
 
 from __future__ import annotations
 

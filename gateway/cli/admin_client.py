@@ -80,7 +80,8 @@ def _why(error: Exception) -> str:
         case TimeoutError():
             return "does not answer in time: look at its log"
         case OSError():
-            return f"hangs up ({type(error).__name__}): is admin.tls what it was started with?"
+            name = type(error).__name__
+            return f"closes the connection ({name}): is admin.tls what it was started with?"
     return (
         f"does not answer as a gateway does ({type(error).__name__}): are admin.listen and "
         "admin.tls what it was started with?"

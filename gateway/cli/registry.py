@@ -22,11 +22,13 @@ OWN = (
         "find every mistake in configuration, policy, routes and schemas",
         "gateway.cli.check",
     ),
-    Command("explain", "show what becomes of an event; nothing is sent", "gateway.cli.explain"),
+    Command(
+        "explain", "show what would happen to an event; nothing is sent", "gateway.cli.explain"
+    ),
     Command("audit", "show what was removed, by rule, event and path", "gateway.cli.audit"),
     Command(
         "dead-letters",
-        "show what destinations refused; send it again or delete it",
+        "show what destinations refused; replay or discard it",
         "gateway.cli.dead_letters",
     ),
     Command(
@@ -41,12 +43,12 @@ OWN = (
     ),
     Command(
         "doctor",
-        "look at all a gateway stands on, and say what to fix; beside a running one, too",
-        "gateway.cli.doctor",
+        "check everything that a gateway needs, and say what to fix; also while one runs",
+        "gateway.cli.doctor.command",
     ),
     Command(
         "telemetry",
-        "show the switch with its proof, turn it, or write the page that tells users of it",
+        "show the switch and its proof, change it, or write the page for your users",
         "gateway.cli.telemetry",
     ),
     Command("certificate", "make a certificate for trying out https", "gateway.cli.certificate"),

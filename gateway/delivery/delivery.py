@@ -1,6 +1,6 @@
 """Each consumer is carried by itself: what one waits for holds up no other.
 
-A failure waits and tries again, for ever: what is in the journal is not given up. Whatever else
+A failure waits and tries again, forever: what is in the journal is not given up. Whatever else
 breaks begins a new session at the cursor.
 """
 

@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class Stop(Exception):  # noqa: N818 (not an error)
-    """Told to stop while something could not be done; what is not settled stays in the journal."""
+    """Stopped while something could not be done; what is not settled stays in the journal."""
 
 
 @dataclass(frozen=True, slots=True)

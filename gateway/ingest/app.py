@@ -29,7 +29,7 @@ def runner(app: web.Application, listening: Listening) -> Runner:
 
 
 async def go_on(request: web.Request) -> None:
-    """Go on whatever is expected: aiohttp's own 417 is a status that some SDKs retry for ever."""
+    """Go on whatever is expected: aiohttp's own 417 is a status that some SDKs retry forever."""
     expected = request.headers.get(hdrs.EXPECT, "").lower()
     if expected == "100-continue" and request.version == HttpVersion11:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")

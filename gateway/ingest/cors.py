@@ -1,4 +1,4 @@
-"""A page of an allowed origin can read every answer, refusals too: else its SDK tries for ever.
+"""A page of an allowed origin can read every answer, refusals too: else its SDK tries forever.
 
 The origin is always echoed and credentials always allowed, because a preflight does not tell
 whether the request behind it will carry any. Nothing here is kept in cookies, and an answer tells

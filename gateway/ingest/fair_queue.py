@@ -50,7 +50,7 @@ class Pool:
     def take(self, key: str, amount: float) -> bool:
         """Take it now, or nothing.
 
-        No request of the same key is overtaken, and none that needs much is overtaken for ever.
+        No request of the same key is overtaken, and none that needs much is overtaken forever.
         """
         if key in self._queues or (self._queues and amount > self._small):
             return False

@@ -258,7 +258,7 @@ def _open(file: Path, segments: dict[int, _Segment]) -> _Table | None:
     segment = segments.setdefault(number, _Segment(number, began, ended))
     segment.ended = max(segment.ended, ended)
     view = _slots(memory)
-    if slots <= _COUNTED_SLOTS:  # a table that is fuller than it says would be searched for ever
+    if slots <= _COUNTED_SLOTS:  # a table that is fuller than it says would be searched forever
         count = sum(map(bool, view))
     return _Table(file, handle, memory, view, segment, count)
 

@@ -21,7 +21,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cli import doctor
+from gateway.cli.doctor import command as doctor
 from gateway.cli.progress import Progress
 from gateway.event import CleanBytes
 from gateway.journal import AuditLine

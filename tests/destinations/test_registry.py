@@ -22,7 +22,7 @@ import yaml
 from aiohttp import web
 
 from gateway.cli import check, explain
-from gateway.cli.destination_probe import reached
+from gateway.cli.doctor.destination_probe import reached
 from gateway.clock import Clock
 from gateway.config import load
 from gateway.config.model import GatewaySettings

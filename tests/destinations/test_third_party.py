@@ -16,7 +16,7 @@ from aiohttp import web
 
 from gateway import plugins
 from gateway.cli import reference
-from gateway.cli.destination_probe import reached
+from gateway.cli.doctor.destination_probe import reached
 from gateway.config import destination_types, load
 from gateway.config.outgoing import DIRECT
 from gateway.consumers import destinations_of

@@ -1,4 +1,4 @@
-"""An event has a `$insert_id` and a `time` when it leaves here, and keeps both for ever.
+"""An event has a `$insert_id` and a `time` when it leaves here, and keeps both forever.
 
 Mixpanel's pages on deduplication: two events count as one where event, time, distinct_id and
 `$insert_id` agree, and on one day even without the time. A delivery that is repeated must therefore

@@ -1,7 +1,7 @@
 """Every answer on Mixpanel's paths is one that its SDKs survive, and nothing else is ever sent.
 
 As measured with the SDKs: Node and Java want exactly `1` unless they asked for more, Python
-reads `status` and `error` of every answer. Phones keep what is answered 4xx and send it for ever,
+reads `status` and `error` of every answer. Phones keep what is answered 4xx and send it forever,
 with all that waits behind it, so what will never be good is answered 200 there; pages and callers
 of /import learn it. 429 and 503 mean: send it again.
 """
@@ -97,7 +97,7 @@ def failed(status: int, error: str, *, retry_after: int | None = None, **more: A
 
 
 def _refused(error: RequestError, request: web.Request, *, is_import: bool) -> web.Response:
-    """A browser halves a batch that is too large; a phone would send it whole for ever."""
+    """A browser halves a batch that is too large; a phone would send it whole forever."""
     is_page = "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
     is_too_much = error.code in {"payload_too_large", "too_many_events"}
     if is_too_much and (is_import or is_page):

@@ -1,7 +1,7 @@
 """Every error on Segment's paths becomes an answer that its SDKs survive, and nothing else does.
 
 400 for what cannot be read: the one refusal that ends an SDK's trying. 429 and 503 for what should
-come again. Other codes make some SDK send for ever or lose events it still has, and Python's SDK
+come again. Other codes make some SDK send forever or lose events it still has, and Python's SDK
 reads both `code` and `message`.
 """
 

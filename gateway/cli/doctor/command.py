@@ -1,4 +1,4 @@
-"""`gateway doctor` looks at everything a gateway stands on and says in words what to fix.
+"""`gateway doctor` checks everything that a gateway needs and says in words what to fix.
 
 It changes nothing, sends no event, and may run beside the gateway: the journal is only read.
 Whether events can be accepted is the running gateway's own word, or the same judgement without it.
@@ -20,12 +20,12 @@ from pathlib import Path as FilePath
 from typing import TextIO
 
 import gateway
-from gateway.cli import backlog, recovered, repair, running
-from gateway.cli.destination_probe import reached
-from gateway.cli.finding import Finding, lines
+from gateway.cli.doctor import backlog, recovered, repair, running
+from gateway.cli.doctor.destination_probe import reached
+from gateway.cli.doctor.finding import Finding, lines
+from gateway.cli.doctor.running import Running
 from gateway.cli.output import json_option, write_json
 from gateway.cli.progress import Progress
-from gateway.cli.running import Running
 from gateway.config import Configuration, load
 from gateway.config.loops import loops
 from gateway.config.model import JournalSettings

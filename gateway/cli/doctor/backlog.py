@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway.cli.finding import Finding, Verdict
+from gateway.cli.doctor.finding import Finding, Verdict
+from gateway.cli.doctor.running import Running
 from gateway.cli.own_consumers import own_consumers
 from gateway.cli.progress import Progress
-from gateway.cli.running import Running
 from gateway.config import Configuration
 from gateway.event import Reason, StoredEvent
 from gateway.journal import DISCARDED, AuditLine, Stream, View

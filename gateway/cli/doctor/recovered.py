@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.cli.finding import Finding
+from gateway.cli.doctor.finding import Finding
 from gateway.config import Configuration
 from gateway.journal.sqlite import recoveries
 

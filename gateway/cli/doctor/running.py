@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway import __version__
 from gateway.cli.admin_client import AskingError, ask_at
-from gateway.cli.finding import Finding
+from gateway.cli.doctor.finding import Finding
 from gateway.config import Configuration
 from gateway.process.data_dir_lock import is_claimed
 

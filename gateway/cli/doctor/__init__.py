@@ -1,0 +1,1 @@
+"""`gateway doctor`: what a gateway needs, looked at piece by piece, with what to do about each."""
