@@ -24,7 +24,7 @@ _TITLES: Mapping[TelemetryClass, str] = {
 }
 _ABOUT: Mapping[TelemetryClass, str] = {
     "optional": """Navigation, clicks and what the server did for them. While this is off, such
-        events are answered, kept nowhere, and counted.""",
+        events are answered and counted, but not stored.""",
     "essential": """That an installation was set up, and that it is alive. They are accepted
         whatever the switch above says.""",
     "billing": """Who used the product and when, hashed: what paying customers are billed by.
@@ -221,7 +221,7 @@ def _setting(
         f'aria-describedby="{name}-about"{checked}{disabled}><i></i></span>'
         f'<div class="about"><p class="soft" id="{name}-about">{_ABOUT[name]}</p>'
         f'<p class="proof"><span>{state.capitalize()}{since}, {escape(decider(account.decided_by))}'
-        f"</span><span><b>{account.accepted:,}</b> taken since</span>"
+        f"</span><span><b>{account.accepted:,}</b> accepted since</span>"
         f"<span><b>{account.refused:,}</b> refused since</span>{opted_out}</p>"
         f"{_list(events[name])}</div></div>"
     )

@@ -53,7 +53,7 @@ Optional events are not needed for anything to work. Each of these switches them
 - `gateway telemetry off`;
 - {variables} in the environment, which wins over both.
 
-While they are off, such events are answered, kept nowhere, and counted: `gateway telemetry status`
+While they are off, such events are answered and counted, but not stored: `gateway telemetry status`
 shows how many were refused since, and that none was taken.
 """
 _OPT_OUT = """\

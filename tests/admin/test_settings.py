@@ -75,7 +75,7 @@ async def test_a_restart_that_cannot_be_says_why_and_what_holds(
     board.mistake = "config/privacy.yaml:7: `<dorp>` is no action"
     status, page, _ = await save(plain, essential="on", billing="on")
     assert status == 409
-    assert "in force since now" in page
+    assert "already in force" in page
     assert "config/privacy.yaml:7: `&lt;dorp&gt;` is no action" in page
     assert len(board.orders) == 1
 

@@ -342,7 +342,7 @@ async def test_the_probe_says_what_is_wrong(ready: Ready) -> None:
         url = f"http://127.0.0.1:{port}"
         settings = ready.kind.settings.model_validate(settings_of(ready.kind, url))
         probe = await ready.kind.probe(settings, DIRECT)
-    assert probe.remedy or probe.sentence.startswith("not asked")
+    assert probe.remedy or probe.sentence.startswith("not checked")
 
 
 @each

@@ -36,7 +36,7 @@ async def watched(work: Callable[[], object]) -> tuple[Watchdog, list[Any]]:
 def is_ours(line: Any) -> bool:
     """Another program can make the loop late as well, at another place."""
     places = line.get("where") or ()
-    return "stood still" in line["event"] and any(
+    return "was blocked" in line["event"] and any(
         where.startswith("gateway.globs:compile_globs:") for where in places
     )
 
