@@ -87,6 +87,7 @@ class Gateway:
             listeners=self.listeners,
             changes=self._acceptor.changes,
             refusals=self.backend.refusals,
+            refused_paths=self.backend.refused_paths,
             more=self.extensions.counts,
         )
         self.observed = Observed(

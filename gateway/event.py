@@ -67,6 +67,11 @@ class Reason(StrEnum):
         return member
 
     NOT_AN_OBJECT = "not_an_object", Stage.REJECTED, "A batch item was not a JSON object."
+    MALFORMED = (
+        "malformed",
+        Stage.REJECTED,
+        "A piece of its body was no JSON; what was whole beside it was taken.",
+    )
     UNKNOWN_TYPE = (
         "unknown_type",
         Stage.REJECTED,
@@ -83,6 +88,11 @@ class Reason(StrEnum):
         "unknown_write_key",
         Stage.REJECTED,
         "A batch item named a write key that no source has.",
+    )
+    ORIGIN_NOT_ALLOWED = (
+        "origin_not_allowed",
+        Stage.REJECTED,
+        "Its source takes no events from pages of that origin.",
     )
     TELEMETRY_OFF = "telemetry_off", Stage.REJECTED, "Telemetry is off for the class of this event."
     OPTED_OUT = "opted_out", Stage.REJECTED, "The request said `Sec-GPC: 1` or `DNT: 1`."
@@ -219,6 +229,8 @@ class RawEvent:
     hops: tuple[GatewayMark, ...] = ()  # the gateways it has passed
     given_id: str | None = field(default=None, repr=False)
     """What a copy of it has, too, and no other event of its source. None: unknown."""
+    misfits: tuple[Misfit, ...] = ()
+    """What could not be read in it, for the audit."""
 
     def take(self) -> RawMessage:
         """The message, which the event does not hold any more."""
@@ -233,12 +245,23 @@ class RawEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Misfit:
+    """One value that cannot be what it should be, and is left out. Never the value."""
+
+    path: JsonPath
+    action: str  # drop; replace, where the gateway has a value of its own
+    rule: str  # `wire:id` or `wire:time`
+    kind: str  # its JSON type
+    length: int  # as that of a `Change`
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One value that did not leave as it came. Never the value."""
 
     pointer: CleanText  # JSON Pointer whose keys are clean too
-    action: str  # drop, mask, pseudonymize, truncate, strip_query, omit
-    rule: str  # id in privacy.yaml, or `schema:<name>`, `contract`, `limits`
+    action: str  # drop, mask, pseudonymize, truncate, strip_query, omit; replace
+    rule: str  # id in privacy.yaml, or one of the gateway's own: `contract`, `wire:id`, …
     kind: str  # a detector's name, or the JSON type of what went
     length: int  # characters of a string, digits of a number, members of an object or array
 

@@ -35,6 +35,7 @@ class Snapshot:
     sources: Sources
     limits: Limits
     trusted_proxies: Sequence[Network]
+    client_address_headers: Sequence[str]
     analytics_js: AnalyticsJs
     analytics_js_path: FilePath | None
     browser_stop: str | None
@@ -65,6 +66,7 @@ def compile_snapshot(
         sources=Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept"),
         limits=gateway.limits,
         trusted_proxies=gateway.trusted_proxies,
+        client_address_headers=gateway.client_address_headers,
         analytics_js=gateway.analytics_js,
         analytics_js_path=configuration.analytics_js_path,
         browser_stop=browser_stop.script(rules.catalogue, rules.switches),

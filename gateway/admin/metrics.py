@@ -119,6 +119,13 @@ METRICS = (
         "Requests answered with an error since the start.",
     ),
     Metric(
+        "gateway_paths_refused_total",
+        "counter",
+        ("path", "method", "code"),
+        "The same by the shape of their path: a route's pattern, `*/batch` and the like for a path"
+        " that nobody serves, or `other`.",
+    ),
+    Metric(
         "gateway_connections",
         "gauge",
         ("listener",),

@@ -63,7 +63,7 @@ def status(status: Status, frame: Frame) -> str:
         html.card("Sources", _sources(status.received)),
         html.card("Rejected", _reasons(status.rejected)),
         *(
-            [html.card("Refused requests", _refused(status.refused_requests))]
+            [html.card("Refused requests", _refused(status.refused_paths))]
             if status.refused_requests
             else []
         ),
@@ -154,13 +154,18 @@ def _reasons(rejected: Mapping[str, int]) -> str:
     )
 
 
-def _refused(requests: Mapping[tuple[str, str], int]) -> str:
-    columns = [Column("code", "title"), Column("protocol"), Column("requests", "number")]
+def _refused(requests: Mapping[tuple[str, str, str], int]) -> str:
+    columns = [
+        Column("reason", "title"),
+        Column("method"),
+        Column("path"),
+        Column("requests", "number"),
+    ]
     return html.table(
         columns,
         (
-            (f"<code>{escape(code)}</code>", escape(protocol), f"{count:,}")
-            for (protocol, code), count in sorted(requests.items())
+            (f"<code>{escape(code)}</code>", escape(method), escape(path), f"{count:,}")
+            for (path, method, code), count in sorted(requests.items())
         ),
     )
 

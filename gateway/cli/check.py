@@ -79,4 +79,5 @@ def _summary(configuration: Configuration, rules: Rules) -> list[str]:
     lines += [
         f"note          {note}" for hooks in registry.hooks() for note in hooks.notes(configuration)
     ]
+    lines += [f"note          {note}" for note in rules.catalogue.notes]
     return [*lines, "The configuration is good."]

@@ -6,7 +6,6 @@ Its pseudonyms come from a fixed key, so that the page is the same on every mach
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections import Counter
@@ -19,8 +18,9 @@ from typing import TextIO
 from gateway.cli.telemetry_fields import Row, rows
 from gateway.config import load
 from gateway.contract import EventPlan
+from gateway.contract.identifiers import by_path
 from gateway.contract.library import SUFFIX, Library
-from gateway.contract.plan import event_of
+from gateway.contract.plan import event_of, example_of
 from gateway.contract.source import read
 from gateway.errors import GatewayError
 from gateway.event import Decision, TelemetryClass
@@ -131,14 +131,13 @@ def write(
 
 def _library(folder: FilePath) -> Library:
     files = sorted(folder.rglob(f"*{SUFFIX}"))
-    return Library(
-        {file.relative_to(folder).as_posix().removesuffix(SUFFIX): read(file) for file in files}
-    )
+    names = {file.relative_to(folder).as_posix().removesuffix(SUFFIX): file for file in files}
+    return Library(by_path({name: read(file) for name, file in names.items()}))
 
 
 def _event(plan: EventPlan, library: Library, rules: Rules, domain: Domain) -> _Event:
     root = library.root(plan.name)
-    example = copy.deepcopy(root.schema["examples"][0])
+    example = example_of(plan, root.schema)
     open_switches = replace(rules.switches, enabled=MappingProxyType(dict.fromkeys(CLASSES, True)))
     decision = decide(event_of(example, plan.match), replace(rules, switches=open_switches))
     return _Event(

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.contract import EventPlan
 from gateway.contract.library import Library, Node
-from gateway.contract.plan import event_of
+from gateway.contract.plan import event_of, example_of
 from gateway.event import Change, JsonPath, Message
 from gateway.pipeline.decide import Rules
 
@@ -57,7 +57,7 @@ class Row:
 
 def rows(plan: EventPlan, root: Node, library: Library, rules: Rules) -> list[Row]:
     """Every field of a schema, with its treatment under the policy."""
-    example = root.schema["examples"][0]
+    example = example_of(plan, root.schema)
     found = []
     for path, field in _fields([root], (), library, required=False):
         found.append(Row(field, _treatment(plan, example, path, field.type, rules)))

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from gateway.config.values import (
     Bytes,
+    HeaderName,
     Listen,
     ListenAddress,
     Many,
@@ -139,6 +140,9 @@ class Schemas(Settings):
 
     path: FilePath = FilePath("../schemas")
     """The folder of `*.schema.json` files."""
+    format_assertion: bool = False
+    """Whether `format` is a rule in schemas whose `x-telemetry.format_assertion` does not say.
+    `gateway init` writes true; without it `format` only describes, as in 0.1 and 0.2."""
     unplanned_events: Literal["allow", "quarantine", "block"] = "allow"
     """A track event that no schema names."""
     unplanned_properties: Literal["allow", "omit"] = "omit"
@@ -246,7 +250,13 @@ class GatewaySettings(Settings):
     processes: Literal["auto", 1] = "auto"
     """Processes that serve; this version runs one."""
     trusted_proxies: tuple[NetworkAddress, ...] = ()
-    """Networks whose Forwarded or X-Forwarded-For header is believed."""
+    """Networks whose word about the client's address is believed. Their own is nobody's."""
+    client_address_headers: Many[HeaderName] = Field(
+        default=("Forwarded", "X-Forwarded-For"), min_length=1
+    )
+    """Headers in which `trusted_proxies` write it; of those that are there, the first decides.
+    Name others where your proxy sets them, such as X-Real-IP, CF-Connecting-IP, True-Client-IP or
+    Fastly-Client-IP, and only those: a client can send any that the proxy does not overwrite."""
     sources: tuple[Source, ...] = ()
     """Who may send."""
     unknown_keys: Literal["reject", "accept"] = "reject"

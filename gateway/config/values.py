@@ -17,6 +17,8 @@ from pydantic import (
 )
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_API_PATH = re.compile(r"/+v1(?:/+(?:batch|import|b|track|t)?)?$", re.IGNORECASE)
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -91,6 +93,17 @@ def _network(value: Any) -> Any:
         raise ValueError("write a network such as 10.0.0.0/8 or one address") from None
 
 
+def _header_name(value: str) -> str:
+    if not _HEADER.fullmatch(value):
+        raise ValueError("write the name of a header, such as X-Real-IP")
+    return value
+
+
+def _without_path_of_api(value: str) -> str:
+    """SDKs want a host with `/v1` or without; the gateway adds the whole path itself."""
+    return _API_PATH.sub("", value)
+
+
 def _many(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value,)
 
@@ -103,5 +116,8 @@ ListenAddress = Annotated[Listen, BeforeValidator(_listen), PlainSerializer(str)
 Seconds = Annotated[float, BeforeValidator(seconds)]
 NetworkAddress = Annotated[Network, BeforeValidator(_network), PlainSerializer(str)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+ApiUrl = Annotated[str, AfterValidator(_http_url), AfterValidator(_without_path_of_api)]
+"""The host of an API of Segment's form; a path that ends in its `/v1` is read without that."""
+HeaderName = Annotated[str, AfterValidator(_header_name)]
 ProxyUrl = Annotated[str, AfterValidator(_proxy_url)]
 Bytes = ByteSize

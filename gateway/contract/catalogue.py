@@ -17,6 +17,7 @@ import jsonschema_rs
 from gateway.config.privacy import Action
 from gateway.contract.plan import EventMatch, EventPlan, name_pattern
 from gateway.contract.validate import NotExaminableError
+from gateway.errors import Mistake
 from gateway.event import Message, RawEvent
 
 Annotations = Mapping[str, Sequence[tuple[str, Action]]]
@@ -31,8 +32,15 @@ _LONGEST_REMEMBERED_NAME = 200
 class Catalogue:
     """The plans by name, and the plan of each event."""
 
-    def __init__(self, plans: Sequence[EventPlan], annotations: Annotations) -> None:
+    def __init__(
+        self,
+        plans: Sequence[EventPlan],
+        annotations: Annotations,
+        notes: Sequence[Mistake] = (),
+    ) -> None:
         self.plans: Mapping[str, EventPlan] = MappingProxyType({plan.name: plan for plan in plans})
+        self.notes = tuple(notes)
+        """What is no mistake, and may not be what its author meant."""
         self._annotations = annotations
         self._exact = _grouped(plans, lambda match: match.names)
         self._globs = _families(plans, lambda match: match.globs, _glob_pattern)

@@ -26,7 +26,7 @@ SUFFIX = ".schema.json"
 DRAFT_2020_12 = "https://json-schema.org/draft/2020-12/schema"
 DRAFT_07 = "http://json-schema.org/draft-07/schema"
 SCHEMA_MAPS = frozenset(
-    {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
+    {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"}
 )
 """Keywords that hold schemas by name."""
 SCHEMA_LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
@@ -156,10 +156,17 @@ class Library:
         except UnresolvedReferenceError:
             return False
 
-    def expand(self, nodes: list[Node], *, branches: bool = True) -> list[Node]:
+    def only_refers(self, node: Node) -> bool:
+        """Whether the words beside its `$ref` count for nothing, as draft-07 has it."""
+        return "$ref" in node.schema and is_draft_07(self.documents[node.name].value)
+
+    def expand(
+        self, nodes: list[Node], *, branches: bool = True, all_words: bool = False
+    ) -> list[Node]:
         """`nodes` and every schema that may apply to the same value: references and branches.
 
-        Without `branches`, those that must apply.
+        Without `branches`, those that must apply. With `all_words`, what stands beside a `$ref`
+        too, whatever the draft.
         """
         found: dict[tuple[str, JsonPath], Node] = {}
         pending = list(nodes)
@@ -176,8 +183,10 @@ class Library:
             ]
             if branches:
                 steps += [(keyword,) for keyword in _SAME_VALUE]
-                dependent = node.schema.get("dependentSchemas", ())
-                steps += [("dependentSchemas", key) for key in dependent]
+                for keyword in ("dependentSchemas", "dependencies"):
+                    steps += [(keyword, key) for key in node.schema.get(keyword, ())]
+            if self.only_refers(node) and not all_words:
+                steps = []
             pending += [child for step in steps if (child := node / step) is not None]
             if (target := self.resolve(node)) is not None:
                 pending.append(target)
@@ -206,4 +215,5 @@ class Library:
 
 
 def is_draft_07(schema: Mapping[str, Any]) -> bool:
-    return str(schema.get("$schema", "")).rstrip("#") == DRAFT_07
+    """With or without `#` at its end; many write https."""
+    return str(schema.get("$schema", "")).rstrip("#").replace("https:", "http:", 1) == DRAFT_07

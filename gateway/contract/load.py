@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
@@ -16,12 +17,13 @@ from referencing import Registry
 from gateway.config.privacy import Action
 from gateway.config.source import Document
 from gateway.contract.catalogue import Catalogue
+from gateway.contract.identifiers import by_path
 from gateway.contract.library import SUFFIX, Library, Node
-from gateway.contract.lint import is_common, python_validator, review
+from gateway.contract.lint import is_common, notes_on, python_validator, review
 from gateway.contract.plan import EventPlan, compile_plan, event_of
 from gateway.contract.source import read
 from gateway.errors import ConfigurationError, Mistake
-from gateway.event import JsonPath
+from gateway.event import JsonPath, Message
 
 _ANY_MEMBER = frozenset(
     {"patternProperties", "additionalProperties", "unevaluatedProperties"}
@@ -29,10 +31,11 @@ _ANY_MEMBER = frozenset(
 )
 
 
-def load_catalogue(folder: FilePath) -> Catalogue:
+def load_catalogue(folder: FilePath, *, format_assertion: bool = False) -> Catalogue:
     """Read, check and compile every `*.schema.json` below `folder`.
 
-    Raises ConfigurationError with every mistake found, each with its file and line.
+    `format_assertion`: whether `format` is a rule for schemas that do not say. Raises
+    ConfigurationError with every mistake found, each with its file and line.
     """
     documents: dict[str, Document] = {}
     mistakes: list[Mistake] = []
@@ -41,14 +44,19 @@ def load_catalogue(folder: FilePath) -> Catalogue:
             documents[name] = read(file)
         except ConfigurationError as error:
             mistakes += error.mistakes
+    notes = [note for document in documents.values() for note in notes_on(document)]
+    documents = by_path(documents)
     library = Library(documents)
-    found = {name: review(name, library) for name in documents}
-    mistakes += [mistake for several in found.values() for mistake in several]
+    found: dict[str, list[Mistake]] = {}
+    for name in documents:
+        found[name], more = review(name, library)
+        mistakes += found[name]
+        notes += more
     library = _sound(Library({name: documents[name] for name in documents if not found[name]}))
-    plans = _plans(library, mistakes)
+    plans = _plans(library, mistakes, format_assertion=format_assertion)
     mistakes += _claimed_twice(plans, library)
     annotations = {plan.name: _annotations(plan, library, mistakes) for plan in plans}
-    catalogue = Catalogue(plans, annotations)
+    catalogue = Catalogue(plans, annotations, sorted(set(notes)))
     registry = library.python_registry()
     for plan in plans:
         mistakes += _examples(plan, catalogue, library, registry)
@@ -65,14 +73,16 @@ def _sound(library: Library) -> Library:
     return library if len(sound) == len(library.documents) else _sound(Library(sound))
 
 
-def _plans(library: Library, mistakes: list[Mistake]) -> list[EventPlan]:
+def _plans(library: Library, mistakes: list[Mistake], *, format_assertion: bool) -> list[EventPlan]:
     plans = []
     registry = library.rust_registry()
     for name, document in library.documents.items():
         if is_common(name):
             continue
         try:
-            plans.append(compile_plan(library.root(name), library, registry))
+            root = library.root(name)
+            plan = compile_plan(root, library, registry, format_assertion=format_assertion)
+            plans.append(plan)
         except jsonschema_rs.ValidationError as error:
             message = f"the schema cannot be compiled: {error.message}"
             mistakes.append(document.mistake((), message))
@@ -95,27 +105,39 @@ def _files(folder: FilePath, mistakes: list[Mistake]) -> Iterator[tuple[str, Fil
 def _examples(
     plan: EventPlan, catalogue: Catalogue, library: Library, registry: Registry[Any]
 ) -> Iterator[Mistake]:
-    """Every example must be right, by the reference implementation, and be the schema's own."""
+    """Every example must be right, by the reference implementation, and be the schema's own.
+
+    Where that cannot read a pattern, and for formats, the engine's word counts.
+    """
     document = library.documents[plan.name]
     schema = {**document.value, "$id": library.address(plan.name)}
     validator = python_validator(schema)(schema, registry=registry)
-    for index, example in enumerate(schema["examples"]):
+    for index, example in enumerate(schema.get("examples", ())):
         place: JsonPath = ("examples", index)
         if not isinstance(example, dict):
             yield document.mistake(place, "an example must be a whole event")
             continue
         try:
-            errors = list(validator.iter_errors(example))
+            broken = [
+                ((*error.absolute_path,), error.message) for error in validator.iter_errors(example)
+            ]
         except RecursionError:
             yield document.mistake((), "the schema refers to itself in a circle without end")
             return
-        for error in errors:
-            path = (*place, *error.absolute_path)
-            yield document.mistake(path, f"the example breaks the schema: {error.message}")
+        except re.error:
+            broken = _broken(plan, example)
+        if plan.asserts_formats and not broken:
+            broken = _broken(plan, example)
+        for path, message in broken:
+            yield document.mistake((*place, *path), f"the example breaks the schema: {message}")
         matched = catalogue.match(event_of(example, plan.match))
         if matched is not plan:
             found = f"that of `{matched.name}`" if matched else "no schema's"
             yield document.mistake(place, f"the example is not this schema's event but {found}")
+
+
+def _broken(plan: EventPlan, example: Message) -> list[tuple[JsonPath, str]]:
+    return [(tuple(e.instance_path), e.message) for e in plan.engine.iter_errors(example)]
 
 
 def _claimed_twice(plans: Sequence[EventPlan], library: Library) -> Iterator[Mistake]:
@@ -162,7 +184,7 @@ def _annotated(
     above: Mapping[frozenset[tuple[str, JsonPath]], str],
 ) -> Iterator[tuple[str, Action | None]]:
     """The actions at and below `pointer`, and, without action, where a schema begins again."""
-    expanded = library.expand(nodes)
+    expanded = library.expand(nodes, all_words=True)
     here = frozenset((node.name, node.path) for node in expanded)
     if here in above:
         yield above[here], None

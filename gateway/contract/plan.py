@@ -7,6 +7,7 @@ look-around and no backreferences.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,23 +65,32 @@ class EventPlan:
     shapes: tuple[tuple[JsonPath, Shape], ...] = field(repr=False)
     names: frozenset[str] = field(repr=False)
     """Every member the schema names: these may stand in a message, no other key may."""
+    asserts_formats: bool
+    """Whether `format` is a rule, or only describes."""
     has_costly_errors: bool
     """Whether an error of the engine may cost much more than the value it is about."""
 
 
-def compile_plan(node: Node, library: Library, registry: jsonschema_rs.Registry) -> EventPlan:
-    """Compile a reviewed schema. Raises jsonschema_rs.ValidationError if the engine cannot."""
+def compile_plan(
+    node: Node, library: Library, registry: jsonschema_rs.Registry, *, format_assertion: bool
+) -> EventPlan:
+    """Compile a reviewed schema. Raises jsonschema_rs.ValidationError if the engine cannot.
+
+    `format_assertion`: whether `format` is a rule where the schema itself does not say.
+    """
     telemetry = node.schema["x-telemetry"]
+    asserts_formats = telemetry.get("format_assertion", format_assertion)
     match = _match_of(telemetry["match"])
     return EventPlan(
         name=node.name,
         file=library.documents[node.name].file,
-        title=node.schema["title"],
+        title=node.schema.get("title") or next(iter(match.names), node.name),
         telemetry_class=telemetry["class"],
         planned=not match.is_open or not PROTOCOLS[match.protocol].named_types,
         match=match,
         version=telemetry.get("version", 1),
-        engine=_engine(node, library, registry),
+        engine=_engine(node, library, registry, asserts_formats=asserts_formats),
+        asserts_formats=asserts_formats,
         shapes=shapes(node, match.protocol, library),
         names=_member_names(node, library),
         has_costly_errors=any(not _COSTLY.isdisjoint(n.schema) for n in library.walk(node)),
@@ -104,9 +114,9 @@ def _match_of(given: Mapping[str, Any]) -> EventMatch:
 
 
 def _engine(
-    node: Node, library: Library, registry: jsonschema_rs.Registry
+    node: Node, library: Library, registry: jsonschema_rs.Registry, *, asserts_formats: bool
 ) -> jsonschema_rs.Validator:
-    """The compiled schema. `format` describes and is not enforced, as draft 2020-12 has it."""
+    """The compiled schema."""
     validator = (
         jsonschema_rs.Draft7Validator
         if is_draft_07(library.documents[node.name].value)
@@ -114,7 +124,7 @@ def _engine(
     )
     return validator(
         dict(node.schema),
-        validate_formats=False,
+        validate_formats=asserts_formats,
         registry=registry,
         base_uri=library.address(node.name),
         pattern_options=jsonschema_rs.RegexOptions(),
@@ -155,6 +165,19 @@ def event_of(message: Message, match: EventMatch) -> RawEvent:
         message=message,
         received_at=0,
     )
+
+
+def example_of(plan: EventPlan, schema: Mapping[str, Any]) -> Message:
+    """The first example of a schema; where it has none, an event of the least that it asks for."""
+    if examples := schema.get("examples"):
+        first: Message = copy.deepcopy(examples[0])
+        return first
+    kind = plan.match.types[0]
+    of = PROTOCOLS[plan.match.protocol].types[kind]
+    made: Message = copy.deepcopy(of.example)
+    if of.name_key and plan.match.names:
+        made[of.name_key] = plan.match.names[0]
+    return made
 
 
 def _member_names(root: Node, library: Library) -> frozenset[str]:

@@ -56,6 +56,8 @@ def _shape(
     patterns: list[str] = []
     listed = open_ended = False
     for node in expanded:
+        if library.only_refers(node):
+            continue
         properties = node.schema.get("properties", {})
         listed = listed or bool(properties)
         for key in properties:
@@ -68,7 +70,7 @@ def _shape(
         for pattern in node.schema.get("patternProperties", ()):
             patterns.append(pattern)
             others += _at(node, ("patternProperties", pattern))
-        items += _at(node, ("items",))
+        items += _at(node, ("items",)) + _at(node, ("additionalItems",))
         for keyword in ("items", "prefixItems"):
             if isinstance(listing := node.schema.get(keyword), list):
                 for index in range(len(listing)):

@@ -35,6 +35,7 @@ _LIMITS = {
     "maxProperties": "must have at most {} members",
     "pattern": "must have the form `{}`",
     "const": "must be `{}`",
+    "format": "must be a valid `{}`",
 }
 _RULES = {
     "uniqueItems": "holds an item twice",

@@ -17,6 +17,7 @@ from gateway.config.values import Network
 from gateway.event import Protocol, RawEvent, Reason
 from gateway.health import Health
 from gateway.ingest.admission import Admission
+from gateway.ingest.asked import UNKNOWN, Asked
 from gateway.ingest.rate_limit import RateLimit
 from gateway.ingest.sources import Sources
 
@@ -73,6 +74,11 @@ class IngestBackend(typing.Protocol):
     def trusted_proxies(self) -> Sequence[Network]: ...
 
     @property
+    def client_address_headers(self) -> Sequence[str]:
+        """What they write the address into, the first that is there deciding."""
+        ...
+
+    @property
     def outgoing(self) -> Outgoing:
         """How requests of its own leave; its mark on one that comes in tells of a loop."""
         ...
@@ -117,6 +123,11 @@ class IngestBackend(typing.Protocol):
         """Whether events can be accepted just now."""
         ...
 
-    def refused(self, protocol: Protocol, code: str) -> None:
+    def refused(
+        self,
+        protocol: Protocol | typing.Literal["http"],
+        code: str,
+        asked: Asked = UNKNOWN,
+    ) -> None:
         """Count a whole request that was answered with an error. `code` is one of a bounded set."""
         ...

@@ -7,19 +7,17 @@ is decoded. A body that stalls holds a part of what its own key may have, and no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from aiohttp import hdrs, web
 
 from gateway.addresses import neighbourhood
 from gateway.config.model import Limits
-from gateway.config.values import Network
 from gateway.errors import Overloaded
-from gateway.ingest.client_info import basic_user
+from gateway.ingest import client_info
+from gateway.ingest.client_info import BehindProxies, basic_user
 from gateway.ingest.fair_queue import Pool, Turns
 from gateway.ingest.sources import Sources
-from gateway.privacy import client_address
 
 _WORK_BYTES = 4 * 1024 * 1024
 _WORK_BYTES_EACH = 1024 * 1024
@@ -39,13 +37,11 @@ _KEYS = ("token", "api_key", "project_id", "writeKey")
 """Parameters of a query that name a source."""
 
 
-class _Backend(Protocol):
+class _Backend(BehindProxies, Protocol):
     @property
     def sources(self) -> Sources: ...
     @property
     def limits(self) -> Limits: ...
-    @property
-    def trusted_proxies(self) -> Sequence[Network]: ...
 
 
 class Admission:
@@ -160,10 +156,12 @@ def source_of(backend: _Backend, request: web.BaseRequest) -> str | None:
         for name in _KEYS:
             if (key := request.query.get(name)) and (source := backend.sources.find(key)):
                 return source.name
+    if key := request.headers.get("X-Write-Key"):
+        source = backend.sources.find(key) or backend.sources.find(key.partition(":")[0])
+        return source.name if source else None
     return None
 
 
 def address_of(backend: _Backend, request: web.BaseRequest) -> str:
     """Where the request comes from. Never the name of a source: those hold no dots or colons."""
-    address = client_address(request.remote, request.headers, backend.trusted_proxies)
-    return neighbourhood(address or "")
+    return neighbourhood(client_info.address_of(request, backend) or request.remote or "")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import HttpVersion11, hdrs, web
 
+from gateway.ingest import cors
 from gateway.process.web_server import Listening, Runner
 
 LINE_BYTES = 128 * 1024
@@ -18,7 +21,7 @@ def runner(app: web.Application, listening: Listening) -> Runner:
     """What serves SDK traffic. Bodies arrive as they were sent, compressed where they were."""
     return Runner(
         app,
-        listening,
+        replace(listening, error_headers=cors.of_unreadable),
         auto_decompress=False,
         max_line_size=LINE_BYTES,
         max_field_size=FIELD_BYTES,

@@ -1,5 +1,8 @@
 """Reading a body takes bounded memory and bounded time, whatever its encoding or its sender.
 
+Its bytes decide whether it is packed, and the header is a hint: some proxies unpack a body and
+leave its header, others lose the header of one that is packed, or pack it once more.
+
 aiohttp's own decompression stays off (`gateway.ingest.app`): it drops the connection of a
 truncated gzip stream, and answers encodings it does not know in its own words.
 """
@@ -16,7 +19,7 @@ from multidict import CIMultiDictProxy
 from gateway.config.model import Limits
 from gateway.errors import RequestError
 from gateway.ingest.admission import PLACE
-from gateway.ingest.inflate import ENCODINGS, inflated, too_large
+from gateway.ingest.inflate import inflated, packing, too_large
 
 GRACE_SECONDS = 3.0
 """How long a body may be slow before its pace counts."""
@@ -29,7 +32,7 @@ async def read_body(request: web.Request, limits: Limits) -> bytes:
     `unsupported_encoding`, `invalid_encoding` or `empty_body`.
     """
     limit = limits.body_bytes
-    encoding = _encoding(request.headers)
+    named = _encodings(request.headers)
     if (request.content_length or 0) > limit:
         raise too_large(limit)
     place = request[PLACE]
@@ -39,9 +42,12 @@ async def read_body(request: web.Request, limits: Limits) -> bytes:
     body = await _whole(request, limits)
     if len(body) > limit:
         raise too_large(limit)
-    await place.work(len(body), is_packed=encoding is not None)
-    if encoding:
-        body = await inflated(body, encoding, limit)
+    packed_as = packing(body, named)
+    await place.work(len(body), is_packed=packed_as is not None)
+    if packed_as:
+        body = await inflated(body, packed_as, limit)
+        if again := packing(body, ()):
+            body = await inflated(body, again, limit)
     if not body:
         raise RequestError("empty_body", "the body is empty")
     await place.turn(len(body))
@@ -90,18 +96,15 @@ async def _whole(request: web.BaseRequest, limits: Limits) -> bytes:
     return bytes(body)
 
 
-def _encoding(headers: CIMultiDictProxy[str]) -> str | None:
-    """The one encoding of the body; None for none.
+def _encodings(headers: CIMultiDictProxy[str]) -> list[str]:
+    """What the header says of the body's encoding.
 
-    Raises RequestError for what cannot be undone, which a coding of the transfer is, too: aiohttp
-    takes off the last one, `chunked`, and says nothing of those under it.
+    Raises RequestError for a coding of the transfer that cannot be undone: aiohttp takes off the
+    last one, `chunked`, and says nothing of those under it.
     """
-    names = _names(headers, hdrs.CONTENT_ENCODING)
-    if len(names) > 1 or not ENCODINGS.issuperset(names):
-        raise RequestError("unsupported_encoding", "send the body plain, as gzip or as deflate")
     if _names(headers, hdrs.TRANSFER_ENCODING) not in ([], ["chunked"]):
         raise RequestError("unsupported_encoding", "the only Transfer-Encoding can be `chunked`")
-    return names[0] if names else None
+    return _names(headers, hdrs.CONTENT_ENCODING)
 
 
 def _names(headers: CIMultiDictProxy[str], header: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from aiohttp import web
 
@@ -51,8 +51,25 @@ class Sender:
     hops: tuple[GatewayMark, ...] = ()  # the gateways it has passed
 
 
-def sender_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Sender:
-    """The peer, or who the trusted proxies say it is.
+class BehindProxies(Protocol):
+    """Whose word about a client's address is believed."""
+
+    @property
+    def trusted_proxies(self) -> Sequence[Network]: ...
+
+    @property
+    def client_address_headers(self) -> Sequence[str]: ...
+
+
+def address_of(request: web.BaseRequest, backend: BehindProxies) -> str | None:
+    """Where a request comes from: its peer, or who the trusted proxies say it is."""
+    return client_address(
+        request.remote, request.headers, backend.trusted_proxies, backend.client_address_headers
+    )
+
+
+def sender_of(request: web.BaseRequest, backend: BehindProxies) -> Sender:
+    """What a request tells beside its body.
 
     A browser says Origin or Sec-Fetch-Site. Sec-Fetch-Mode alone proves nothing: Node's fetch
     sends it too.
@@ -60,7 +77,7 @@ def sender_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Sender:
     headers = request.headers
     origin = headers.get("Origin")
     return Sender(
-        address=client_address(request.remote, headers, trusted),
+        address=address_of(request, backend),
         origin=origin,
         is_page=origin is not None or "Sec-Fetch-Site" in headers,
         opted_out=headers.get("Sec-GPC") == "1" or headers.get("DNT") == "1",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import structlog
 from aiohttp import web
@@ -17,6 +17,7 @@ from gateway.config.outgoing import LOOP
 from gateway.errors import JournalError, Overloaded, RequestError, fault
 from gateway.event import Protocol
 from gateway.ingest import IngestBackend, cors, loop
+from gateway.ingest.asked import asked
 
 RETRY_SECONDS = 5
 
@@ -39,7 +40,7 @@ Handler = Callable[[web.Request], Awaitable[AnswerT]]
 class ErrorResponses(Generic[AnswerT]):
     """How a protocol says no."""
 
-    protocol: Protocol
+    protocol: Protocol | Literal["http"]
     refused: Callable[[RequestError, web.Request], AnswerT]
     """The request will never be good."""
     again: Callable[[int, str, str, int], AnswerT]
@@ -55,14 +56,14 @@ async def answered(
     """The handler's answer, or that of its error. The request has its `Place` meanwhile."""
 
     def again(code: str, sentence: str, *, hang_up: bool = False) -> AnswerT:
-        backend.refused(words.protocol, code)
+        backend.refused(words.protocol, code, asked(request))
         response = words.again(503, code, sentence, RETRY_SECONDS)
         if hang_up:
             response.force_close()
         return response
 
     if loop.is_own(request.headers, backend.outgoing.mark):
-        backend.refused(words.protocol, "loop")
+        backend.refused(words.protocol, "loop", asked(request))
         loop.warn(words.protocol)
         response = words.again(LOOP, "loop", loop.SENTENCE, RETRY_SECONDS)
         response.headers.update(backend.outgoing.hops())
@@ -75,11 +76,11 @@ async def answered(
     except RequestError as error:
         if error.code == "body_timeout":
             return again(error.code, error.message, hang_up=True)
-        backend.refused(words.protocol, error.code)
+        backend.refused(words.protocol, error.code, asked(request))
         return words.refused(error, request)
     except Overloaded as error:
         status, code, sentence = _OVERLOADED[error.is_own]
-        backend.refused(words.protocol, code)
+        backend.refused(words.protocol, code, asked(request))
         return words.again(status, code, sentence, error.retry_after)
     except JournalError:
         return again("unavailable", "events cannot be stored at the moment; send again")
@@ -88,13 +89,13 @@ async def answered(
         return again("unexpected", "internal error; send again")
 
 
-def readable(backend: IngestBackend, handle: Handler[AnswerT]) -> Handler[AnswerT]:
-    """Let pages of an allowed origin read the answer."""
+def readable(handle: Handler[AnswerT]) -> Handler[AnswerT]:
+    """Let pages read the answer."""
 
     async def answer(request: web.Request) -> AnswerT:
         response = await handle(request)
         if "Access-Control-Allow-Origin" not in response.headers:
-            response.headers.update(cors.readable(request.headers, backend.sources))
+            response.headers.update(cors.readable(request.headers.get("Origin")))
         return response
 
     return answer

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
+from collections.abc import Collection
 
 from gateway.errors import RequestError
 
-ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 MOST_MEMBERS = 256
 """Of one gzip body. Clients send one; block compressors, one for each 64 KiB."""
 
@@ -21,6 +21,31 @@ _PIECE = 16 * 1024
 _SMALL_BODY, _SMALL_RESULT = 128 * 1024, 256 * 1024
 """What takes less than two milliseconds is opened on the event loop."""
 _padding = re.compile(rb"\0*").match
+_begins_plain = re.compile(
+    rb'(?:\xef\xbb\xbf)?[\s\0]*(?:\{\s*["},]|\[\s*[\[{",\]]|"|[A-Za-z_$]+=|\Z)'
+).match
+"""JSON, a form, or nothing."""
+_GZIP_MAGIC = b"\x1f\x8b\x08"
+_GZIP_NAMES = frozenset({"gzip", "x-gzip"})
+
+
+def packing(body: bytes, named: Collection[str]) -> str | None:
+    """How a body is packed, `gzip` or `deflate`; None: it is not. `named`: what its header says.
+
+    Raises RequestError `unsupported_encoding` or `invalid_encoding` where it is something else.
+    """
+    if body.startswith(_GZIP_MAGIC):
+        return "gzip"
+    if not named:
+        is_zlib = body[:1] == b"x" and body[1:2] in b"\x01\x9c\xda" and _has_zlib_header(body)
+        return "deflate" if is_zlib else None
+    if _begins_plain(body):
+        return None
+    if "deflate" in named or _has_zlib_header(body):
+        return "deflate"
+    if _GZIP_NAMES.issuperset(named):
+        raise _corrupt()
+    raise RequestError("unsupported_encoding", "send the body plain, as gzip or as deflate")
 
 
 async def inflated(body: bytes, encoding: str, limit: int) -> bytes:
@@ -35,7 +60,7 @@ async def inflated(body: bytes, encoding: str, limit: int) -> bytes:
 
 
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:
-    """Decompress `gzip`, `x-gzip` or `deflate` (RFC 1950, and 1951 as some clients mean it).
+    """Decompress `gzip` or `deflate` (RFC 1950, and 1951 as some clients mean it).
 
     gzip may have several members, and zeros between and behind them. Never makes more than
     `limit` + 1 bytes. Raises RequestError.

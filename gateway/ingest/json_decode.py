@@ -48,7 +48,9 @@ def is_deeper(value: Any, levels: int) -> bool:
 def _patiently(body: bytes) -> Any:
     try:
         text = body.removeprefix(_BOM).decode()
-        value = json.loads(text, parse_constant=_nothing, parse_float=_float, parse_int=_integer)
+        value = json.loads(
+            text, parse_constant=_nothing, parse_float=_float, parse_int=_integer, strict=False
+        )
         return _with_whole_letters(value) if _SURROGATE.search(text) else value
     except RecursionError:
         raise RequestError("too_deep", "the JSON is nested too deeply") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Literal
 
 import structlog
 
@@ -26,7 +27,7 @@ def is_own(headers: Mapping[str, str], mark: str) -> bool:
     return mark in hops_in(headers)
 
 
-def warn(protocol: Protocol) -> None:
+def warn(protocol: Protocol | Literal["http"]) -> None:
     """At most once a minute: a loop may be fast."""
     global _logged_at  # noqa: PLW0603 (one log for the process)
     if time.monotonic() - _logged_at > _LOG_SECONDS:

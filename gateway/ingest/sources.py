@@ -18,7 +18,6 @@ class Sources:
     def __init__(self, sources: Sequence[Source], *, accept_unknown: bool) -> None:
         self._by_key = {key: source for source in sources for key in source.write_keys}
         self._origins = {source.name: _pattern(source.origins) for source in sources}
-        self._any_origin = _pattern([glob for source in sources for glob in source.origins])
         self.unknown = UNKNOWN if accept_unknown else None
         """The source of keys that no source has; None where these are refused."""
 
@@ -29,10 +28,6 @@ class Sources:
     def allows(self, source: Source, origin: str | None) -> bool:
         """Whether a page of this origin may use the source. Without an origin it is no page."""
         return source is self.unknown or _takes(self._origins[source.name], origin)
-
-    def allows_origin(self, origin: str) -> bool:
-        """Whether a page of this origin may send at all."""
-        return self.unknown is not None or _takes(self._any_origin, origin)
 
 
 def _pattern(globs: Sequence[str]) -> re.Pattern[str] | None:

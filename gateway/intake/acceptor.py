@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -70,7 +71,7 @@ class Acceptor:
         for decision in decisions:
             if decision.fault:
                 log.error("the policy failed", source=decision.source, fault=decision.fault)
-        block = block_of(intake, decisions, rules.switches.period)
+        block = block_of(intake, decisions, rules.switches.period, time.time())
         if not block.counts:
             return
         await self._journal.append(block)

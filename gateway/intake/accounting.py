@@ -6,23 +6,35 @@ Pure: decisions and refusals in, one encoded block out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from gateway.event import Decision, Reason, TelemetryClass
+from gateway.event import CleanBytes, Decision, Reason, TelemetryClass
 from gateway.ingest import Intake
 from gateway.journal import EncodedBlock, encoded
 from gateway.pipeline import audit_line
 from gateway.telemetry import switch_history
 
 
-def block_of(intake: Intake, decisions: Sequence[Decision], period: int) -> EncodedBlock:
-    """`period`: the one of the switches that the events were decided under."""
+def block_of(
+    intake: Intake, decisions: Sequence[Decision], period: int, now: float
+) -> EncodedBlock:
+    """`period`: of the switches that the events were decided under. `now`: epoch seconds."""
     return encoded(
         events=[decision.event for decision in decisions if decision.event],
-        audit=[line for line in map(audit_line.line, decisions) if line],
+        audit=[
+            *[line for line in map(audit_line.line, decisions) if line],
+            *_lost_pieces(intake, now),
+        ],
         counts=_counts(intake, decisions, period),
         seen=_seen(intake.digests, decisions),
     )
+
+
+def _lost_pieces(intake: Intake, now: float) -> Iterator[CleanBytes]:
+    for refusal in intake.refusals:
+        if refusal.reason is Reason.MALFORMED:
+            line = audit_line.lost_piece(intake.protocol, refusal.source, refusal.type, now)
+            yield from [line] * refusal.count
 
 
 def _counts(intake: Intake, decisions: Sequence[Decision], period: int) -> Mapping[str, int]:

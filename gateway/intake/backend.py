@@ -16,6 +16,7 @@ from gateway.event import Protocol
 from gateway.health import Health
 from gateway.health_watch import HealthWatch
 from gateway.ingest import Admission, RateLimit, Sources
+from gateway.ingest.asked import UNKNOWN, Asked
 from gateway.intake.acceptor import Acceptor
 
 
@@ -40,6 +41,8 @@ class Backend:
         self.take = acceptor.take
         self.refusals: Counter[tuple[str, str]] = Counter()
         """Requests that were answered with an error since the start, by protocol and code."""
+        self.refused_paths: Counter[tuple[str, str, str]] = Counter()
+        """The same by the shape of their path, method and code."""
         self._control = control
         self._watch = watch
 
@@ -54,6 +57,10 @@ class Backend:
     @property
     def trusted_proxies(self) -> Sequence[Network]:
         return self._control.snapshot.trusted_proxies
+
+    @property
+    def client_address_headers(self) -> Sequence[str]:
+        return self._control.snapshot.client_address_headers
 
     @property
     def analytics_js(self) -> AnalyticsJs:
@@ -78,8 +85,11 @@ class Backend:
     def health(self) -> Health:
         return self._watch.health()
 
-    def refused(self, protocol: Protocol | Literal["http"], code: str) -> None:
+    def refused(
+        self, protocol: Protocol | Literal["http"], code: str, asked: Asked = UNKNOWN
+    ) -> None:
         self.refusals[protocol, code] += 1
+        self.refused_paths[asked.path, asked.method, code] += 1
 
     @staticmethod
     def now() -> float:

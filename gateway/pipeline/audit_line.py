@@ -1,7 +1,7 @@
 """The account of every removed field tells the pointer, the rule and the size, never the value.
 
-One JSON line an event that was changed, broke its schema or was refused. The line is written in the
-transaction that makes the event durable.
+One JSON line an event that was changed, broke its schema or was refused, and one a piece of a body
+that could not be read. The line is written in the transaction that makes the event durable.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from gateway.contract.violations import UNPLANNED_EVENT
-from gateway.event import CleanBytes, Decision, Reason
+from gateway.event import CleanBytes, Decision, Protocol, Reason
 from gateway.timestamps import timestamp
 
 _KEPT_NOWHERE = frozenset({Reason.TELEMETRY_OFF, Reason.OPTED_OUT})
@@ -47,3 +47,23 @@ def line(decision: Decision) -> CleanBytes | None:
     if decision.violations:
         entry["violations"] = [violation.as_json() for violation in decision.violations]
     return CleanBytes(orjson.dumps(entry))
+
+
+def lost_piece(protocol: Protocol, source: str, kind: str | None, received_at: float) -> CleanBytes:
+    """The line of a piece of a malformed body, of which nothing is known but where it came from."""
+    return CleanBytes(
+        orjson.dumps(
+            {
+                "time": timestamp(received_at),
+                "messageId": "",
+                "source": source,
+                "protocol": protocol,
+                "type": kind or "unknown",
+                "event": None,
+                "schema": None,
+                "class": None,
+                "outcome": "rejected",
+                "reason": Reason.MALFORMED,
+            }
+        )
+    )

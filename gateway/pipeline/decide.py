@@ -16,6 +16,7 @@ from gateway.contract import UNPLANNED_BREACH, Breach, Catalogue, Examination, e
 from gateway.errors import fault
 from gateway.event import (
     NO_TEXT,
+    Change,
     CleanEvent,
     CleanMessage,
     Decision,
@@ -115,7 +116,7 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
         reason=examination.reason,
         schema=schema,
         telemetry_class=telemetry_class,
-        changes=scrubbed.changes,
+        changes=_unread(raw, rules.policy) + scrubbed.changes if raw.misfits else scrubbed.changes,
         violations=violations,
     )
 
@@ -147,6 +148,14 @@ def _rejected(
         reason=reason,
         schema=schema,
         telemetry_class=telemetry_class,
+    )
+
+
+def _unread(raw: RawEvent, policy: CompiledPolicy) -> tuple[Change, ...]:
+    """What ingest could not read, for the audit."""
+    return tuple(
+        Change(policy.pointer(one.path), one.action, one.rule, one.kind, one.length)
+        for one in raw.misfits
     )
 
 

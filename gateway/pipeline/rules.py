@@ -31,7 +31,10 @@ def compile_rules(
     catalogue: Catalogue | None = None
     policy: CompiledPolicy | None = None
     try:
-        catalogue = load_catalogue(configuration.schemas_path)
+        catalogue = load_catalogue(
+            configuration.schemas_path,
+            format_assertion=configuration.gateway.schemas.format_assertion,
+        )
     except ConfigurationError as error:
         mistakes += error.mistakes
     try:

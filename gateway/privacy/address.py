@@ -1,7 +1,8 @@
 """An address is believed only as far as the proxies that reported it are trusted.
 
 The chain of hops is read from the right, where the nearest trusted proxy wrote; whatever stands
-left of the first hop that is not ours may be made up by the client.
+left of the first hop that is not ours may be made up by the client. A trusted proxy's own address
+is nobody's.
 """
 
 from __future__ import annotations
@@ -16,16 +17,23 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _FORWARDED_FOR = re.compile(r'(?:^|;)[ \t]*for[ \t]*=[ \t]*(?:"([^"]*)"|([^;"]*))', re.IGNORECASE)
 _LONGEST_CHAIN = 64
+RELAYED = ("Forwarded", "X-Forwarded-For")
+"""Headers to which each proxy on the way adds what it knows."""
+_RELAYED = frozenset(name.lower() for name in RELAYED)
 
 
 def client_address(
-    peer: str | None, headers: Mapping[str, str], trusted: Sequence[Network]
+    peer: str | None,
+    headers: Mapping[str, str],
+    trusted: Sequence[Network],
+    names: Sequence[str] = RELAYED,
 ) -> str | None:
     """The address of the client, or None when no trusted source names it.
 
     `headers` may hold several lines of one header, as aiohttp's multidict does; they count as one
-    list. `Forwarded` (RFC 7239) and `X-Forwarded-For` are both read; where a proxy passed on a
-    header that it did not write, the two disagree, and neither is believed.
+    list. `names`: the headers that are read; the first that is there decides. `Forwarded`
+    (RFC 7239) and `X-Forwarded-For` must agree where both are read and there: a proxy passes on
+    what it does not write, and then neither is believed.
     """
     if not trusted:
         return _as_told_by_the_socket(peer)
@@ -34,15 +42,12 @@ def client_address(
         return None
     if not _is_trusted(near, trusted):
         return str(near)
-    chains = [
-        chain
-        for chain in (_forwarded(headers), _split(_lines(headers, "X-Forwarded-For")))
-        if chain
-    ]
-    found = {_walk(chain, near, trusted) for chain in chains}
-    if not found:
-        return str(near)
-    return found.pop() if len(found) == 1 else None
+    chains = {name.lower(): chain for name in names if (chain := _chain(headers, name))}
+    deciding = next(iter(chains), "")
+    if deciding in _RELAYED:
+        found = {_walk(chain, trusted) for name, chain in chains.items() if name in _RELAYED}
+        return found.pop() if len(found) == 1 else None
+    return _walk(chains[deciding], trusted) if deciding else None
 
 
 def _as_told_by_the_socket(peer: str | None) -> str | None:
@@ -54,16 +59,20 @@ def _as_told_by_the_socket(peer: str | None) -> str | None:
     return address.removeprefix("::ffff:") if is_mapped else address
 
 
-def _walk(chain: Sequence[str], near: IPAddress, trusted: Sequence[Network]) -> str | None:
-    hop = near
+def _walk(chain: Sequence[str], trusted: Sequence[Network]) -> str | None:
     for text in reversed(chain[-_LONGEST_CHAIN:]):
         address = _parse(text)
         if address is None:  # `unknown`, `_hidden`, or garbage: the trail ends
             return None
-        hop = address
-        if not _is_trusted(hop, trusted):
-            break
-    return str(hop)
+        if not _is_trusted(address, trusted):
+            return str(address)
+    return None
+
+
+def _chain(headers: Mapping[str, str], name: str) -> list[str]:
+    if name.lower() == "forwarded":
+        return _forwarded(headers)
+    return _split(_lines(headers, name))
 
 
 def _forwarded(headers: Mapping[str, str]) -> list[str]:

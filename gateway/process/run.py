@@ -33,7 +33,7 @@ from gateway.config.loops import loops
 from gateway.config.values import Listen
 from gateway.errors import ConfigurationError, GatewayError, fault, file_problem
 from gateway.forward_proxy import ForwardProxy
-from gateway.ingest import health
+from gateway.ingest import health, unrouted
 from gateway.ingest.app import runner as ingest_runner
 from gateway.ingest.registry import INGESTS
 from gateway.process import data_dir_lock, descriptors, hot_restart, logs
@@ -216,6 +216,7 @@ class _Service:
         for protocol in INGESTS:
             protocol.add_routes(app, self._gateway.backend)
         self._gateway.extensions.add_routes(app, self._gateway.backend)
+        unrouted.add_routes(app, self._gateway.backend)
         app.on_response_prepare.append(self._manners.say)
         return app
 

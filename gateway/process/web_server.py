@@ -9,15 +9,17 @@ sent its last request whole and closed its side gets every answer. What is not H
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import _ErrInfo
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.errors import fault
@@ -31,6 +33,7 @@ _ACCEPTED_AT_ONCE = 32
 _REST_SECONDS = 0.1
 _LOOK_SECONDS = 0.02
 
+_origin = re.compile(rb"\nOrigin:[ \t]*([\x21-\x7e]{1,300})[ \t]*\r?\n", re.IGNORECASE).search
 _BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
 
 log = structlog.get_logger(__name__)
@@ -44,6 +47,8 @@ class Listening:
     header_seconds: Callable[[], float]
     refused: Callable[[], None]
     """Counts a request that is not HTTP."""
+    error_headers: Callable[[str | None], Mapping[str, str]] = lambda _: {}
+    """Of the answer to such a request, by the Origin that it seems to have."""
 
 
 class Handler(web.RequestHandler):
@@ -57,6 +62,7 @@ class Handler(web.RequestHandler):
         "_is_admitted",
         "_last_body",
         "_listening",
+        "_origin",
         "_raw",
         "opening",
     )
@@ -67,6 +73,7 @@ class Handler(web.RequestHandler):
         self._head_since: float | None = None  # when the first byte of the next one came
         self._head_timer: asyncio.TimerHandle | None = None
         self._last_body: Any = None
+        self._origin: str | None = None  # of what is not HTTP
         self._deadline: asyncio.TimerHandle | None = None  # for the answer to be taken
         self._ending: asyncio.TimerHandle | None = None  # of a half-closed connection
         self._raw: asyncio.BaseTransport | None = None
@@ -120,7 +127,9 @@ class Handler(web.RequestHandler):
         super().data_received(data)
         if self._request_count != before:
             self._head_since = None
-            self._last_body = self._messages[-1][1]
+            message, self._last_body = self._messages[-1]
+            if type(message) is _ErrInfo and (found := _origin(data)):
+                self._origin = found[1].decode()
         elif data and self._head_since is None and self._has_all_bodies():
             self._expect_a_head()
 
@@ -197,13 +206,16 @@ class Handler(web.RequestHandler):
         if isinstance(exc, HttpProcessingError):
             self._listening.refused()
             said = "this is not an HTTP request that can be read\n"
+            origin = self._origin
         else:
+            origin = request.headers.get(hdrs.ORIGIN)
             said = "internal error; send again\n"
             if exc is not None:
                 log.error("a request failed", fault=fault(exc))
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is on its way already")
-        response = web.Response(status=status, text=said)
+        headers = self._listening.error_headers(origin)
+        response = web.Response(status=status, text=said, headers=headers)
         response.force_close()
         return response
 

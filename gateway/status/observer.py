@@ -43,6 +43,7 @@ class Observer:
     listeners: ListenerCounts
     changes: Mapping[tuple[str, str], int]
     refusals: Mapping[tuple[str, str], int]
+    refused_paths: Mapping[tuple[str, str, str], int]
     more: Callable[[], Awaitable[Counts]]
     """What extensions have to add."""
 
@@ -72,6 +73,7 @@ class Observer:
             data_growth=dict(forecast.growth),
             changes=dict(self.changes),
             refused_requests=dict(self.refusals),
+            refused_paths=dict(self.refused_paths),
             forwarded=dict(self.listeners.forwarded),
             event_loop=self.watchdog.stalls,
             log_lines_dropped=logs.dropped(),

@@ -67,6 +67,8 @@ class Status:
     event_loop: Distribution  # how late it was, since the start
     log_lines_dropped: int  # since the start
     connections: Mapping[str, int] = field(default_factory=dict)  # open ones, by listener
+    refused_paths: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    """The same requests by the shape of their path, method and code."""
     ended_connections: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Connections that the gateway ended or refused since the start, by listener and cause."""
     more: Counts = field(default_factory=Counts)
@@ -84,6 +86,10 @@ class Status:
             "refused_requests": [
                 {"protocol": protocol, "code": code, "count": count}
                 for (protocol, code), count in self.refused_requests.items()
+            ],
+            "refused_paths": [
+                {"path": path, "method": method, "code": code, "count": count}
+                for (path, method, code), count in self.refused_paths.items()
             ],
             "ended_connections": [
                 {"listener": listener, "cause": cause, "count": count}
@@ -119,6 +125,9 @@ class Status:
             },
             "gateway_requests_refused_total": {
                 (protocol, code): n for (protocol, code), n in self.refused_requests.items()
+            },
+            "gateway_paths_refused_total": {
+                (path, method, code): n for (path, method, code), n in self.refused_paths.items()
             },
             "gateway_destination_replaying_events": {(d.name,): d.replaying for d in each},
             "gateway_destination_discarded_total": {(d.name,): d.discarded for d in each},

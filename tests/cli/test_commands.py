@@ -66,6 +66,29 @@ def test_check_says_what_is_in_force(folder: Path) -> None:
     assert not (folder / "data").exists()
 
 
+def test_check_prints_notes_and_is_content(folder: Path) -> None:
+    schemas = folder / "schemas"
+    schemas.mkdir()
+    plan = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": "https://shop.example/order.json",
+        "x-telemetry": {
+            "class": "optional",
+            "match": {"protocol": "segment", "type": "track", "event": "Order Paid"},
+        },
+    }
+    (schemas / "order.schema.json").write_text(json.dumps(plan, indent=1))
+    config = folder / "config" / "gateway.yaml"
+    config.write_text(config.read_text().replace(str(ROOT / "schemas"), str(schemas)))
+    done = gateway("check", folder=folder)
+    assert done.returncode == 0, done.stderr
+    notes = [line for line in done.stdout.decode().splitlines() if line.startswith("note ")]
+    assert any("order.schema.json:3: `$id` is not needed" in note for note in notes)
+    assert any("a `description` is missing" in note for note in notes)
+    assert any("`examples` is missing" in note for note in notes)
+    assert b"The configuration is good." in done.stdout
+
+
 def test_check_tells_every_mistake_and_exits_78(folder: Path) -> None:
     schemas = folder / "schemas"
     schemas.mkdir()

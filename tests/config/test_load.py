@@ -167,3 +167,54 @@ def test_what_is_not_yaml_or_not_there_is_told_with_its_line(tmp_path: Path) -> 
 def test_durations(tmp_path: Path, text: str, seconds: float) -> None:
     file = write(tmp_path, f"{GATEWAY}limits: {{body_seconds: {text}}}\n")
     assert loaded(file).gateway.limits.body_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "https://api.segment.io",
+        "https://api.segment.io/",
+        "https://api.segment.io/v1",
+        "https://api.segment.io/v1/",
+        "https://api.segment.io//v1//",
+        "https://api.segment.io/v1/batch",
+        "https://api.segment.io/V1/import/",
+    ],
+)
+def test_the_host_of_a_segment_destination_may_name_its_path(tmp_path: Path, written: str) -> None:
+    routing = f"""\
+destinations:
+  segment: {{type: segment, write_key: key, host: "{written}"}}
+"""
+    [segment] = load(write(tmp_path, routing=routing), {}).routing.destinations.values()
+    assert getattr(segment, "host", None) == "https://api.segment.io"
+
+
+def test_a_path_of_its_own_stays(tmp_path: Path) -> None:
+    routing = """\
+destinations:
+  segment: {type: segment, write_key: key, host: "https://proxy.example/to/v12"}
+"""
+    [segment] = load(write(tmp_path, routing=routing), {}).routing.destinations.values()
+    assert getattr(segment, "host", None) == "https://proxy.example/to/v12"
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ("X-Real-IP", ("X-Real-IP",)),
+        ("[CF-Connecting-IP, X-Forwarded-For]", ("CF-Connecting-IP", "X-Forwarded-For")),
+    ],
+)
+def test_headers_that_name_the_client_are_a_list(
+    tmp_path: Path, written: str, names: tuple[str, ...]
+) -> None:
+    file = write(tmp_path, f"{GATEWAY}client_address_headers: {written}\n")
+    assert load(file, {}).gateway.client_address_headers == names
+
+
+@pytest.mark.parametrize("written", ["[]", '["X Real IP"]', '["X-Real-IP:"]', '[""]'])
+def test_what_is_no_header_is_refused(tmp_path: Path, written: str) -> None:
+    file = write(tmp_path, f"{GATEWAY}client_address_headers: {written}\n")
+    with pytest.raises(ConfigurationError, match=r"gateway\.yaml:4: `client_address_headers"):
+        load(file, {})

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.contract import Catalogue, load_catalogue
+from gateway.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,3 +68,17 @@ def schema_of() -> Callable[..., dict[str, Any]]:
         return {**schema, **replaced}
 
     return make
+
+
+@pytest.fixture
+def mistakes(
+    load: Callable[[dict[str, Any]], Catalogue], tmp_path: Path
+) -> Callable[[dict[str, Any]], list[str]]:
+    """What a folder is refused for."""
+
+    def refused(files: dict[str, Any]) -> list[str]:
+        with pytest.raises(ConfigurationError) as caught:
+            load(files)
+        return [str(mistake).removeprefix(f"{tmp_path}/") for mistake in caught.value.mistakes]
+
+    return refused

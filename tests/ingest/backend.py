@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 from aiohttp import web
 
@@ -14,8 +15,9 @@ from gateway.config.outgoing import Outgoing
 from gateway.config.values import Network
 from gateway.event import Message, Protocol, RawEvent
 from gateway.health import Health
-from gateway.ingest import Admission, Intake, RateLimit, Refusal, Sources, health
+from gateway.ingest import Admission, Intake, RateLimit, Refusal, Sources, health, unrouted
 from gateway.ingest.app import runner
+from gateway.ingest.asked import UNKNOWN, Asked
 from gateway.ingest.mixpanel import routes as mixpanel_routes
 from gateway.ingest.segment import routes as segment_routes
 from gateway.process.connections import Connections
@@ -39,6 +41,7 @@ class RecordingDoor:
         self.admission = Admission(2**26)
         self.rate_limit = RateLimit()
         self.trusted_proxies: Sequence[Network] = ()
+        self.client_address_headers: Sequence[str] = ("Forwarded", "X-Forwarded-For")
         self.outgoing = Outgoing()
         self.analytics_js = AnalyticsJs()
         self.analytics_js_path: Path | None = None
@@ -51,6 +54,8 @@ class RecordingDoor:
         self.entered = asyncio.Event()
         self.intakes: list[Intake] = []
         self.codes: list[str] = []
+        self.refused_requests: list[tuple[str, str, str]] = []
+        """Path, method and code of each."""
 
     def now(self) -> float:
         return NOW
@@ -66,9 +71,12 @@ class RecordingDoor:
     def health(self) -> Health:
         return Health(str(self.fails) if self.fails else None)
 
-    def refused(self, protocol: Protocol, code: str) -> None:
-        assert protocol == self.protocol
+    def refused(
+        self, protocol: Protocol | Literal["http"], code: str, asked: Asked = UNKNOWN
+    ) -> None:
+        assert protocol in (self.protocol, "http")
         self.codes.append(code)
+        self.refused_requests.append((*asked, code))
 
     @property
     def events(self) -> list[RawEvent]:
@@ -90,6 +98,7 @@ async def serving(door: RecordingDoor) -> AsyncIterator[str]:
     health.add_routes(app, door)
     segment_routes.add_routes(app, door)
     mixpanel_routes.add_routes(app, door)
+    unrouted.add_routes(app, door)
     connections = Connections(1000, 1000)
     served = runner(app, Listening(connections, lambda: door.limits.header_seconds, lambda: None))
     await served.setup()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import RequestError
-from gateway.ingest.inflate import MOST_MEMBERS, inflate, inflated
+from gateway.ingest.inflate import MOST_MEMBERS, inflate, inflated, packing
 
 LIMIT = 10_000
 
@@ -27,7 +27,55 @@ def test_a_compressed_body_comes_back(one: bytes, two: bytes, level: int) -> Non
     assert inflate(gzip.compress(one, level), "gzip", LIMIT) == one
     assert inflate(zlib.compress(one, level), "deflate", LIMIT) == one
     assert inflate(gzip.compress(one) + gzip.compress(two), "gzip", LIMIT) == one + two
-    assert inflate(gzip.compress(one) + b"\0" * 9, "x-gzip", LIMIT) == one
+    assert inflate(gzip.compress(one) + b"\0" * 9, "gzip", LIMIT) == one
+
+
+PLAIN = b'{"event": "Sent"}'
+GZIP, ZLIB, RAW = gzip.compress(PLAIN), zlib.compress(PLAIN), raw_deflate(PLAIN)
+
+
+@pytest.mark.parametrize("level", range(10))
+@pytest.mark.parametrize("named", [[], ["gzip"], ["x-gzip"], ["deflate"], ["br"], ["a", "b"]])
+def test_the_bytes_decide_whatever_the_header_says(named: list[str], level: int) -> None:
+    for text in (
+        PLAIN,
+        b"[" + PLAIN + b"]",
+        b"data=e30",
+        b"[,{}]",
+        b" \n{}",
+        b"\xef\xbb\xbf{}",
+        b"",
+    ):
+        assert packing(text, named) is None
+        assert packing(gzip.compress(text, level), named) == "gzip"
+        if named or zlib.compress(text, level)[1:2] != b"^":
+            assert packing(zlib.compress(text, level), named) == "deflate"
+
+
+def test_raw_deflate_has_no_mark_so_its_header_decides() -> None:
+    assert packing(RAW, ["deflate"]) == "deflate"
+    assert packing(RAW, []) is None
+
+
+@given(st.binary(max_size=40))
+def test_no_bytes_are_taken_for_what_they_cannot_be(body: bytes) -> None:
+    assert packing(body, []) in (None, "gzip", "deflate")
+    with suppress(RequestError):
+        assert packing(body, ["gzip"]) != "deflate" or body[:1] != b"{"
+
+
+@pytest.mark.parametrize(
+    ("named", "code"), [(["gzip"], "invalid_encoding"), (["br"], "unsupported_encoding")]
+)
+@pytest.mark.parametrize(
+    "body", [b"\x1b\x10\x00\xf8", b"\x28\xb5\x2f\xfd\x04", b"\x5b\x10\x80\x01"]
+)
+def test_what_is_neither_packed_in_a_known_way_nor_plain_is_refused(
+    named: list[str], code: str, body: bytes
+) -> None:
+    with pytest.raises(RequestError) as refused:
+        packing(body, named)
+    assert refused.value.code == code
 
 
 def test_deflate_without_its_header_is_read_too() -> None:

@@ -20,6 +20,7 @@ from gateway.ingest.client_info import Sender
 from gateway.ingest.inflate import inflate
 from gateway.ingest.json_decode import decode, is_deeper
 from gateway.ingest.mixpanel.unpack import items, json_text, open_call
+from gateway.ingest.salvage import salvage_envelopes, salvage_items
 from gateway.ingest.segment.parse import RequestContext, read
 from gateway.ingest.segment.pixel import body_of
 from gateway.privacy import client_address
@@ -61,6 +62,11 @@ DECODERS: dict[str, Callable[[bytes], object]] = {
     "json": decode,
     "odd json": lambda body: decode(b"[NaN," + body + b"]"),
     "text of odd json": lambda body: decode(b'[NaN,"' + body + b'"]'),
+    "salvage": lambda body: salvage_envelopes(b'{"batch":[,' + body, bool),
+    "salvage of a broken item": lambda body: salvage_envelopes(
+        b'{"batch":[{"a":[{"b":' + body, lambda _: False
+    ),
+    "salvage of a list": lambda body: salvage_items(b"[," + body, bool),
     "depth": lambda body: is_deeper(decode(b"[" + body + b"1]"), 64),
     "segment": _segment,
     "shared context": _shared,
@@ -86,6 +92,7 @@ PIECES = (
     *("{}\n", "{\n", "}\n", "} \n", "data=", "a=b&", "a.", "%7B", "%25", "QUJD", "==", "-_"),
     *("2026-01-01T00:00:00", "Z", "for=", 'for="', "::1,", "10.0.0.1, ", "x", "abc", ".example"),
     '{"type":"track","event":"E"},',
+    *('{"batch":[', '"batch":[', '{"type":"track","event":"', '{"a":[{', '"a":1,', "}]}"),
     '{"type":"track","writeKey":"other","context":{}},',
 )
 PACKED: dict[str, bytes] = {

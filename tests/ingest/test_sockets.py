@@ -16,6 +16,7 @@ from tests.ingest.backend import KEY, RecordingDoor, serving
 pytestmark = pytest.mark.slow
 
 BODY = b'{"event": "Sent", "writeKey": "%s"}' % KEY.encode()
+BROTLI = b"\x1b\x0e\x00\xf8\x25\x00\xa2\x9a"
 
 
 class Wire:
@@ -133,15 +134,17 @@ async def test_the_time_for_a_body_is_that_of_the_whole() -> None:
         ),
         (
             head("Transfer-Encoding: chunked", "Content-Encoding: gzip, chunked")
-            + chunk(BODY)
+            + chunk(BROTLI)
             + chunk(b""),
             "unsupported_encoding",
         ),
         (
             head(
-                f"Content-Length: {len(BODY)}", "Content-Encoding: identity", "Content-Encoding: br"
+                f"Content-Length: {len(BROTLI)}",
+                "Content-Encoding: identity",
+                "Content-Encoding: br",
             )
-            + BODY,
+            + BROTLI,
             "unsupported_encoding",
         ),
     ],
@@ -260,3 +263,35 @@ async def test_a_header_that_is_no_text_is_never_echoed() -> None:
         status, headers, _ = await wire.answer()
         assert status == 200
         assert "access-control-allow-origin" not in headers
+
+
+ORIGIN = "https://www.shop.example"
+NOT_HTTP = {
+    "a space in a header's name": head("Bad Header: 1", f"Origin: {ORIGIN}"),
+    "no length at all": head("Content-Length: x", f"origin:{ORIGIN} "),
+    "two lengths": head(f"ORIGIN: {ORIGIN}", "Content-Length: 1", "Content-Length: 2"),
+    "an unknown coding": head(f"Origin: {ORIGIN}", "Transfer-Encoding: chunked, gzip"),
+    "a line too long": head(f"Origin: {ORIGIN}", path="/" + "a" * 200_000),
+    "a header too long": head(f"Origin: {ORIGIN}", "X: " + "a" * 20_000),
+}
+
+
+@pytest.mark.parametrize("name", NOT_HTTP)
+async def test_a_page_can_read_what_the_http_parser_refuses(name: str) -> None:
+    """Else its SDK would take the refusal for a broken network, and try for ever."""
+    async with serving(RecordingDoor()) as url, connected(url) as wire:
+        await wire.send(NOT_HTTP[name])
+        status, headers, _ = await wire.answer()
+        assert status == 400
+        assert headers["access-control-allow-origin"] in (ORIGIN, "*")
+        if name != "a line too long":  # its headers never came
+            assert headers["access-control-allow-origin"] == ORIGIN
+            assert headers["access-control-allow-credentials"] == "true"
+        assert await wire.is_closed()
+
+
+async def test_who_names_no_origin_hears_it_too() -> None:
+    async with serving(RecordingDoor()) as url, connected(url) as wire:
+        await wire.send(b"\x16\x03\x01\x02\x00\x01\r\n\r\n")
+        status, headers, _ = await wire.answer()
+        assert (status, headers["access-control-allow-origin"]) == (400, "*")

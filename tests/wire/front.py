@@ -6,7 +6,7 @@ import contextlib
 import ssl
 import subprocess
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,10 @@ import aiohttp
 from aiohttp import web
 
 PASSED_ON = ("Content-Type", "Content-Encoding", "Authorization", "Origin", "Host", "X-Retry-Count")
-PASSED_ON_TOO = ("Access-Control-Request-Method", "Access-Control-Request-Headers", "User-Agent")
+PASSED_ON_TOO = (
+    *("Access-Control-Request-Method", "Access-Control-Request-Headers", "User-Agent"),
+    "X-Write-Key",
+)
 NOT_PASSED_BACK = frozenset({"transfer-encoding", "connection", "content-length", "date", "server"})
 
 
@@ -28,8 +31,7 @@ class Front:
     session: aiohttp.ClientSession
     refused: list[int] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)  # that the gateway answered
-    moved: tuple[str, str] = ("/", "/")  # what begins a path, and what the gateway sees instead
-    added: Mapping[str, str] = field(default_factory=dict)  # headers
+    paths: Counter[str] = field(default_factory=Counter)  # that were asked for, without their query
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -41,11 +43,11 @@ class Front:
             for name in (*PASSED_ON, *PASSED_ON_TOO)
             if name in request.headers
         }
-        path = request.path_qs.replace(*self.moved, 1)
+        self.paths[request.path] += 1
         async with self.session.request(
             request.method,
-            self.upstream + path,
-            headers={**headers, **self.added},
+            self.upstream + request.path_qs,
+            headers=headers,
             data=body or None,
         ) as answer:
             self.statuses[answer.status] += 1

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from gateway.config.routing import Vendor
-from gateway.config.values import HttpUrl, Seconds, Settings
+from gateway.config.values import ApiUrl, HttpUrl, Seconds, Settings
 
 
 class OAuth(Settings):
@@ -31,8 +31,8 @@ class SegmentSettings(Vendor):
     type: Literal["segment"]
     write_key: str = Field(min_length=1, repr=False)
     """The write key of the source that the events shall appear under."""
-    host: HttpUrl = "https://api.segment.io"
-    """Scheme and host; `/v1/batch` is added."""
+    host: ApiUrl = "https://api.segment.io"
+    """Scheme and host; `/v1/batch` is added, and a `/v1` that stands there already is no other."""
     timeout: Seconds = Field(default=15, gt=0)
     """How long one request may take, from the first byte to the last."""
     oauth: OAuth | None = None

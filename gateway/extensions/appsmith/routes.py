@@ -25,6 +25,7 @@ from gateway.extensions.appsmith.responses import answered, done, failed
 from gateway.extensions.appsmith.settings import Appsmith, appsmith
 from gateway.ingest import IngestBackend, Intake, cors
 from gateway.ingest.app import go_on
+from gateway.ingest.asked import asked as asked_for
 from gateway.ingest.body import arriving, read_body
 from gateway.ingest.client_info import sender_of
 from gateway.ingest.error_responses import readable
@@ -47,8 +48,8 @@ def add_routes(app: web.Application, backend: IngestBackend) -> None:
     for prefix in dict.fromkeys(("", appsmith(backend.settings).cloud_services.prefix)):
         inner = web.Application()
         inner.on_response_prepare.append(as_upstream)
-        inner.router.add_route("OPTIONS", "/usage-pulse", readable(backend, _preflight))
-        take = readable(backend, answered(backend, partial(_take_pulse, backend)))
+        inner.router.add_route("OPTIONS", "/usage-pulse", readable(_preflight))
+        take = readable(answered(backend, partial(_take_pulse, backend)))
         for path in ("/usage-pulse", "/usage-pulse/"):
             inner.router.add_route("POST", path, take, expect_handler=go_on)
         serve = answered(backend, partial(cloud.serve, prefix))
@@ -165,7 +166,7 @@ class _CloudServices:
                 said=said,
             )
         except RelayError as error:
-            self._backend.refused("appsmith", "no_upstream")
+            self._backend.refused("appsmith", "no_upstream", asked_for(request))
             return failed(error.status, "the cloud services cannot be reached", _RETRY_SECONDS)
 
     async def _answer(self, request: web.Request, asked: Tap | None) -> web.StreamResponse:
@@ -177,7 +178,7 @@ class _CloudServices:
             case "GET", "releases":
                 return done({"totalCount": 0, "nodes": []})
             case "GET", "ip":
-                return done(sender_of(request, self._backend.trusted_proxies).address or "unknown")
+                return done(sender_of(request, self._backend).address or "unknown")
             case "POST", "installations":
                 return done(data=True, status=201)
             case "POST", "feature-flags":

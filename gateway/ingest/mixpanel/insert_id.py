@@ -25,7 +25,8 @@ from typing import Any
 
 import orjson
 
-from gateway.event import Message
+from gateway.event import Message, Misfit
+from gateway.ingest.misfits import dropped_id, unread_time
 from gateway.timestamps import read_time
 
 LEGAL_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
@@ -33,24 +34,49 @@ LEGAL_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
 
 _MILLISECONDS_FROM = 100_000_000_000
 """A smaller `time` counts seconds; the SDKs send either."""
+_USUAL_TEXT = re.compile(
+    r"\d{9,13}|\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?)?", re.ASCII
+)
+_FINER_FROM = 10**14
+"""A larger `time` counts microseconds or less, which Mixpanel does not read."""
 
 
 def identify(
-    item: Message, properties: Message, received_at: float, seal: bytes, twins: Counter[bytes]
+    item: Message,
+    properties: Message,
+    received_at: float,
+    seal: bytes,
+    *,
+    twins: Counter[bytes],
+    misfits: list[Misfit],
 ) -> str | None:
-    """Give an event the id and the time it lacks, in place. A time stays in the client's unit.
+    """Give an event the id and the time it lacks, in place.
+
+    A time stays in the client's unit, if that is one that Mixpanel reads.
 
     Returns what a copy of the event has, too: Mixpanel counts two events with one `$insert_id` as
     one where they are of the same name and user. None: its id is random.
 
     `properties`: the item's. `received_at`: epoch seconds. `twins`: of the request, counted here.
+    `misfits`: gets what could not be read.
     """
     found = properties.get("$insert_id")
     if not _is_id(found):
+        if type(found) in (dict, list, bool):
+            misfits.append(dropped_id(("properties", "$insert_id"), found))
         found = _own_id(item) or _made_id(item, properties, seal, twins)
         properties["$insert_id"] = found or str(uuid.uuid4())
-    if read_time(properties.get("time")) is None:
+    given = properties.get("time")
+    time = read_time(given)
+    if time is None:
+        if given is not None:
+            misfits.append(unread_time(("properties", "time"), given))
         properties["time"] = round(received_at, 3)
+    elif type(given) is str:
+        if not _USUAL_TEXT.fullmatch(given):
+            properties["time"] = time
+    elif given is not None and abs(given) >= _FINER_FROM:
+        properties["time"] = time
     return f"{found}\0{item.get('event')}\0{properties.get('distinct_id')}" if found else None
 
 

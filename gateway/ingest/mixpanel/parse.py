@@ -17,12 +17,14 @@ import orjson
 
 from gateway.config.model import Limits, Source
 from gateway.errors import RequestError
-from gateway.event import Message, RawEvent, Reason
+from gateway.event import Message, Misfit, RawEvent, Reason
 from gateway.ingest import Intake, Refusal
 from gateway.ingest.client_info import Sender, basic_user, is_on_a_device
 from gateway.ingest.json_decode import is_deeper
+from gateway.ingest.misfits import fill_empty_arrays, may_hold_empty_array, without_odd_ids
 from gateway.ingest.mixpanel.insert_id import LEGAL_ID, identify
 from gateway.ingest.mixpanel.unpack import Call, items, json_text
+from gateway.ingest.salvage import LOST
 from gateway.ingest.sources import Sources
 from gateway.protocols.mixpanel import MIXPANEL
 
@@ -31,6 +33,17 @@ Kind = Literal["event", "people", "groups"]
 _ON_A_DEVICE = frozenset({"web", "swift", "iphone", "android", "react-native", "flutter", "unity"})
 _ON_A_SERVER = frozenset({"python", "node", "jdk", "go", "ruby", "php"})
 """What SDKs call themselves in `mp_lib`."""
+_IDS: dict[Kind, tuple[str, ...]] = {
+    "event": ("distinct_id", "$device_id", "$user_id"),
+    "people": ("$distinct_id",),
+    "groups": ("$group_id",),
+}
+_IDS_OF_MERGES = ("$identified_id", "$anon_id")
+_OBJECTS: dict[Kind, tuple[str, ...]] = {
+    "event": ("properties", "$mp_metadata"),
+    "people": ("$set", "$set_once", "$add", "$append", "$remove", "$union", "$mp_metadata"),
+    "groups": ("$set", "$set_once", "$add", "$append", "$remove", "$union"),
+}
 _TOKEN: dict[Kind, str] = {"event": "token", "people": "$token", "groups": "$token"}
 
 
@@ -66,23 +79,29 @@ class Reading:
 class _Sources:
     """The source of each token that a request names."""
 
-    def __init__(self, keys: Iterable[str], sources: Sources, origin: str | None) -> None:
+    def __init__(self, keys: Iterable[str], sources: Sources, facts: MixpanelContext) -> None:
         self._keys = tuple(keys)
         self._sources = sources
-        self._origin = origin
-        self._found: dict[str, Source | None] = {}
+        self._origin = facts.sender.origin
+        self._kind = facts.kind
+        self._found: dict[str, Source | Refusal] = {}
 
-    def of(self, token: Any) -> Source | None:
+    def of(self, token: Any) -> Source | Refusal:
+        """The source, or why the event goes to none."""
         own = token if type(token) is str else ""
         if own not in self._found:
             self._found[own] = self._search(own)
         return self._found[own]
 
-    def _search(self, own: str) -> Source | None:
+    def _search(self, own: str) -> Source | Refusal:
         named = [key for key in (own, *self._keys) if key]
         unknown = self._sources.unknown if named else None
         source = next(filter(None, map(self._sources.find, named)), unknown)
-        return source if source and self._sources.allows(source, self._origin) else None
+        if source is None:
+            return Refusal("unknown", self._kind, Reason.UNKNOWN_WRITE_KEY)
+        if not self._sources.allows(source, self._origin):
+            return Refusal(source.name, self._kind, Reason.ORIGIN_NOT_ALLOWED)
+        return source
 
 
 @dataclass(slots=True)  # as `Call`
@@ -95,6 +114,7 @@ class _Request:
     may_be_the_users: bool  # the peer's address, by the request's word
     may_be_deep: bool
     may_be_large: bool
+    may_hold_empty_arrays: bool
     twins: Counter[bytes]  # events that differ in nothing
 
 
@@ -112,7 +132,7 @@ def read(call: Call, facts: MixpanelContext, sources: Sources, limits: Limits) -
     keys = (basic_user(facts.authorization), *call.keys)
     request = _Request(
         facts=facts,
-        sources=_Sources(keys, sources, facts.sender.origin),
+        sources=_Sources(keys, sources, facts),
         limits=limits,
         # /track uses the address where `ip=1` asks for it; the others unless `ip=0` forbids it.
         may_be_the_users=call.ip is not False
@@ -120,6 +140,7 @@ def read(call: Call, facts: MixpanelContext, sources: Sources, limits: Limits) -
         may_be_deep=text.count(b"{") + text.count(b"[") > limits.nesting
         and is_deeper(found, limits.nesting),
         may_be_large=len(text) > limits.event_bytes,
+        may_hold_empty_arrays=may_hold_empty_array(text) is not None,
         twins=Counter(),
     )
     taken = [_event(item, request) for item in found[: limits.batch_events]]
@@ -140,7 +161,10 @@ def _event(item: Any, request: _Request) -> RawEvent | Refusal:
     facts = request.facts
     kind = facts.kind
     if type(item) is not dict:
-        return Refusal("unknown", kind, Reason.NOT_AN_OBJECT)
+        reason = Reason.MALFORMED if item is LOST else Reason.NOT_AN_OBJECT
+        return Refusal("unknown", kind, reason)
+    if request.may_hold_empty_arrays:
+        fill_empty_arrays(item, _OBJECTS[kind])
     if kind == "event":
         properties = item.get("properties")
         if properties is None:
@@ -150,8 +174,8 @@ def _event(item: Any, request: _Request) -> RawEvent | Refusal:
     else:
         properties = item
     source = request.sources.of(properties.get(_TOKEN[kind]))
-    if source is None:
-        return Refusal("unknown", kind, Reason.UNKNOWN_WRITE_KEY)
+    if isinstance(source, Refusal):
+        return source
     if kind == "event" and properties.get("$ignore"):
         return Refusal(source.name, kind, Reason.IGNORED)
     limits = request.limits
@@ -160,9 +184,20 @@ def _event(item: Any, request: _Request) -> RawEvent | Refusal:
     if request.may_be_large and len(orjson.dumps(item)) > limits.event_bytes:
         return Refusal(source.name, kind, Reason.EVENT_TOO_LARGE)
     is_the_users = request.may_be_the_users and _is_on_a_device(item, properties, source, facts)
+    misfits: list[Misfit] = []
+    without_odd_ids(properties, _IDS[kind], misfits, ("properties",) if kind == "event" else ())
     given_id = None
     if kind == "event":
-        given_id = identify(item, properties, facts.received_at, facts.seal, request.twins)
+        if item.get("event") == "$identify":
+            without_odd_ids(properties, _IDS_OF_MERGES, misfits, ("properties",))
+        given_id = identify(
+            item,
+            properties,
+            facts.received_at,
+            facts.seal,
+            twins=request.twins,
+            misfits=misfits,
+        )
     return RawEvent(
         source=source.name,
         protocol="mixpanel",
@@ -174,6 +209,7 @@ def _event(item: Any, request: _Request) -> RawEvent | Refusal:
         opted_out=facts.sender.opted_out,
         hops=facts.sender.hops,
         given_id=given_id,
+        misfits=tuple(misfits) if misfits else (),
     )
 
 

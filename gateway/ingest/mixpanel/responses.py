@@ -45,7 +45,7 @@ def answered(backend: IngestBackend, handle: Handler, *, is_import: bool) -> Han
             _present(response, open_call(query))
         return response
 
-    return error_responses.readable(backend, answer)
+    return error_responses.readable(answer)
 
 
 def taken(call: Call) -> web.Response:
@@ -61,7 +61,7 @@ def imported(call: Call, reading: Reading) -> web.Response:
     """For /import. Plain JSON is strict unless it says otherwise, a form only where it says so."""
     count = len(reading.intake.events)
     failures = reading.failures
-    if failures and not count and {failure.reason for failure in failures} == _NO_SOURCE:
+    if failures and not count and _NO_SOURCE.issuperset(failure.reason for failure in failures):
         return failed(401, "Invalid credentials")
     strict = call.is_bare if call.strict is None else call.strict
     if strict and failures:
@@ -130,4 +130,4 @@ def _json(status: int, body: Any) -> web.Response:
     return web.Response(status=status, body=orjson.dumps(body), headers=headers)
 
 
-_NO_SOURCE = frozenset({Reason.UNKNOWN_WRITE_KEY})
+_NO_SOURCE = frozenset({Reason.UNKNOWN_WRITE_KEY, Reason.ORIGIN_NOT_ALLOWED})

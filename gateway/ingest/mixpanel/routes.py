@@ -15,7 +15,7 @@ from gateway.ingest.client_info import sender_of
 from gateway.ingest.mixpanel import parse as mixpanel
 from gateway.ingest.mixpanel import side_endpoints
 from gateway.ingest.mixpanel.responses import answered, failed, imported, taken
-from gateway.ingest.mixpanel.unpack import open_call
+from gateway.ingest.mixpanel.unpack import Call, open_call
 
 _KINDS: dict[str, mixpanel.Kind] = {
     "track": "event",
@@ -40,7 +40,12 @@ def add_routes(app: web.Application, backend: IngestBackend) -> None:
 
 
 def _add_rest(app: web.Application, backend: IngestBackend, path: str) -> None:
-    for method, handle in ((hdrs.METH_OPTIONS, _preflight), (hdrs.METH_ANY, _no_such_method)):
+    rest = {
+        hdrs.METH_OPTIONS: _preflight,
+        hdrs.METH_HEAD: _probe,
+        hdrs.METH_ANY: _no_such_method,
+    }
+    for method, handle in rest.items():
         app.router.add_route(
             method, path, answered(backend, handle, is_import=True), expect_handler=go_on
         )
@@ -59,7 +64,7 @@ async def _take(
     facts = mixpanel.MixpanelContext(
         kind=kind,
         is_import=is_import,
-        sender=sender_of(request, backend.trusted_proxies),
+        sender=sender_of(request, backend),
         received_at=backend.now(),
         seal=backend.seal,
         authorization=request.headers.get(hdrs.AUTHORIZATION),
@@ -70,11 +75,16 @@ async def _take(
     return imported(call, reading) if is_import else taken(call)
 
 
+async def _probe(_: web.Request) -> web.Response:
+    """Nothing is taken by it: whoever asks for the head only fetches the rest later, if at all."""
+    return taken(Call())
+
+
 async def _preflight(request: web.Request) -> web.Response:
     return web.Response(headers=cors.preflight(request.headers))
 
 
 async def _no_such_method(_: web.Request) -> web.Response:
     response = failed(405, "send events with POST or GET")
-    response.headers["Allow"] = "GET, POST, OPTIONS"
+    response.headers["Allow"] = "GET, HEAD, POST, OPTIONS"
     return response

@@ -45,11 +45,14 @@ def paths(backend: IngestBackend) -> Iterator[tuple[str, str, Handler]]:
     for path, handles in _served(backend).items():
         for form in (path, path + "/"):
             for method, handle in (*handles.items(), ("OPTIONS", _preflight)):
-                yield method, form, readable(backend, handle)
-    yield "GET", "/", partial(_say, _GREETING)
-    for path in ("lib(?:\\.min)?\\.js", "mixpanel[\\w.-]*\\.js"):
-        yield "GET", f"/{{name:{path}}}", _serve_no_library
-    yield "GET", "/libs/{name:[\\w.-]+\\.js}", _serve_no_library
+                yield method, form, readable(handle)
+                if method == "GET":
+                    yield "HEAD", form, readable(partial(_say, _TAKEN))
+    for method in ("GET", "HEAD"):
+        yield method, "/", partial(_say, _GREETING)
+        for path in ("lib(?:\\.min)?\\.js", "mixpanel[\\w.-]*\\.js"):
+            yield method, f"/{{name:{path}}}", _serve_no_library
+        yield method, "/libs/{name:[\\w.-]+\\.js}", _serve_no_library
 
 
 def _served(backend: IngestBackend) -> dict[str, dict[str, Handler]]:

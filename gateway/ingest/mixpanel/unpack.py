@@ -19,7 +19,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.errors import RequestError
+from gateway.event import Message
 from gateway.ingest.json_decode import decode
+from gateway.ingest.salvage import LOST, salvage_items
 
 _BLANK = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
@@ -30,6 +32,7 @@ _ALPHABET = bytes.maketrans(b" -_", b"++/")
 _ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 _BETWEEN_OBJECTS = re.compile(rb"\}[ \t\r]*\n\s*\{")
 """Never inside one JSON value: there a comma would be due."""
+_OF_RECORDS = frozenset({"properties", "$token", "$distinct_id", "$group_key"})
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
 """Never in UTF-8."""
 
@@ -83,17 +86,20 @@ def json_text(data: bytes | None) -> bytes:
 
 
 def items(text: bytes, most: int) -> list[Any]:
-    """One item for each event; None for a line that cannot be read, or stands behind `most` others.
+    """One item for each event; `LOST` for what cannot be read, or is a line behind `most` others.
 
     Raises RequestError `invalid_json`, `too_deep` or `not_an_object`.
     """
     try:
         value = decode(text)
     except RequestError:
-        if not _BETWEEN_OBJECTS.search(text):
+        lines = _lines(text, most) if _BETWEEN_OBJECTS.search(text) else []
+        if lines and LOST not in lines[:most]:
+            return lines
+        saved = salvage_items(text, _may_be_one)
+        if not saved and len(lines) == lines.count(LOST):
             raise
-        lines = [line for line in text.split(b"\n") if line.strip(_BLANK)]
-        return [_line(line) for line in lines[:most]] + [None] * (len(lines) - most)
+        return max(lines, saved, key=lambda found: len(found) - found.count(LOST))
     if type(value) is list:
         return value
     if type(value) is not dict:
@@ -101,11 +107,20 @@ def items(text: bytes, most: int) -> list[Any]:
     return [value]
 
 
+def _lines(text: bytes, most: int) -> list[Any]:
+    lines = [line for line in text.split(b"\n") if line.strip(_BLANK)]
+    return [_line(line) for line in lines[:most]] + [LOST] * (len(lines) - most)
+
+
+def _may_be_one(value: Message) -> bool:
+    return not _OF_RECORDS.isdisjoint(value)
+
+
 def _line(line: bytes) -> Any:
     try:
         return decode(line)
     except RequestError:
-        return None
+        return LOST
 
 
 def _fields(form: bytes) -> dict[str, bytes]:

@@ -1,5 +1,7 @@
 """A Segment request becomes events of one shape, and one bad event never costs its neighbours.
 
+A body that is no JSON as a whole is saved piece by piece (`gateway.ingest.salvage`).
+
 Which source an event belongs to: the request's key is the first of the Authorization header's and
 the body's that a source has. An item of a batch may name a key of its own; where that is another
 source's, the event goes there, so that no source's events end up under another's name. Where the
@@ -12,25 +14,35 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 import orjson
 
 from gateway.config.model import Limits, Source
 from gateway.errors import RequestError
-from gateway.event import Message, RawEvent, Reason
+from gateway.event import Message, Misfit, RawEvent, Reason
 from gateway.ingest import Intake, Refusal
 from gateway.ingest.client_info import Sender, is_on_a_device
 from gateway.ingest.inflate import too_large
 from gateway.ingest.json_decode import decode, is_deeper
-from gateway.ingest.segment.normalize import merged, normalise
+from gateway.ingest.misfits import may_hold_empty_array
+from gateway.ingest.salvage import LOST, salvage_envelopes, salvage_items
+from gateway.ingest.segment.normalize import fill_objects, merged, normalise
 from gateway.ingest.sources import Sources
 from gateway.protocols.segment import SEGMENT
 from gateway.timestamps import read_time
 
 TYPES = tuple(SEGMENT.types)
 
+_OF_EVENTS = frozenset({"event", "userId", "anonymousId", "groupId", "messageId", "type"})
+_REASONS = {
+    "invalid_write_key": Reason.UNKNOWN_WRITE_KEY,
+    "origin_not_allowed": Reason.ORIGIN_NOT_ALLOWED,
+    "too_deep": Reason.TOO_DEEP,
+    "payload_too_large": Reason.EVENT_TOO_LARGE,
+}
+"""Why the events of one batch of several are not taken."""
 _GROWTH = 4
 """How many times `limits.body_bytes` a body may become as each item gets what the envelope has."""
 
@@ -43,6 +55,7 @@ class RequestContext:
     sender: Sender
     received_at: float  # epoch seconds
     authorization: str | None = None
+    keys: tuple[str, ...] = field(default=(), repr=False)  # in a header or query of their own
 
 
 @dataclass(slots=True)  # made for every request, and a frozen one takes three times as long
@@ -60,6 +73,7 @@ class _Envelope:
     shared_bytes: int  # of both as JSON
     may_be_deep: bool
     may_be_large: bool
+    may_hold_empty_arrays: bool
 
     @property
     def source_name(self) -> str:
@@ -72,25 +86,92 @@ def read(body: bytes, facts: RequestContext, sources: Sources, limits: Limits) -
     Its codes: `invalid_json`, `not_an_object`, `invalid_batch`, `too_deep`, `payload_too_large`,
     `invalid_write_key` and `origin_not_allowed`.
     """
-    value = decode(body)
+    try:
+        value = decode(body)
+    except RequestError:
+        if not (found := _salvaged(body, facts)):
+            raise
+        return _pieced(body, found, facts, sources, limits)
     if type(value) is not dict:
         raise RequestError("not_an_object", "the body must be a JSON object")
-    batch: Any = [value] if facts.type else value.get("batch")
+    batch: Any = [value] if facts.type else _listed(value.get("batch"))
     if type(batch) is not list:
         raise RequestError("invalid_batch", "`batch` must be an array of events")
-    keys = (_write_key(facts.authorization), value.pop("writeKey", None))
+    shared = {"writeKey": value.pop("writeKey", None)} if facts.type else value
+    intake = _read(body, batch, shared, facts, sources=sources, limits=limits)
+    if facts.type and intake.refusals:
+        raise _refused(intake.refusals[0].reason, limits)
+    return intake
+
+
+def _read(
+    body: bytes,
+    batch: list[Any],
+    shared: Message,
+    facts: RequestContext,
+    *,
+    sources: Sources,
+    limits: Limits,
+) -> Intake:
+    """The events of one batch. `shared`: what it says for all of them, its write key too."""
+    keys = (*facts.keys, _write_key(facts.authorization), shared.get("writeKey"))
     source = _source(keys, batch, sources, facts.sender.origin)
-    shared = {} if facts.type else value
     envelope = _envelope(body, batch, shared, facts, source=source, sources=sources, limits=limits)
     taken = [_event(item, envelope) for item in batch[: limits.batch_events]]
     events = [event for event in taken if type(event) is RawEvent]
     refusals = [event for event in taken if type(event) is Refusal]
-    if facts.type and refusals:
-        raise _refused(refusals[0].reason, limits)
     behind = len(batch) - limits.batch_events
     if behind > 0:
         refusals.append(Refusal(envelope.source_name, None, Reason.TOO_MANY_IN_BATCH, behind))
     return Intake("segment", events, refusals)
+
+
+def _listed(batch: Any) -> Any:
+    """PHP writes a list with gaps as an object whose keys are numbers."""
+    if type(batch) is dict and batch and all(map(str.isdecimal, batch)):
+        return list(batch.values())
+    return batch
+
+
+def _salvaged(body: bytes, facts: RequestContext) -> list[Message]:
+    """The batches of a malformed body; what comes by the path of one event is one batch."""
+    if not facts.type:
+        return salvage_envelopes(body, _is_event)
+    items = salvage_items(body, _may_be_event)
+    return [{"batch": items}] if items else []
+
+
+def _is_event(value: Message) -> bool:
+    """Whether it can be nothing but an event, wherever it stands."""
+    of = value.get("type")
+    return type(of) is str and of.lower() in TYPES and len(_OF_EVENTS.intersection(value)) > 1
+
+
+def _may_be_event(value: Message) -> bool:
+    return not _OF_EVENTS.isdisjoint(value)
+
+
+def _pieced(
+    body: bytes, found: list[Message], facts: RequestContext, sources: Sources, limits: Limits
+) -> Intake:
+    """The events of several batches. Raises RequestError where none of them can be read."""
+    intakes: list[Intake] = []
+    refusals: list[Refusal] = []
+    failure: RequestError | None = None
+    for each in found:
+        batch = each["batch"]
+        try:
+            intakes.append(_read(body, batch, each, facts, sources=sources, limits=limits))
+        except RequestError as error:
+            failure = error
+            refusals.append(Refusal("unknown", None, _REASONS[error.code], len(batch)))
+    if failure and not intakes:
+        raise failure
+    return Intake(
+        "segment",
+        [event for intake in intakes for event in intake.events],
+        [refusal for intake in intakes for refusal in intake.refusals] + refusals,
+    )
 
 
 def _write_key(authorization: str | None) -> str | None:
@@ -146,13 +227,13 @@ def _envelope(
 
     Raises RequestError where what is shared would make too much of the body.
     """
+    arrays = body.count(b"[")
+    empty_arrays = arrays > 0 and may_hold_empty_array(body) is not None
     context, integrations = (
         found if type(found := shared.get(key)) is dict else {}
         for key in ("context", "integrations")
     )
-    may_be_deep = body.count(b"{") + body.count(b"[") > limits.nesting and is_deeper(
-        batch, limits.nesting
-    )
+    may_be_deep = body.count(b"{") + arrays > limits.nesting and is_deeper(batch, limits.nesting)
     shared_bytes = 0
     if context or integrations:
         if is_deeper([context, integrations], limits.nesting):
@@ -172,18 +253,25 @@ def _envelope(
         shared_bytes=shared_bytes,
         may_be_deep=may_be_deep,
         may_be_large=len(body) > limits.event_bytes,
+        may_hold_empty_arrays=empty_arrays,
     )
 
 
 def _event(item: Any, envelope: _Envelope) -> RawEvent | Refusal:
     if type(item) is not dict:
-        return Refusal(envelope.source_name, None, Reason.NOT_AN_OBJECT)
+        reason = Reason.MALFORMED if item is LOST else Reason.NOT_AN_OBJECT
+        return Refusal(envelope.source_name, None, reason)
     of = item.get("type")
     of = of.lower() if type(of) is str else None
     of = of if of in TYPES else envelope.facts.type
     source = envelope.source
     if "writeKey" in item and (own := _own_source(item, envelope.sources)) is not source:
-        source = _reconciled(own, envelope)
+        if own is None or own is envelope.sources.unknown:
+            source = source or own
+        elif envelope.sources.allows(own, envelope.facts.sender.origin):
+            source = own
+        else:
+            return Refusal(own.name, of, Reason.ORIGIN_NOT_ALLOWED)
     if source is None:
         return Refusal("unknown", of, Reason.UNKNOWN_WRITE_KEY)
     if of is None:
@@ -195,7 +283,10 @@ def _event(item: Any, envelope: _Envelope) -> RawEvent | Refusal:
         len(orjson.dumps(item)) + envelope.shared_bytes > limits.event_bytes
     ):
         return Refusal(source.name, of, Reason.EVENT_TOO_LARGE)
-    given_id = normalise(item, of, envelope.sent, envelope.received)
+    if envelope.may_hold_empty_arrays:
+        fill_objects(item)
+    misfits: list[Misfit] = []
+    given_id = normalise(item, of, envelope.sent, envelope.received, misfits)
     _share(item, envelope)
     facts = envelope.facts
     return RawEvent(
@@ -211,14 +302,8 @@ def _event(item: Any, envelope: _Envelope) -> RawEvent | Refusal:
         opted_out=facts.sender.opted_out,
         hops=facts.sender.hops,
         given_id=given_id,
+        misfits=tuple(misfits) if misfits else (),
     )
-
-
-def _reconciled(own: Source | None, envelope: _Envelope) -> Source | None:
-    """Where an item goes that names another source than its request, or none at all."""
-    if own is None or own is envelope.sources.unknown:
-        return envelope.source or own
-    return own if envelope.sources.allows(own, envelope.facts.sender.origin) else None
 
 
 def _share(message: Message, envelope: _Envelope) -> None:

@@ -25,7 +25,7 @@ def answered(backend: IngestBackend, handle: Handler) -> Handler:
     async def answer(request: web.Request) -> web.StreamResponse:
         return await error_responses.answered(backend, _WORDS, handle, request)
 
-    return error_responses.readable(backend, answer)
+    return error_responses.readable(answer)
 
 
 def taken() -> web.Response:

@@ -1,24 +1,11 @@
 import { RudderAnalytics } from "@rudderstack/analytics-js/bundled";
 
-const source = {
-  id: "source",
-  name: "source",
-  writeKey: "",
-  workspaceId: "workspace",
-  enabled: true,
-  destinations: [],
-  config: { statsCollection: { errors: { enabled: false }, metrics: { enabled: false } } },
-};
 let rudder;
 
 window.start = ({ url, writeKey, options }) =>
   new Promise((resolve) => {
     rudder = new RudderAnalytics();
-    rudder.load(writeKey, url, {
-      ...options,
-      getSourceConfig: () => ({ source: { ...source, writeKey }, updatedAt: "" }),
-      onLoaded: () => resolve(null),
-    });
+    rudder.load(writeKey, url, { configUrl: url, ...options, onLoaded: () => resolve(null) });
   });
 
 // The messageId of each label, as soon as the SDK has made the event.

@@ -346,3 +346,56 @@ def test_nothing_of_a_client_shows_in_a_repr() -> None:
     call = open_call(f"callback={secret}&api_key={secret}", body)
     reading = read(body)
     assert secret not in repr(call) + repr(reading)
+
+
+class TestMisfits:
+    """What can be no id or no time is left out, and told to the audit without its value."""
+
+    @pytest.mark.parametrize("given", [{}, {"id": 1}, ["u"], True])
+    @pytest.mark.parametrize("key", ["distinct_id", "$device_id", "$user_id", "$insert_id"])
+    def test_an_id_of_an_event(self, key: str, given: Any) -> None:
+        raw = only(read(event(**{key: given})))
+        assert inside(raw.message)["properties"].get(key) != given
+        assert [(one.path, one.rule) for one in raw.misfits] == [(("properties", key), "wire:id")]
+
+    @pytest.mark.parametrize("key", ["$identified_id", "$anon_id"])
+    def test_an_id_that_is_merged(self, key: str) -> None:
+        raw = only(read(event("$identify", **{key: []})))
+        assert [one.path for one in raw.misfits] == [("properties", key)]
+        assert only(read(event("Chosen", **{key: []}))).misfits == ()
+
+    def test_an_id_of_an_update(self) -> None:
+        raw = only(read({**UPDATE, "$distinct_id": [1]}, kind="people"))
+        assert "$distinct_id" not in raw.message
+        assert [one.path for one in raw.misfits] == [("$distinct_id",)]
+        group = {"$token": TOKEN, "$group_key": "k", "$group_id": {}, "$set": {}}
+        assert only(read(group, kind="groups")).misfits[0].path == ("$group_id",)
+
+    @pytest.mark.parametrize("given", ["u", 42, 1.5, "", None])
+    def test_what_is_one_stays(self, given: Any) -> None:
+        raw = only(read(event(distinct_id=given)))
+        assert inside(raw.message)["properties"]["distinct_id"] == given
+        assert raw.misfits == ()
+
+    @pytest.mark.parametrize("given", ["soon", {}, [1], True, "11/12/2026"])
+    def test_a_time(self, given: Any) -> None:
+        raw = only(read(event(time=given)))
+        assert inside(raw.message)["properties"]["time"] == pytest.approx(NOW, abs=0.001)
+        [misfit] = raw.misfits
+        assert (misfit.path, misfit.action) == (("properties", "time"), "replace")
+
+    @pytest.mark.parametrize(
+        "given",
+        [1795420264317000, 1795420264317000000, "1795420264.317", "2026-11-23 07:51:04.317 +0000"],
+    )
+    def test_a_time_that_mixpanel_cannot_read_is_in_milliseconds(self, given: Any) -> None:
+        raw = only(read(event(time=given)))
+        assert inside(raw.message)["properties"]["time"] == 1795420264317
+        assert raw.misfits == ()
+
+    def test_phps_empty_array_is_an_empty_object(self) -> None:
+        raw = only(read({"event": "E", "properties": []}, authorization=basic(TOKEN)))
+        assert raw.name == "E"
+        lists: dict[str, Any] = {"$set": [], "$add": [], "$union": [], "$unset": []}
+        raw = only(read({**UPDATE, **lists}, kind="people"))
+        assert inside(raw.message) == {**UPDATE, "$set": {}, "$add": {}, "$union": {}, "$unset": []}

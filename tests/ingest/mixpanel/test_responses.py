@@ -16,6 +16,8 @@ from aiohttp import ClientResponse, ClientSession, encode_basic_auth
 from gateway.config.model import Limits, Source
 from gateway.config.values import Bytes
 from gateway.errors import JournalError
+from gateway.event import Reason
+from gateway.ingest import Refusal
 from tests.ingest.backend import RecordingDoor, serving
 
 TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -178,7 +180,7 @@ UNREADABLE: dict[str, tuple[bytes, dict[str, str], str]] = {
         {"Content-Encoding": "gzip"},
         "invalid_encoding",
     ),
-    "brotli": (b"data=x", {"Content-Encoding": "br"}, "unsupported_encoding"),
+    "brotli": (b"\x0b\x02\x80data=x\x03", {"Content-Encoding": "br"}, "unsupported_encoding"),
     "a bomb": (
         gzip.compress(b" " * 20_000_000),
         {"Content-Encoding": "gzip"},
@@ -350,7 +352,7 @@ class TestPages:
             assert response.headers["Access-Control-Allow-Credentials"] == "true"
             assert response.headers["Vary"] == "Origin"
 
-    async def test_of_other_sites_cannot(self) -> None:
+    async def test_of_other_sites_hear_so_and_their_events_are_not_taken(self) -> None:
         source = Source(name="shop", write_keys=(TOKEN,), origins=("https://shop.example",))
         door = RecordingDoor(source, protocol="mixpanel")
         async with (
@@ -359,8 +361,19 @@ class TestPages:
             http.post("/track/", json=EVENT, headers=ORIGIN) as response,
         ):
             assert await said(response) == ONE
-            assert "Access-Control-Allow-Origin" not in response.headers
-        assert [str(refusal.reason) for refusal in door.refusals] == ["unknown_write_key"]
+            assert response.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
+        assert door.events == []
+        assert door.refusals == [Refusal("shop", "event", Reason.ORIGIN_NOT_ALLOWED)]
+
+    async def test_of_other_sites_hear_it_from_import(self) -> None:
+        source = Source(name="shop", write_keys=(TOKEN,), origins=("https://shop.example",))
+        door = RecordingDoor(source, protocol="mixpanel")
+        async with (
+            serving(door) as url,
+            ClientSession(url) as http,
+            http.post("/import?strict=1", json=[EVENT], headers=ORIGIN) as response,
+        ):
+            assert response.status == 401
 
 
 BASIC = {"Authorization": encode_basic_auth(TOKEN, "")}
@@ -453,4 +466,4 @@ class TestAside:
     async def test_other_methods(self, http: ClientSession, method: str) -> None:
         async with http.request(method, "/track/", data=b"{}") as response:
             assert (response.status, (await response.json())["code"]) == (405, 405)
-            assert response.headers["Allow"] == "GET, POST, OPTIONS"
+            assert response.headers["Allow"] == "GET, HEAD, POST, OPTIONS"

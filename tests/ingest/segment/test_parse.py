@@ -16,7 +16,7 @@ from pydantic import ByteSize
 
 from gateway.config.model import Limits, Source
 from gateway.errors import RequestError
-from gateway.event import Message, RawEvent, Reason
+from gateway.event import Message, Misfit, RawEvent, Reason
 from gateway.ingest import Intake, Refusal, Sources
 from gateway.ingest.client_info import Sender
 from gateway.ingest.segment import parse as segment
@@ -173,7 +173,7 @@ class TestWriteKey:
         assert code(body, of="track", sender=far) == "origin_not_allowed"
         item = {"type": "track", "writeKey": "shop-key"}
         intake = take({"writeKey": "docs-key", "batch": [item]}, sender=far)
-        assert [refusal.reason for refusal in intake.refusals] == [Reason.UNKNOWN_WRITE_KEY]
+        assert intake.refusals == [Refusal("shop", "track", Reason.ORIGIN_NOT_ALLOWED)]
 
 
 class TestMessage:
@@ -210,10 +210,57 @@ class TestMessage:
 
     @pytest.mark.parametrize("key", ["userId", "anonymousId", "groupId", "previousId"])
     @pytest.mark.parametrize(
-        ("given", "kept"), [(42, "42"), (2**63, str(2**63)), ("u", "u"), (True, True)]
+        ("given", "kept"),
+        [(42, "42"), (42.0, "42"), (-1.5, "-1.5"), (2**63, str(2**63)), ("u", "u"), ("", "")],
     )
     def test_an_id_is_text(self, key: str, given: Any, kept: Any) -> None:
-        assert one({key: given}).message[key] == kept
+        event = one({key: given})
+        assert event.message[key] == kept
+        assert event.misfits == ()
+
+    @pytest.mark.parametrize("key", ["userId", "anonymousId", "groupId", "previousId"])
+    @pytest.mark.parametrize(
+        ("given", "kind", "length"),
+        [
+            ({"id": 5}, "object", 1),
+            ({}, "object", 0),
+            (["u"], "array", 1),
+            ([], "array", 0),
+            (True, "boolean", 4),
+            (False, "boolean", 5),
+        ],
+    )
+    def test_what_can_be_no_id_is_absent_and_told(
+        self, key: str, given: Any, kind: str, length: int
+    ) -> None:
+        event = one({key: given, "event": "Sent"})
+        assert key not in event.message
+        assert event.misfits == (Misfit((key,), "drop", "wire:id", kind, length),)
+
+    @pytest.mark.parametrize("given", [float("nan"), float("inf"), None])
+    def test_what_says_nothing_is_absent(self, given: Any) -> None:
+        event = one({"userId": given})
+        assert "userId" not in event.message
+        assert event.misfits == ()
+
+    def test_phps_empty_array_is_an_empty_object(self) -> None:
+        context = {"traits": [], "library": [], "app": [], "categories": [], "page": {"a": []}}
+        event = one({"properties": [], "context": context, "integrations": [], "list": []})
+        assert event.message["properties"] == event.message["integrations"] == {}
+        objects: Message = {"traits": {}, "library": {}, "app": {}}
+        assert event.message["context"] == {**objects, "categories": [], "page": {"a": []}}
+        assert event.message["list"] == []
+        assert one({"type": "identify", "traits": []}).message["traits"] == {}
+        assert one({"properties": [1]}).message["properties"] == [1]
+        assert one({"context": []}, context={"locale": "pl"}).message["context"] == {"locale": "pl"}
+        assert one({}, context=[], integrations=[]).message.keys().isdisjoint({"context"})
+        spaced = b'{"writeKey": "docs-key", "batch": [{"type": "track", "properties": [ \n ]}]}'
+        assert take(spaced).events[0].message["properties"] == {}
+
+    def test_phps_list_with_gaps_is_a_list(self) -> None:
+        batch = {"0": {"type": "track"}, "2": {"type": "page"}}
+        intake = take({"writeKey": "docs-key", "batch": batch})
+        assert [event.type for event in intake.events] == ["track", "page"]
 
     def test_the_envelope_keeps_what_is_its_own(self) -> None:
         message = one(
@@ -226,8 +273,10 @@ class TestMessage:
         assert message["messageId"] != "of the envelope"
         assert message["timestamp"] == NOW_TEXT
 
-    @pytest.mark.parametrize("given", [None, "", {}, [], True])
-    def test_a_missing_message_id_is_made(self, given: Any) -> None:
+    @pytest.mark.parametrize(("given", "told"), [(None, 0), ("", 0), ({}, 1), ([], 1), (True, 1)])
+    def test_a_missing_message_id_is_made(self, given: Any, told: int) -> None:
+        misfits = one({"messageId": given}).misfits
+        assert [one.path for one in misfits] == [("messageId",)] * told
         made = [inside(one({"messageId": given}).message)["messageId"] for _ in range(2)]
         assert made[0] != made[1]
         assert uuid.UUID(made[0]).version == 4
@@ -296,6 +345,31 @@ class TestTimes:
         assert "originalTimestamp" not in one({}).message
         assert "sentAt" not in one({"sentAt": "garbage"}).message
 
+    @pytest.mark.parametrize(
+        ("given", "kind"),
+        [
+            ("yesterday", "string"),
+            ({}, "object"),
+            ([1], "array"),
+            (True, "boolean"),
+            (1e300, "number"),
+        ],
+    )
+    @pytest.mark.parametrize("key", ["timestamp", "originalTimestamp"])
+    def test_what_is_no_time_is_the_arrival_and_told(self, key: str, given: Any, kind: str) -> None:
+        event = one({key: given})
+        assert event.message["timestamp"] == NOW_TEXT
+        (misfit,) = event.misfits
+        assert (misfit.path, misfit.action, misfit.rule) == ((key,), "replace", "wire:time")
+        assert misfit.kind == kind
+
+    def test_a_readable_original_stands_for_an_unreadable_time(self) -> None:
+        event = one({"timestamp": "soon", "originalTimestamp": 1_795_417_200})
+        assert event.message["timestamp"] == "2026-11-23T07:00:00.000Z"
+        assert [misfit.path for misfit in event.misfits] == [("timestamp",)]
+        assert one({"timestamp": None, "sentAt": None}).misfits == ()
+        assert [misfit.path for misfit in one({"sentAt": "soon"}).misfits] == [("sentAt",)]
+
     def test_rudder_names_its_time_otherwise(self) -> None:
         message = one(
             {"originalTimestamp": "2026-11-23T07:00:00Z", "sentAt": "2026-11-23T07:00:10Z"}
@@ -339,7 +413,7 @@ class TestEnvelope:
         }
         assert second["integrations"] == {"All": False, "Mail": {"a": 3}, "Chat": True}
         assert third["context"] == "no object"
-        assert third["integrations"] == []
+        assert third["integrations"] == first["integrations"]
         assert first["context"]["library"] is not fourth["context"]["library"]
         assert first["integrations"]["Mail"] is not fourth["integrations"]["Mail"]
 

@@ -1,6 +1,9 @@
 """Times as clients write them, as people type them, and as this gateway writes them: in UTC.
 
-Whatever a client wrote is read as milliseconds, or not at all; none raises.
+Whatever form a client wrote is read as milliseconds, or not at all; none raises.
+One rule bounds them all: a moment is of the years 1 to 9999, and the size of an epoch number tells
+its unit. Seconds reach to 5138, milliseconds from 1973 to 9999, finer units from 1978 to 9999.
+Without a zone a time is UTC.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from functools import lru_cache
 from math import modf
 from typing import Any
 
+from gateway.timestamps import odd_forms
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (only to write UTC without its offset)
 _FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
@@ -18,12 +23,19 @@ _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 _DAY = 86_400_000
 _AGO = re.compile(r"(\d+)\s*(m|h|d|w)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_SECONDS_BELOW = 100_000_000_000
-"""A smaller number counts seconds, until the year 5138; a larger one milliseconds, from 1973."""
+_SECONDS_BELOW = 10**11
+_MILLISECONDS_BELOW = _LAST + 1
+_MICROSECONDS_BELOW = _MILLISECONDS_BELOW * 1000
+_NANOSECONDS_BELOW = _MICROSECONDS_BELOW * 1000
+
+_number = re.compile(r"[+-]?(?:\d{9,20}(?:\.\d{1,20})?|\d{1,20}\.\d{1,20})").fullmatch
+"""Fewer digits without a point are a date or a year."""
+_compact = re.compile(r"(?:19|20)\d{12}").fullmatch
+"""`YYYYMMDDhhmmss`; as milliseconds, it would be of the years after 2571."""
 
 
 def read_time(value: Any) -> int | None:
-    """Epoch milliseconds of an ISO 8601 text (without an offset: UTC) or of an epoch number."""
+    """Epoch milliseconds of a text (without a zone: UTC) or of an epoch number of any unit."""
     if type(value) is str:
         return _read_text(value)
     if type(value) is int or type(value) is float:
@@ -64,12 +76,24 @@ def _write_second(seconds: int) -> str:
 
 
 def _read_text(text: str) -> int | None:
-    if len(text) > 8 and text.isdecimal() and text.isascii():
-        return _read_number(int(text)) if len(text) < 20 else None
+    if "-" in text:  # without it, digits that are a number are also some compact date
+        try:
+            return _milliseconds(datetime.fromisoformat(text.strip().upper()))
+        except ValueError:
+            pass
+    plain = odd_forms.in_ascii(text)
+    if plain is None:
+        return None
+    if _number(plain) and not _compact(plain):
+        return _read_number(float(plain) if "." in plain else int(plain))
     try:
-        moment = datetime.fromisoformat(text.strip().upper())
+        moment = odd_forms.read(plain) or datetime.fromisoformat(plain)
     except ValueError:
         return None
+    return _milliseconds(moment)
+
+
+def _milliseconds(moment: datetime) -> int | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     since = moment - _EPOCH
@@ -78,7 +102,20 @@ def _read_text(text: str) -> int | None:
 
 
 def _read_number(number: float) -> int | None:
-    if not abs(number) <= _LAST:  # nor is NaN
+    size = abs(number)
+    if size < _SECONDS_BELOW:
+        milliseconds = round(number * 1000)
+    elif size < _MILLISECONDS_BELOW:
+        milliseconds = round(number)
+    elif size < _MICROSECONDS_BELOW:
+        milliseconds = _part(number, 1000)
+    elif size < _NANOSECONDS_BELOW:
+        milliseconds = _part(number, 1_000_000)
+    else:  # so is NaN
         return None
-    milliseconds = round(number * 1000 if abs(number) < _SECONDS_BELOW else number)
     return milliseconds if _FIRST <= milliseconds <= _LAST else None
+
+
+def _part(number: float, units: int) -> int:
+    """What is finer is cut off, as it is of a text; a float is not exact, so it is rounded."""
+    return number // units if type(number) is int else round(number / units)
