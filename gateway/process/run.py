@@ -40,6 +40,7 @@ from gateway.process import data_dir_lock, descriptors, hot_restart, logs
 from gateway.process import sockets as listeners
 from gateway.process.connections import Connections
 from gateway.process.descriptors import ADMIN_CONNECTIONS
+from gateway.process.notify import ServiceManager
 from gateway.process.sockets import Sockets
 from gateway.process.web_server import Listening, Runner, Site
 
@@ -108,6 +109,7 @@ class _Service:
         self._asked_to_reload = asyncio.Event()
         self._trying = asyncio.Lock()
         self._manners = hot_restart.ConnectionCloser()
+        self._manager = ServiceManager.of(environment)
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._forward_proxy: ForwardProxy | None = None
 
@@ -141,11 +143,14 @@ class _Service:
                 logs.greet(_greeting(configuration, at, admin_at))
             self._hear()
             gateway.watchdog.start()
+            self._manager.ready()
+            self._manager.keep_watch()
             reloading = asyncio.create_task(self._reload_when_asked(), name="reload")
             await self._told.wait()
             reloading.cancel()
             if self.is_restarting:
                 log.info("restarting")
+                self._manager.reloading()
                 self._leave_the_proxy()
                 await asyncio.gather(
                     hot_restart.quiet(self._public), hot_restart.quiet(self._private)
@@ -153,6 +158,7 @@ class _Service:
                 hot_restart.hold_signals()
             else:
                 log.info("stopping")
+                self._manager.stopping()
                 gateway.watch.is_stopping = True
                 for sockets in self.sockets.values():
                     listeners.close(sockets)
@@ -288,6 +294,7 @@ class _Service:
             await self._reload()
 
     async def _reload(self) -> None:
+        self._manager.reloading()
         try:
             with _compiling():
                 configuration = await asyncio.to_thread(load, self._file, self._environment)
@@ -304,6 +311,7 @@ class _Service:
             log.error("not reloaded; the old configuration stays in force", fault=fault(error))  # noqa: TRY400
         else:
             log.info("reloaded")
+        self._manager.ready()
         gc.collect()  # what was replaced holds cycles; a collection of all takes some 30 ms
 
     def _serving(self, certificates: Mapping[str, ssl.SSLContext]) -> dict[str, ssl.SSLContext]:
