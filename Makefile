@@ -57,6 +57,9 @@ lock: $(VENV)/development ## pin every dependency again
 	    --no-emit-index-url --no-annotate --no-header $$extra pyproject.toml \
 	    -o requirements/$${name:-runtime}.lock; \
 	done
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	  | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-annotate --no-header - -o requirements/build.lock
 
 clean: ## remove what was built and installed
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

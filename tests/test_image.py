@@ -1,6 +1,6 @@
 """The image can be built from what the repository holds, and runs without rights.
 
-No engine builds images where the tests run; what the file promises can be checked all the same.
+What the file promises is checked here without building it; tests/image builds and runs it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Literal
@@ -43,10 +44,10 @@ def test_everything_it_copies_is_there_and_in_the_context() -> None:
 
 
 def test_it_runs_as_a_user_without_rights_and_says_how_it_is() -> None:
-    assert of("USER") == ["gateway"]
+    assert of("USER") == ["10001:10001"]
     assert any("--uid 10001" in run and "nologin" in run for run in of("RUN"))
     assert len(of("HEALTHCHECK")) == 1
-    assert INSTRUCTIONS.index("USER gateway") < next(
+    assert INSTRUCTIONS.index("USER 10001:10001") < next(
         place for place, line in enumerate(INSTRUCTIONS) if line.startswith("ENTRYPOINT")
     )
 
@@ -58,6 +59,21 @@ def test_its_health_is_asked_where_its_own_configuration_says() -> None:
     assert command[2:] == json.loads(started)[1:]
     asked_of = registry.commands()[command[1]]
     registry.parser_of(asked_of, registry.loaded(asked_of)).parse_args(command[2:])
+
+
+def test_all_that_it_installs_is_pinned() -> None:
+    for run in of("RUN"):
+        for installed in re.findall(r"pip\S*(?: --python \S+)?\s+install [^&]*", run):
+            assert "--require-hashes" in installed or "--no-deps dist/" in installed, installed
+        assert "pip wheel" not in run or "--no-build-isolation" in run
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+    pinned = (ROOT / "requirements" / "build.lock").read_text()
+    for line in asked:
+        assert re.search(rf"^{re.split('[<>=~! ]', line)[0]}==", pinned, re.MULTILINE), line
+
+
+def test_both_stages_begin_with_the_base_that_is_asked_for() -> None:
+    assert of("FROM") == ["${BASE} AS build", "${BASE}"]
 
 
 def test_all_it_writes_is_in_the_volume() -> None:
