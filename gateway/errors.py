@@ -22,14 +22,15 @@ class GatewayError(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mistake:
-    """One thing wrong in a file, where it is and how to fix it."""
+    """One thing wrong in a file, where it is and how to fix it; or in a variable, on line 0."""
 
     file: str
     line: int
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.message}"
 
 
 class ConfigurationError(GatewayError):

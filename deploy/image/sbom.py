@@ -49,15 +49,15 @@ def document(dpkg: Path = _DPKG) -> Component:
 
 
 def _distribution(name: str, one: Distribution) -> Component:
-    component = {
+    component: Component = {
         "type": "library",
         "bom-ref": _purl(name, one.version),
         "name": name,
         "version": one.version,
         "purl": _purl(name, one.version),
     }
-    if expression := one.metadata.get("License-Expression"):
-        component["licenses"] = [{"expression": expression}]
+    if "License-Expression" in one.metadata:
+        component["licenses"] = [{"expression": one.metadata["License-Expression"]}]
     return component
 
 

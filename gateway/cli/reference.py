@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from gateway.admin import metrics
 from gateway.cli import registry
-from gateway.config import ENVIRONMENT
+from gateway.config.environment import ENVIRONMENT
 from gateway.config.privacy import Policy
 from gateway.config.routing import Common, Routing
 from gateway.config.sections import settings_model
@@ -34,15 +34,30 @@ _CONFIGURATION = """\
 # Configuration
 
 Three files of YAML. An unknown key is a mistake, not a comment: the gateway refuses to start and
-names file, line and remedy. `${NAME}` and `${NAME:-default}` are filled from the environment; a
-missing one is a mistake too. Paths are relative to the file that names them, `data_dir` to the
+names file, line and remedy. Paths are relative to the file that names them, `data_dir` to the
 working directory. `gateway check` tries it all without starting.
+
+`${NAME}` and `${NAME:-default}` are filled from the environment; a missing one is a mistake too.
+Where NAME is unset or empty, `NAME_FILE` may name a file that holds the value, such as
+/run/secrets/NAME; a line break at its end is cut off, and SIGHUP reads it again. Both set is a
+mistake. [Environment](#environment) has the settings that need no place in a file.
 
 Sizes are written `64MiB`, durations `30s`, `5m`, `2h`, `7d`; where a list is expected, one value
 stands for a list of one. SIGHUP reloads policy, routes, sources, schemas,
 limits, switches and certificates, all or none, and stops no request meanwhile; if anything is wrong
 with the new files or with the disk, the old ones stay in force and the log says why. Destinations,
 `data_dir`, `pseudonyms.form` and listeners change at a restart only.
+"""
+_ENVIRONMENT = """\
+Every setting of the three files can be made by a variable that names its place, and wins over the
+file: `GATEWAY__admin__token` is `token` under `admin` of gateway.yaml, `GATEWAY__client_ip` is of
+privacy.yaml, `GATEWAY__destinations__segment__write_key` of routing.yaml. Capitals do as well.
+Lists and maps are written whole, as YAML:
+
+    GATEWAY__sources='[{name: shop, write_keys: [a-write-key], origins: ["https://shop.example"]}]'
+
+`GATEWAY__admin__token_FILE` names a file with the value. An empty variable counts as unset; an
+unknown one is a mistake. These variables have shorter names as well; the long ones win over them:
 """
 _REASONS = """\
 # Reference
@@ -67,6 +82,7 @@ def configuration() -> str:
         "What `kind` may name in a rule of privacy.yaml.\n",
         _table(("kind", "finds"), [(f"`{name}`", text) for name, text in sorted(KINDS.items())]),
         "## Environment\n",
+        _ENVIRONMENT,
         _table(
             ("variable", "wins over"),
             [

@@ -16,25 +16,19 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from gateway.config import destination_types
-from gateway.config.model import Certificate, GatewaySettings
+from gateway.config.environment import Override, overrides
+from gateway.config.model import Admin, Certificate, GatewaySettings
 from gateway.config.outgoing import Outgoing
 from gateway.config.privacy import Policy
 from gateway.config.routing import Common, Routing
 from gateway.config.sections import sections, settings_model
-from gateway.config.source import Document
+from gateway.config.source import Document, overridden
 from gateway.config.source import load as load_yaml
 from gateway.config.values import Settings
 from gateway.errors import ConfigurationError, Mistake
 from gateway.event import JsonPath
 from gateway.plugins import PluginError
 from gateway.tls import Pair, problem, stands_for
-
-ENVIRONMENT = {
-    "GATEWAY_LISTEN": ("listen",),
-    "GATEWAY_ADMIN_LISTEN": ("admin", "listen"),
-    "GATEWAY_DATA_DIR": ("data_dir",),
-}
-"""Variables that win over gateway.yaml."""
 
 Model = TypeVar("Model", bound=Settings)
 
@@ -74,12 +68,16 @@ class Configuration:
 
 def load(file: FilePath, environment: Mapping[str, str]) -> Configuration:
     """Read and check the configuration. Raises ConfigurationError with every mistake found."""
-    gateway_document = load_yaml(file, environment)
     mistakes: list[Mistake] = []
-    gateway = _typed(settings_model(), gateway_document, mistakes, _overrides(environment))
+    settings = overrides(environment, mistakes)
+    mistakes += _unknown_settings(settings)
+    gateway_document = overridden(
+        load_yaml(file, environment), _of(settings_model(), settings), mistakes
+    )
+    gateway = _typed(settings_model(), gateway_document, mistakes)
     policy_file, routing_file = _neighbours(file, gateway_document.value)
-    policy, policy_document = _load(Policy, policy_file, environment, mistakes)
-    routing, routing_document = _load_routing(routing_file, environment, mistakes)
+    policy, policy_document = _load(Policy, policy_file, environment, settings, mistakes)
+    routing, routing_document = _load_routing(routing_file, environment, settings, mistakes)
     if routing and routing_document:
         mistakes += _unknown_names(gateway, routing, routing_document)
     if gateway:
@@ -156,8 +154,40 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" (known: {', '.join(choices)})" if 0 < len(choices) <= 20 else ""
 
 
-def _overrides(environment: Mapping[str, str]) -> dict[JsonPath, str]:
-    return {path: environment[name] for name, path in ENVIRONMENT.items() if environment.get(name)}
+def keys(model: type[BaseModel]) -> set[str]:
+    """The settings that stand at the beginning of a line."""
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+class _AdminOnly(Settings):
+    admin: Admin = Admin()
+
+
+def admin_alone(file: FilePath, environment: Mapping[str, str]) -> tuple[Admin, Document]:
+    """The admin listener, however wrong the rest may be. Raises ConfigurationError."""
+    document = overridden(
+        load_yaml(file, environment), _of(GatewaySettings, overrides(environment, [])), []
+    )
+    given = document.value.get("admin") if isinstance(document.value, dict) else None
+    try:
+        alone = _validated(_AdminOnly, {"admin": given or {}}, document)
+    except ValidationError:
+        mistake = document.mistake(("admin",), "it cannot be read; `gateway check` says why")
+        raise ConfigurationError([mistake]) from None
+    return alone.admin, document
+
+
+def _of(model: type[BaseModel], settings: list[Override]) -> list[Override]:
+    """The overrides of one file: no two files have a first key in common."""
+    return [one for one in settings if one.path[0] in keys(model)]
+
+
+def _unknown_settings(settings: list[Override]) -> Iterable[Mistake]:
+    known = keys(settings_model()) | keys(Policy) | keys(Routing)
+    for one in settings:
+        if one.path[0] not in known:
+            near = did_you_mean(str(one.path[0]), known)
+            yield Mistake(one.variable, 0, f"`{one.path[0]}` is not a setting{near}")
 
 
 def _neighbours(file: FilePath, value: Any) -> tuple[FilePath, FilePath]:
@@ -171,18 +201,26 @@ def _neighbours(file: FilePath, value: Any) -> tuple[FilePath, FilePath]:
 
 
 def _load(
-    model: type[Model], file: FilePath, environment: Mapping[str, str], mistakes: list[Mistake]
+    model: type[Model],
+    file: FilePath,
+    environment: Mapping[str, str],
+    settings: list[Override],
+    mistakes: list[Mistake],
 ) -> tuple[Model | None, Document | None]:
     try:
         document = load_yaml(file, environment)
     except ConfigurationError as error:
         mistakes += error.mistakes
         return None, None
-    return _typed(model, document, mistakes, {}), document
+    document = overridden(document, _of(model, settings), mistakes)
+    return _typed(model, document, mistakes), document
 
 
 def _load_routing(
-    file: FilePath, environment: Mapping[str, str], mistakes: list[Mistake]
+    file: FilePath,
+    environment: Mapping[str, str],
+    settings: list[Override],
+    mistakes: list[Mistake],
 ) -> tuple[Routing | None, Document | None]:
     """Each destination by itself first, since its type says what may stand there."""
     try:
@@ -190,13 +228,14 @@ def _load_routing(
     except ConfigurationError as error:
         mistakes += error.mistakes
         return None, None
+    document = overridden(document, _of(Routing, settings), mistakes)
     value = document.value
     given = value.get("destinations") if isinstance(value, dict) else None
     if isinstance(given, dict):
         typed = {name: _destination(name, one, document, mistakes) for name, one in given.items()}
         document_of_types = replace(document, value={**value, "destinations": typed})
-        return _typed(Routing, document_of_types, mistakes, {}), document
-    return _typed(Routing, document, mistakes, {}), document
+        return _typed(Routing, document_of_types, mistakes), document
+    return _typed(Routing, document, mistakes), document
 
 
 def _destination(name: str, given: Any, document: Document, mistakes: list[Mistake]) -> Common:
@@ -220,16 +259,11 @@ def _destination(name: str, given: Any, document: Document, mistakes: list[Mista
     return Common(type="")
 
 
-def _typed(
-    model: type[Model], document: Document, mistakes: list[Mistake], overrides: dict[JsonPath, str]
-) -> Model | None:
-    value = document.value
-    if not isinstance(value, dict):
+def _typed(model: type[Model], document: Document, mistakes: list[Mistake]) -> Model | None:
+    if not isinstance(document.value, dict):
         mistakes.append(document.mistake((), "the file must hold keys and values"))
         return None
-    for path, text in overrides.items():
-        value = _with(value, path, text)
-    return _valid(model, value, document, mistakes)
+    return _valid(model, document.value, document, mistakes)
 
 
 def _valid(
@@ -241,7 +275,7 @@ def _valid(
 ) -> Model | None:
     """`value` as the model has it; `below`: where it stands in the document."""
     try:
-        return model.model_validate(value)
+        return _validated(model, value, document, below)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             path = _path_in(document, (*below, *detail["loc"]))
@@ -250,19 +284,40 @@ def _valid(
         return None
 
 
-def _with(value: dict[str, Any], path: JsonPath, text: str) -> dict[str, Any]:
-    head, *rest = path
-    inner = value.get(head) if isinstance(head, str) else None
-    filled = _with(inner if isinstance(inner, dict) else {}, tuple(rest), text) if rest else text
-    return {**value, str(head): filled}
+def _validated(model: type[Model], value: Any, document: Document, below: JsonPath = ()) -> Model:
+    """Where a text is wanted, what the environment says is one, also 0012, true and 2026-01-01."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        wanted = [
+            _path_in(document, (*below, *detail["loc"]))
+            for detail in error.errors(include_url=False)
+            if detail["type"] in ("string_type", "path_type")
+        ]
+    for path in wanted:
+        # One value may stand for a list of one; then the path has a step more.
+        given = path if path in document.texts else path[:-1]
+        if given in document.texts:
+            value = _replaced(value, given[len(below) :], document.texts[given])
+    return model.model_validate(value)
+
+
+def _replaced(value: Any, path: JsonPath, text: str) -> Any:
+    if not path:
+        return text
+    head, rest = path[0], path[1:]
+    if isinstance(value, list):
+        return [_replaced(one, rest, text) if i == head else one for i, one in enumerate(value)]
+    return {**value, str(head): _replaced(value[head], rest, text)}
 
 
 def _path_in(document: Document, location: JsonPath) -> JsonPath:
     """The location pydantic gives, without the union tags that it mixes in."""
     path: JsonPath = ()
     for step in location:
-        if (*path, step) in document.lines or step == location[-1]:
-            path = (*path, step)
+        deeper = (*path, step)
+        if deeper in document.lines or deeper in document.variables or step == location[-1]:
+            path = deeper
     return path
 
 

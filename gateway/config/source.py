@@ -1,19 +1,21 @@
 """Every value of a configuration file remembers the line it came from.
 
 `load` composes the YAML itself, because an error without a line sends people searching. Values are
-filled from the environment: `${NAME}` must be set, `${NAME:-default}` need not; `$$` is a `$`.
+filled from the environment: `${NAME}` must be set, `${NAME:-default}` need not; `$$` is a `$`. What
+is filled in is never read as YAML with a structure of its own, whatever characters it has.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 
+from gateway.config.environment import PREFIX, Override, paths, plain, variable, with_value
 from gateway.errors import ConfigurationError, Mistake
 from gateway.event import JsonPath
 
@@ -27,6 +29,10 @@ class Document:
     file: str
     value: Any
     lines: Mapping[JsonPath, int]
+    texts: Mapping[JsonPath, str] = field(default_factory=dict, repr=False)
+    """Values that are numbers or the like only because what filled them in looks like it."""
+    variables: Mapping[JsonPath, str] = field(default_factory=dict)
+    """Which variable of the environment a value comes from that does not stand in the file."""
 
     def line(self, path: JsonPath) -> int:
         """The line of `path`, or of the nearest thing around it."""
@@ -35,6 +41,10 @@ class Document:
         return self.lines.get(path, 1)
 
     def mistake(self, path: JsonPath, message: str) -> Mistake:
+        while path and path not in self.lines and path not in self.variables:
+            path = path[:-1]
+        if path in self.variables:
+            return Mistake(self.variables[path], 0, message)
         return Mistake(self.file, self.line(path), message)
 
 
@@ -56,7 +66,29 @@ def load(file: FilePath, environment: Mapping[str, str]) -> Document:
     value = {} if node is None else reader.value(node, ())
     if reader.mistakes:
         raise ConfigurationError(reader.mistakes)
-    return Document(name, value, reader.lines)
+    return Document(name, value, reader.lines, reader.texts)
+
+
+def overridden(
+    document: Document, several: Iterable[Override], mistakes: list[Mistake]
+) -> Document:
+    """The document with these settings in the place of its own."""
+    value = document.value
+    texts, variables = dict(document.texts), dict(document.variables)
+    for one in several:
+        head = one.path[0]
+        try:
+            value = with_value(value, one.path, one.value)
+        except TypeError:
+            message = f"`{head}` is no map that leads there; set it whole, as YAML: {PREFIX}{head}"
+            mistakes.append(Mistake(one.variable, 0, message))
+            continue
+        texts[one.path] = one.text
+        for end in range(1, len(one.path)):
+            if one.path[:end] not in document.lines:
+                variables.setdefault(one.path[:end], one.variable)
+        variables.update((path, one.variable) for path in paths(one.path, one.value))
+    return Document(document.file, value, document.lines, texts, variables)
 
 
 class _Reader:
@@ -66,6 +98,7 @@ class _Reader:
         self.file = file
         self.environment = environment
         self.lines: dict[JsonPath, int] = {}
+        self.texts: dict[JsonPath, str] = {}
         self.mistakes: list[Mistake] = []
         self._scalars = yaml.SafeLoader("")
 
@@ -75,7 +108,7 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(child, (*path, i)) for i, child in enumerate(node.value)]
-        return self._scalar(node)
+        return self._scalar(node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: JsonPath) -> dict[str, Any]:
         built: dict[str, Any] = {}
@@ -89,7 +122,7 @@ class _Reader:
             built[key] = self.value(value_node, (*path, key))
         return built
 
-    def _scalar(self, node: yaml.Node) -> Any:
+    def _scalar(self, node: yaml.Node, path: JsonPath) -> Any:
         text = str(node.value)
         if "$" not in text:
             return self._scalars.construct_object(node)
@@ -102,18 +135,20 @@ class _Reader:
                 )
             if not (name := match["name"]):
                 return "$"
-            if name in self.environment:
-                return self.environment[name]
-            if match["default"] is None:
+            try:
+                given = variable(self.environment, name)
+            except ValueError as error:
+                self._wrong(line, str(error))
+                return ""
+            if given is None and match["default"] is None:
                 self._wrong(line, f"${{{name}}} is not set; set it, or write ${{{name}:-default}}")
-            return match["default"] or ""
+            return match["default"] or "" if given is None else given
 
         filled = _VARIABLE.sub(fill, text)
         if isinstance(node, yaml.ScalarNode) and node.style is None:
             # An unquoted ${PORT:-8080} means the number, as it would without the variable.
-            plain = yaml.compose(filled, Loader=yaml.SafeLoader) if filled else None
-            if isinstance(plain, yaml.ScalarNode):
-                return self._scalars.construct_object(plain)
+            self.texts[path] = filled
+            return plain(filled)
         return filled
 
     def _wrong(self, line: int, message: str) -> None:
