@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -31,7 +32,6 @@ class Buildah:
     def __init__(self, folder: Path) -> None:
         self._environment = {
             **os.environ,
-            "STORAGE_DRIVER": "vfs",
             "BUILDAH_ISOLATION": "chroot",
             "TMPDIR": str(folder),
         }
@@ -96,6 +96,17 @@ class Buildah:
         configuration: dict[str, Any] = inspected["Docker"]["config"]
         return configuration
 
+    def remove(self) -> None:
+        """Everything in the store, which takes a gigabyte."""
+        self.said("rm", "--all")
+        mounted = [
+            line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()
+        ]
+        for place in sorted(mounted, reverse=True):
+            if Path(place).is_relative_to(self._folder):
+                subprocess.run(["umount", "--lazy", place], check=True)
+        shutil.rmtree(self._folder)
+
     def root(self) -> Path:
         """The files of the image."""
         return Path(self.said("mount", self.said("from", self._policy, "--pull-never", TAG)))
@@ -109,6 +120,8 @@ class Container:
     image: Mapping[str, Any]
     folder: Path
     service: Mapping[str, Any] = field(default_factory=dict)
+    mounts: Mapping[Path, str] = field(default_factory=dict)
+    """Files and folders to lay into it, read-only."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -166,12 +179,12 @@ class Container:
         """The secrets and the folders that the definition lays into it."""
         folder, names = self.folder, self.service.get("secrets", ())
         secrets = {folder / "secrets" / name: f"/run/secrets/{name}" for name in names}
-        bound = {}
+        bound: dict[Path, str] = {}
         for volume in self.service.get("volumes", ()):
             here, there, *_ = volume.split(":")
             if here.startswith("."):
                 bound[(folder / "compose" / here).resolve()] = there
-        return secrets | bound
+        return secrets | bound | dict(self.mounts)
 
     def _entered(self, command: Sequence[str]) -> str:
         uid, gid = self.image["User"].split(":")
@@ -198,7 +211,7 @@ class Container:
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in it, as `docker exec` does."""
         script = self._entered(command)
-        return self._inside("-m", "-n", "-p", "sh", "-c", f"exec {script}")
+        return self.inside("-m", "-n", "-p", "sh", "-c", f"exec {script}")
 
     def health(self) -> int:
         """What the image's health check answers; 0 is healthy."""
@@ -208,13 +221,14 @@ class Container:
 
     def http(self, method: str, place: str, *options: str) -> int:
         """The status of a request from its own network; 0 when nobody answers."""
-        asked = self._inside(
+        asked = self.inside(
             *("-n", "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}"),
             *("--max-time", "10", "--request", method, *options, f"http://127.0.0.1{place}"),
         )
         return int(asked.stdout or 0)
 
-    def _inside(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def inside(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a program of this machine in the container's namespaces, as nsenter's options say."""
         try:
             pid = self.pid
         except (FileNotFoundError, IndexError):

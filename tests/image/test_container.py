@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gateway.config.source import load
 from tests.image.engine import Buildah, Container
@@ -17,6 +22,9 @@ from tests.wire.running import ROOT
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "telemetry-gateway"
 COMPOSE = ROOT / "deploy" / "compose"
+_SHM = Path("/dev/shm")
+_MEMORY = _SHM if _SHM.is_dir() and shutil.disk_usage(_SHM).free > 3 * 1024**3 else None
+"""Tens of thousands of small files are written once and thrown away."""
 TOKEN = "a-token-of-twenty-characters"
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and namespaces take root: sudo -E")
 
@@ -39,15 +47,18 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Buildah:
+def engine() -> Iterator[Buildah]:
     """With the image of this tree in its store."""
     base = CACHE / "base.tar"
     if not base.exists():
         subprocess.run([ROOT / "deploy/image/base.sh", base], check=True, timeout=400)
-    engine = Buildah(tmp_path_factory.mktemp("buildah"))
-    engine.import_base(base)
-    engine.build(ROOT)
-    return engine
+    engine = Buildah(Path(tempfile.mkdtemp(prefix="image-", dir=_MEMORY)))
+    try:
+        engine.import_base(base)
+        engine.build(ROOT)
+        yield engine
+    finally:
+        engine.remove()
 
 
 @pytest.fixture(scope="module")
@@ -127,11 +138,12 @@ def test_the_image_holds_no_build_tools_and_no_sources(root: Path) -> None:
     assert not (root / "build").exists()
 
 
-def test_the_service_of_the_compose_file_starts_from_its_definition(
+@pytest.mark.needs("caddy", "apt-get install caddy")
+def test_the_services_of_the_compose_file_start_from_their_definitions(
     container: Container, tmp_path: Path
 ) -> None:
-    definition = load(COMPOSE / "compose.yaml", {"GATEWAY_SITE": "localhost"}).value
-    container.service = definition["services"]["gateway"]
+    services = load(COMPOSE / "compose.yaml", {"GATEWAY_SITE": "localhost"}).value["services"]
+    container.service = services["gateway"]
     assert container.service["read_only"] is True
     assert container.service["cap_drop"] == ["ALL"]
     (tmp_path / "compose").symlink_to(COMPOSE)
@@ -145,6 +157,74 @@ def test_the_service_of_the_compose_file_starts_from_its_definition(
     assert container.http("GET", ":8081/metrics") == 401
     token = f"Authorization: Bearer {TOKEN}"
     assert container.http("GET", ":8081/metrics", "--header", token) == 200
-    send(container, "Composed")
+    with caddy(container, services["caddy"], tmp_path):
+        send_by_https(container, "Composed")
     assert container.stop() == 0, container.log
     assert events(container) == ["Composed"]
+
+
+@contextmanager
+def caddy(container: Container, service: dict[str, Any], folder: Path) -> Iterator[None]:
+    """The machine's Caddy in the gateway's network, with its service's file and variables."""
+    (file,) = (here for here in service["volumes"] if "Caddyfile" in here)
+    environment = service["environment"] | {
+        "GATEWAY_UPSTREAM": service["environment"]["GATEWAY_UPSTREAM"].replace(
+            "gateway:", "127.0.0.1:"
+        ),
+        "HOME": str(folder),
+        "XDG_DATA_HOME": str(folder / "caddy"),
+        "XDG_CONFIG_HOME": str(folder / "caddy"),
+    }
+    command = ["caddy", "run", "--config", str(COMPOSE / file.split(":")[0])]
+    with (folder / "caddy.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["nsenter", "-t", str(container.pid), "-n", *command, "--adapter", "caddyfile"],
+            env=os.environ | environment,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def send_by_https(container: Container, name: str) -> None:
+    """As soon as Caddy has made its certificate and found the gateway healthy."""
+    event = json.dumps({"event": name, "userId": "42", "writeKey": "demo-write-key"})
+    curl = ("curl", "--silent", "--insecure", "--fail", "--data", event)
+    deadline = time.monotonic() + 60
+    while container.inside("-n", *curl, "https://localhost/v1/track").returncode:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_the_pod_of_the_manifests_starts_from_its_definition(
+    container: Container, tmp_path: Path
+) -> None:
+    folder = ROOT / "deploy" / "kubernetes"
+    pod = yaml.safe_load((folder / "deployment.yaml").read_text())["spec"]["template"]["spec"]
+    files = yaml.safe_load((folder / "configuration.yaml").read_text())["data"]
+    files["admin-token"] = f"{TOKEN}\n"
+    (gateway,) = pod["containers"]
+    places = {mount["name"]: mount["mountPath"] for mount in gateway["volumeMounts"]}
+    laid = {"configuration": tmp_path / "configuration", "secrets": tmp_path / "secrets"}
+    for name, place in laid.items():
+        place.mkdir()
+        for file in files:
+            if (file == "admin-token") == (name == "secrets"):
+                (place / file).write_text(files[file])
+    container.mounts = {place: places[name] for name, place in laid.items()}
+    container.service = {
+        "command": gateway["args"],
+        "environment": {one["name"]: one["value"] for one in gateway["env"]},
+    }
+
+    container.start()
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container.http("GET", f":8080{gateway[probe]['httpGet']['path']}") == 200
+    assert container.http("GET", ":8081/metrics") == 401
+    send(container, "Orchestrated")
+    assert container.stop() == 0, container.log
+    assert events(container) == ["Orchestrated"]
