@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from gateway import __version__
-from gateway.cli import registry
+from gateway.cli import config_file, registry
 from gateway.errors import ConfigurationError, GatewayError, UsageError
 from gateway.extensions.spec import Command
 
@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module = registry.loaded(command)
         # Ids may stand before, behind and between options.
         options = registry.parser_of(command, module).parse_intermixed_args(given)
+        if command.name not in config_file.READS_NONE:
+            options.config = config_file.chosen(options.config, sys.stderr)
         return module.run(options, os.environ, sys.stdout)
     except ConfigurationError as error:
         print(error, file=sys.stderr)

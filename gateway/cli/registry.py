@@ -18,6 +18,11 @@ from gateway.plugins import PluginError
 OWN = (
     Command("run", "start the gateway", "gateway.cli.run"),
     Command(
+        "init",
+        "write a configuration and schemas that run as they are; overwrites nothing",
+        "gateway.cli.init",
+    ),
+    Command(
         "check",
         "find every mistake in configuration, policy, routes and schemas",
         "gateway.cli.check",
@@ -97,7 +102,6 @@ def parser_of(command: Command, module: CommandModule) -> argparse.ArgumentParse
         "--config",
         metavar="PATH",
         type=FilePath,
-        default=FilePath("config/gateway.yaml"),
         help="gateway.yaml (default: config/gateway.yaml)",
     )
     module.options(parser)
