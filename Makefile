@@ -11,9 +11,20 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
+WORKS := import sys; sys.exit(sys.version_info < (3, 11))
+# What an upgrade of the system or an interrupted installation left is made again.
+ifneq ($(wildcard $(VENV)),)
+ifneq ($(shell $(BIN)/python -c "import pip, gateway; $(WORKS)" >/dev/null 2>&1 && echo yes),yes)
+$(shell rm -f $(VENV)/runtime $(VENV)/development)
+endif
+endif
+
 $(VENV)/runtime: requirements/runtime.lock pyproject.toml
+	@$(PYTHON) -c "$(WORKS)" 2>/dev/null || { \
+	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1 || true); the gateway needs Python 3.11 or newer:" \
+	    "install it, then \`make $(or $(MAKECMDGOALS),run) PYTHON=python3.11\`" >&2; exit 1; }
 	@echo "installing into $(VENV) …"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c "import pip; $(WORKS)" 2>/dev/null || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
 	@$(PIP) install --require-hashes -r requirements/runtime.lock
 	@$(PIP) install --no-deps -e .
 	@touch $@
