@@ -57,8 +57,9 @@ clients: $(VENV)/development # the SDKs that the tests drive; each is skipped by
 bench: $(VENV)/development ## the benchmarks behind the README's figures
 	@$(BIN)/python -m benchmarks
 
-docs: $(VENV)/runtime ## write the generated pages of docs/
+docs: $(VENV)/runtime ## write the generated pages of docs/ and the schemas of config/
 	@$(BIN)/python -m gateway.cli.reference docs
+	@$(BIN)/python -m gateway.config.json_schema config/schema
 	@$(BIN)/python -m gateway.translation.page docs/mapping.md
 
 lock: $(VENV)/development ## pin every dependency again

@@ -14,7 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from gateway.cli import main as cli
+from gateway.cli import registry
 from gateway.config import load
 from tests.wire.running import ROOT
 
@@ -103,7 +103,9 @@ def test_the_pod_has_no_rights() -> None:
 
 def test_its_configuration_loads_where_it_is_mounted(tmp_path: Path) -> None:
     (container,) = pod()["containers"]
-    given = cli.parser().parse_args(container["args"])
+    name, *options = container["args"]
+    command = registry.commands()[name]
+    given = registry.parser_of(command, registry.loaded(command)).parse_args(options)
     assert given.config == Path("/etc/gateway/cluster/gateway.yaml")
     for folder in ("config", "schemas"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
