@@ -1,4 +1,4 @@
-"""What a service manager hears: that the gateway is ready, reloads or stops, and is alive.
+"""Notifications to a service manager: that the gateway is ready, reloads or stops, and is alive.
 
 It is systemd's protocol (sd_notify), spoken to the socket that NOTIFY_SOCKET names; without one
 nothing is said. Nobody waits for a service manager that does not listen. The signs of life leave
