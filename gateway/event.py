@@ -44,6 +44,9 @@ JsonPath = tuple[str | int, ...]
 Protocol = Literal["segment", "mixpanel", "appsmith"]
 TelemetryClass = Literal["essential", "billing", "optional"]
 
+USER_AGENT = "$user_agent"
+"""Where a Mixpanel record has what its browser called itself. Only the gateway writes it."""
+
 
 class Stage(StrEnum):
     """Where in an event's life a reason ends it."""
@@ -168,12 +171,12 @@ class Reason(StrEnum):
     INCOMPLETE = (
         "incomplete",
         Stage.FILTERED,
-        "It lacks something that the destination requires: a name, an id, or any trait.",
+        "It lacks a name, an id or any trait, or has it in a form that the destination drops.",
     )
     OVER_VENDOR_LIMIT = (
         "over_vendor_limit",
         Stage.FILTERED,
-        "Larger than the destination accepts.",
+        "Larger than the destination accepts, or with more properties, or nested deeper.",
     )
     DESTINATION_AWAY = (
         "destination_away",
@@ -231,6 +234,8 @@ class RawEvent:
     """What a copy of it has, too, and no other event of its source. None: unknown."""
     misfits: tuple[Misfit, ...] = ()
     """What could not be read in it, for the audit."""
+    user_agent: str | None = field(default=None, repr=False)
+    """What a device's request said, where the protocol's messages do not say it."""
 
     def take(self) -> RawMessage:
         """The message, which the event does not hold any more."""

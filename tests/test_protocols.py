@@ -38,7 +38,7 @@ SENT = [(protocol, kind) for protocol, kind in TYPES if protocol == PROTOCOLS[pr
 DESTINATIONS = """
   local: {type: file, path: events}
   segment: {type: segment, write_key: vendor-key-1}
-  mixpanel: {type: mixpanel, token: vendor-key-2}
+  mixpanel: {type: mixpanel, token: vendor-key-2, identity: original}
   cloud: {type: cloud, license_key: vendor-key-3}
 """
 TAKEN_BY: dict[Form, set[str]] = {

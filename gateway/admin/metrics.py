@@ -83,6 +83,13 @@ METRICS = (
         "Leaks that the egress guard found in finished requests since the start.",
     ),
     Metric(
+        "gateway_destination_left_out_total",
+        "counter",
+        ("destination", "part", "reason"),
+        "Parts of delivered events that the vendor would have refused, such as an increment that is"
+        " no number, since the start.",
+    ),
+    Metric(
         "gateway_destination_pending_events",
         "gauge",
         ("destination",),

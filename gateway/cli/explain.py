@@ -177,7 +177,11 @@ def _delivery(
     rendered = destination.render([localised])
     if reason := rendered.filtered.get(record.sequence):
         return _filtered(reason)
-    return {"requests": [_request(finished(request), kind) for request in rendered.requests]}
+    requests = [_request(finished(request), kind) for request in rendered.requests]
+    delivery: dict[str, Any] = {"requests": requests}
+    if left_out := rendered.left_out.get(record.sequence):
+        delivery["left_out"] = {part: _filtered(reason) for part, reason in left_out.items()}
+    return delivery
 
 
 def _filtered(reason: Reason) -> dict[str, Any]:
@@ -238,3 +242,5 @@ def _lines(fate: dict[str, Any]) -> Iterator[str]:
             yield from (f"      {key}: {value}" for key, value in request["headers"].items())
             text = json.dumps(request["body"], ensure_ascii=False, indent=2)
             yield from (f"      {line}" for line in text.splitlines())
+        for part, why in delivery.get("left_out", {}).items():
+            yield f"  to {name}: {part} is not sent, {why['filtered']}: {why['meaning']}"

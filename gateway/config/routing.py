@@ -25,7 +25,8 @@ class Common(Settings):
     """Consent categories of the destination; an event whose `categoryPreferences` deny one of them
     stays away from it."""
     integration: str | None = None
-    """What `integrations` objects call this destination, where not by its usual name."""
+    """What `integrations` objects call this destination, where not by its usual names. Its name in
+    this file always counts, too."""
 
     @property
     def folder(self) -> str | None:

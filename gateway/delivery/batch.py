@@ -7,7 +7,7 @@ refuses, the batch is halved until it is found. What is left keeps its order.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from gateway.delivery.ack_window import Outcome
@@ -47,6 +47,8 @@ class Result(Generic[ItemT]):
     """Batches to send now, in this order."""
     state: str | None = None
     """What the destination wants kept behind the last item."""
+    left_out: Mapping[int, Mapping[str, Reason]] = field(default_factory=dict)
+    """Parts of the settled items that were not sent, and why."""
 
 
 async def carry(
@@ -63,8 +65,8 @@ async def carry(
     outcomes: dict[int, Outcome] = dict(rendered.filtered)
     sent = {sequence for request in rendered.requests for sequence in request.events}
     for sequence in known.keys() - sent - outcomes.keys():
-        left_out = Rejected(Reason.UNRENDERABLE, None, "left out")
-        outcomes[sequence] = _dead(known[sequence], left_out, left_out.detail)
+        forgotten = Rejected(Reason.UNRENDERABLE, None, "left out")
+        outcomes[sequence] = _dead(known[sequence], forgotten, forgotten.detail)
     state = None
     for place, request in enumerate(rendered.requests):
         verdict = await send(request, [known[sequence] for sequence in request.events])
@@ -80,10 +82,13 @@ async def carry(
         rest = [known[sequence] for sequence in sorted(unsent - outcomes.keys())]
         for sequence in known.keys() - unsent:
             outcomes.setdefault(sequence)
-        return Result(outcomes, [rest] if refused else _halves(rest), state)
+        left_out = {
+            sequence: parts for sequence, parts in rendered.left_out.items() if sequence in outcomes
+        }
+        return Result(outcomes, [rest] if refused else _halves(rest), state, left_out)
     for sequence in known:
         outcomes.setdefault(sequence)
-    return Result(outcomes, (), state)
+    return Result(outcomes, (), state, rendered.left_out)
 
 
 def _unrenderable(items: Sequence[ItemT], detail: str) -> Result[ItemT]:

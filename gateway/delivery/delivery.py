@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ from gateway.destinations import (
     finished,
 )
 from gateway.errors import DestinationError, JournalError, fault
-from gateway.event import StoredEvent
+from gateway.event import Reason, StoredEvent
 from gateway.journal import Journal, Settlement, Step, Stream
 from gateway.timestamps import timestamp
 
@@ -111,6 +112,8 @@ class Delivery(Generic[ItemT]):
         self._logged_at = -TELL_SECONDS
         self._logged: Wait | None = None  # what the log says that it waits for
         self._task: asyncio.Task[None] | None = None
+        self.left_out: Counter[tuple[str, Reason]] = Counter()
+        """Parts of events that were not sent since the start, and why; the others of them were."""
 
     @property
     def stream(self) -> Stream:
@@ -170,7 +173,9 @@ class Delivery(Generic[ItemT]):
         try:
             if state is not None and state != kept:
                 await self._journal.advance(self.name, Step(state=state))
-            ways = SessionCalls(self._read, self._render, self._send, self._advance)
+            ways = SessionCalls(
+                self._read, self._render, self._send, self._advance, self._note_left_out
+            )
             session = Session(
                 self._journal, self._feed, ways, self._pace, self._stopping, due=self._due
             )
@@ -180,6 +185,16 @@ class Delivery(Generic[ItemT]):
                     tasks.create_task(self._replay(self._care))
         finally:
             await self._sink.close()
+
+    def _note_left_out(self, part: str, reason: Reason) -> None:
+        if not self.left_out[part, reason]:
+            log.warning(
+                "a part of an event cannot be sent; the metric counts further ones",
+                destination=self.name,
+                part=part,
+                reason=reason,
+            )
+        self.left_out[part, reason] += 1
 
     async def _read(self, after: int) -> Sequence[ItemT]:
         return await self._until_done(

@@ -21,6 +21,7 @@ from gateway.delivery.backoff import Backoff
 from gateway.delivery.batch import ItemT, Send, carry
 from gateway.delivery.feed import Feed
 from gateway.destinations import Rendered
+from gateway.event import Reason
 from gateway.journal import Journal, Step
 
 log = structlog.get_logger(__name__)
@@ -61,6 +62,8 @@ class SessionCalls(Generic[ItemT]):
     render: Callable[[Sequence[ItemT]], Rendered]
     send: Send[ItemT]
     advance: Callable[[Step], Awaitable[None]]
+    left_out: Callable[[str, Reason], None] = lambda _part, _reason: None
+    """Gets each part of an item that was not sent."""
 
 
 class Session(Generic[ItemT]):
@@ -204,6 +207,9 @@ class Session(Generic[ItemT]):
             result = await carry(batch, self._ways.render, self._ways.send)
             for sequence, outcome in result.outcomes.items():
                 self._window.settle(sequence, outcome)
+            for parts in result.left_out.values():
+                for part, reason in parts.items():
+                    self._ways.left_out(part, reason)
             if result.state is not None:
                 self._window.keep(result.state, batch[-1].sequence)
             batches.extendleft(reversed(result.again))

@@ -53,6 +53,8 @@ class Rendered:
     requests: tuple[Request | Draft, ...]
     filtered: Mapping[int, Reason] = field(default_factory=dict)
     """Events the vendor has no place for."""
+    left_out: Mapping[int, Mapping[str, Reason]] = field(default_factory=dict)
+    """Of events that are sent, the parts that the vendor would refuse."""
 
 
 def finished(request: Request | Draft) -> Request:
@@ -201,8 +203,9 @@ class DestinationType(Generic[SettingsT]):
     """The destination, not yet open. Blocks for no disk and no network."""
     probe: Callable[[SettingsT, Outgoing], Awaitable[Probe]]
     """Asks whether it can be reached, for `gateway doctor`, and sends no event."""
-    integration: str | None
-    """What `integrations` objects usually call it; None: by its name in routing.yaml."""
+    integration: tuple[str, ...]
+    """What `integrations` objects usually call it, the newest name first; its name in routing.yaml
+    always counts, too."""
     body: BodyFormat | None
     """How its bodies are written. None, without a guard, is for what writes below `data_dir`."""
     service: Callable[[SettingsT], Service]

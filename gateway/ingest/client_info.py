@@ -39,6 +39,9 @@ _ON_A_SERVER = (
     "rudder-analytics-python",
 )
 
+_AGENT_LENGTH = 512
+"""Characters kept of a user agent; each event of a batch gets it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sender:
@@ -49,6 +52,7 @@ class Sender:
     is_page: bool = False  # a browser sent it on behalf of a page
     opted_out: bool = False
     hops: tuple[GatewayMark, ...] = ()  # the gateways it has passed
+    user_agent: str | None = field(default=None, repr=False)
 
 
 class BehindProxies(Protocol):
@@ -82,6 +86,7 @@ def sender_of(request: web.BaseRequest, backend: BehindProxies) -> Sender:
         is_page=origin is not None or "Sec-Fetch-Site" in headers,
         opted_out=headers.get("Sec-GPC") == "1" or headers.get("DNT") == "1",
         hops=hops_in(headers),
+        user_agent=headers.get("User-Agent", "")[:_AGENT_LENGTH] or None,
     )
 
 

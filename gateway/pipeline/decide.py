@@ -16,6 +16,7 @@ from gateway.contract import UNPLANNED_BREACH, Breach, Catalogue, Examination, e
 from gateway.errors import fault
 from gateway.event import (
     NO_TEXT,
+    USER_AGENT,
     Change,
     CleanEvent,
     CleanMessage,
@@ -82,6 +83,8 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
             violations=violations,
         )
 
+    if raw.user_agent:
+        raw.message.setdefault(USER_AGENT, raw.user_agent)
     omissions = [Omission(path, "contract") for path in examination.omit]
     scrubbed = rules.policy.scrub(raw, schema, omissions, budget=budget)
     message = scrubbed.message

@@ -2,6 +2,9 @@
 
 Routes add destinations. On top, the event has its say: `context.consent.categoryPreferences` first,
 then the `integrations` object, as Segment evaluates them; then what a browser sent by itself.
+
+Of `integrations` only what names this destination counts. `All` speaks of the tools behind the
+vendor: Segment's own sources get every event, whatever it says. docs/integrations.md has the table.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ class RoutingFacts:
 @dataclass(frozen=True, slots=True)
 class _Destination:
     name: str
-    integration: str
+    called: tuple[str, ...]  # by `integration`, or else its usual names
     consent: tuple[str, ...]
 
 
@@ -89,7 +92,7 @@ class Routes:
                 filtered[name] = Reason.CONSENT
             elif not _integrates(destination, integrations):
                 filtered[name] = Reason.INTEGRATIONS
-            elif destination.integration in bundled:
+            elif not bundled.isdisjoint(destination.called):
                 filtered[name] = Reason.BUNDLED
             else:
                 to.append(name)
@@ -110,7 +113,7 @@ def compile_routes(routing: Routing) -> Routes:
         destinations=tuple(
             _Destination(
                 name,
-                _integration(name, settings),
+                _called(settings),
                 settings.consent,
             )
             for name, settings in routing.destinations.items()
@@ -132,10 +135,12 @@ def compile_routes(routing: Routing) -> Routes:
     )
 
 
-def _integration(name: str, settings: Common) -> str:
-    """What `integrations` objects call a destination."""
-    usual: str | None = destination_types.declared(settings.type).integration
-    return settings.integration or usual or name
+def _called(settings: Common) -> tuple[str, ...]:
+    """What `integrations` objects call a destination, beside its name in routing.yaml."""
+    if settings.integration:
+        return (settings.integration,)
+    usual: tuple[str, ...] = destination_types.declared(settings.type).integration
+    return usual
 
 
 def _place(user: str) -> int:
@@ -163,11 +168,15 @@ def _consents(destination: _Destination, preferences: Mapping[str, Any] | None) 
 
 
 def _integrates(destination: _Destination, integrations: Mapping[str, Any]) -> bool:
-    """An object of options switches a destination on, as `true` does."""
-    said = integrations.get(destination.integration)
-    if said is None:
-        said = integrations.get("All")
-    return said is not False
+    """The name in routing.yaml says more than a name that it shares with others of its kind.
+
+    Only `false` switches it off: an object of options means yes, and null says nothing.
+    """
+    for name in (destination.name, *destination.called):
+        said = integrations.get(name)
+        if said is not None:
+            return said is not False
+    return True
 
 
 def _bundled(message: CleanMessage) -> frozenset[str]:

@@ -29,6 +29,8 @@ class DestinationStatus:
     waiting: str | None  # why nothing can be delivered just now
     requests_at_once: int
     leaks: Mapping[str, int]  # what its guard found since the start, by kind
+    left_out: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Parts of events that were not sent since the start, by part and reason."""
     state: str = "idle"  # stopped, idle, delivering or waiting
     waiting_since: float | None = None  # epoch seconds: the first failure
     next_try: float | None = None
@@ -37,6 +39,10 @@ class DestinationStatus:
         since, next_try = self.waiting_since, self.next_try
         return {
             **asdict(self),
+            "left_out": [
+                {"part": part, "reason": reason, "count": count}
+                for (part, reason), count in self.left_out.items()
+            ],
             "waiting_since": None if since is None else timestamp(since),
             "next_try": None if next_try is None else timestamp(next_try),
         }
@@ -134,6 +140,9 @@ class Status:
             "gateway_destination_requests": {(d.name,): d.requests_at_once for d in each},
             "gateway_egress_leaks_total": {
                 (d.name, kind): n for d in each for kind, n in d.leaks.items()
+            },
+            "gateway_destination_left_out_total": {
+                (d.name, part, reason): n for d in each for (part, reason), n in d.left_out.items()
             },
             "gateway_forward_proxy_connections_total": {
                 (fate,): n for fate, n in self.forwarded.items()

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.event import Message
 from gateway.timestamps import read_time, write_time
+from gateway.translation import coerce
 from gateway.translation.identifiers import insert_id
 
 
@@ -18,6 +19,7 @@ class Form:
     name: str
     to_mixpanel: Callable[[Any], Any]
     to_segment: Callable[[Any], Any]
+    as_it_is: type | None = None  # values of this type do not change on the way to Mixpanel
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Field:
     mixpanel: tuple[str, ...]  # all are written, the first is read
     also: tuple[str, ...] = ()  # what Mixpanel's own SDKs call it; read, never written
     form: Form | None = None  # None: as it is
+    is_read: bool = True  # False: a second source; on the way back it is the first that gets it
 
 
 def timestamp(value: Any) -> str | None:
@@ -37,15 +40,16 @@ def timestamp(value: Any) -> str | None:
 
 
 def _address(value: Any) -> Any:
-    return 0 if value in ("", "0.0.0.0") else value  # noqa: S104 (Segment's word for "no address")
+    """`0.0.0.0` is Segment's word for "no address"."""
+    return 0 if value == "0.0.0.0" else coerce.text(value)  # noqa: S104
 
 
 def _no_address(value: Any) -> Any:
     return value if isinstance(value, str) and value not in ("", "0") else None
 
 
-def _text(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
+def _same(value: Any) -> Any:
+    return value
 
 
 def _truth(value: Any) -> Any:
@@ -56,7 +60,8 @@ _ACTIONS = "Segment Actions: "
 
 
 def _library(value: Any) -> Any:
-    return f"{_ACTIONS}{value}"
+    name = coerce.text(value)
+    return f"{_ACTIONS}{name}" if name else None
 
 
 def _own_library(value: Any) -> Any:
@@ -68,8 +73,21 @@ def _own_library(value: Any) -> Any:
 INSERT_ID = Form("a legal `$insert_id`", insert_id, str)
 TIME = Form("milliseconds since 1970", read_time, timestamp)
 ADDRESS = Form("0 where there is none", _address, _no_address)
-TEXT = Form("as text", _text, _truth)
+TEXT = Form("text", coerce.text, _same, str)
+NUMBER = Form("number", coerce.number, _same, int)
+TRUTH = Form("true or false", coerce.truth, _same, bool)
+TRUTH_AS_TEXT = Form("true or false as text", coerce.text, _truth, str)
 LIBRARY = Form("`Segment Actions: ` before it", _library, _own_library)
+
+
+_Written = tuple[str, tuple[str, ...], type | None, Callable[[Any], Any] | None]
+"""A row on the way to Mixpanel: its last key, its properties, and its form."""
+
+
+def _written(row: Field) -> _Written:
+    form = row.form
+    as_it_is, convert = (form.as_it_is, form.to_mixpanel) if form else (None, None)
+    return row.segment[-1], row.mixpanel, as_it_is, convert
 
 
 class Table:
@@ -78,34 +96,45 @@ class Table:
     Where two rows write one property, the first that has a value wins; so it does on the way back.
     """
 
-    __slots__ = ("_named", "_sections", "_sources", "rows")
+    __slots__ = ("_named", "_sections", "_sources", "names", "rows", "shared")
 
     def __init__(self, *rows: Field) -> None:
         self.rows = rows
-        sections: dict[tuple[str, ...], list[Field]] = {}
-        self._sources = tuple((*row.mixpanel[:1], *row.also) for row in rows)
+        sections: dict[tuple[str, ...], list[_Written]] = {}
+        self._sources = tuple((*row.mixpanel[:1], *row.also) if row.is_read else () for row in rows)
         named: dict[str, list[int]] = {}
         for i, row in enumerate(rows):
             if row.mixpanel:
-                sections.setdefault(row.segment[:-1], []).append(row)
+                sections.setdefault(row.segment[:-1], []).append(_written(row))
             for name in self._sources[i]:
                 named.setdefault(name, []).append(i)
-        self._sections = tuple(sections.items())
+        self._sections = tuple((path, tuple(written)) for path, written in sections.items())
         self._named = named
+        self.names = {row.segment[-1]: row.mixpanel[0] for row in rows if row.mixpanel}
+        """The first property of each row by its last key, in order."""
+        first = list(self.names.values())
+        self.shared = frozenset(name for name in first if first.count(name) > 1)
+        """Properties that more than one row writes."""
 
     def write(self, message: Message, properties: Message) -> None:
-        """Add to `properties` what stands in a Segment message and is not there yet."""
+        """Add to `properties` what stands in a Segment message and is not there yet.
+
+        Nothing empty, and nothing that is not of the row's type and cannot be made so.
+        """
         for path, rows in self._sections:
             place = _at(message, path)
             if not isinstance(place, dict):
                 continue
-            for row in rows:
-                value = place.get(row.segment[-1])
-                if value is not None and row.form is not None:
-                    value = row.form.to_mixpanel(value)
-                if value is not None:
-                    for name in row.mixpanel:
-                        properties.setdefault(name, value)
+            for key, names, as_it_is, convert in rows:
+                value = place.get(key)
+                if value is None or value == "":
+                    continue
+                if convert is not None and type(value) is not as_it_is:
+                    value = convert(value)
+                    if value is None or value == "":
+                        continue
+                for name in names:
+                    properties.setdefault(name, value)
 
     def read(self, properties: Message, message: Message) -> None:
         """Move from Mixpanel properties into `message` what has a place there."""

@@ -10,6 +10,8 @@ import hashlib
 import re
 from typing import Any
 
+from gateway.translation import coerce
+
 DEVICE = "$device:"
 """How Mixpanel marks an id that belongs to a device and not to a person."""
 
@@ -51,9 +53,15 @@ def hashed(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=18).hexdigest()
 
 
+def group(value: Any) -> str | None:
+    """A group's id; what is nobody's id may well be a group's."""
+    return coerce.text(value) or None
+
+
 def usable(value: Any) -> str | None:
     """An id as Mixpanel takes it; None for one that is absent, empty or blocked."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if type(value) is int:
+        value = str(value)
+    elif type(value) is not str:
         return None
-    text = str(value)
-    return None if not text or text.lower() in BLOCKED else text
+    return None if not value or value.lower() in BLOCKED else value

@@ -14,22 +14,64 @@ from pathlib import Path as FilePath
 from gateway.event import NO_TEXT, CleanMessage, CleanText, Header, Message, Protocol, Reason
 from gateway.translation import to_mixpanel, to_segment
 from gateway.translation.fields import Field, Table
+from gateway.translation.operation import Operation
 from gateway.translation.project import Project
-from gateway.translation.table import EVENT, GROUP_TRAITS, PAGE, RESERVED, TRAITS
+from gateway.translation.table import (
+    CLICK_IDS,
+    EVENT,
+    GROUP_TRAITS,
+    ORDER_ONLY,
+    PAGE,
+    PRODUCT,
+    RESERVED,
+    TRAITS,
+)
 
 _CALLS: tuple[tuple[str, Message], ...] = (
     ("track", {"event": "Bought"}),
     ("page", {"name": "Home"}),
     ("screen", {"name": "Home"}),
     ("identify", {"userId": "u", "anonymousId": "a", "traits": {"plan": "pro"}}),
-    ("group", {"groupId": "g", "traits": {"seats": 3}}),
+    ("group", {"userId": "u", "groupId": "g", "traits": {"seats": 3}}),
     ("alias", {"userId": "u", "previousId": "a"}),
 )
 _ORDER: Message = {
     "event": "Order Completed",
     "properties": {"products": [{"sku": "a"}, {"sku": "b"}]},
 }
-_INCREMENT: Message = {"event": "Bought", "properties": {"increment": {"orders": 1}}}
+_BOTH_IDS: Message = {"userId": "u", "anonymousId": "a"}
+_SETTINGS: tuple[tuple[str, str, Message, Project], ...] = (
+    (
+        "track with `properties.increment`, if `increments: true`",
+        "track",
+        {"event": "Bought", "userId": "u", "properties": {"increment": {"orders": 1}}},
+        Project(increments=True),
+    ),
+    (
+        "identify, if `identity: original`",
+        "identify",
+        {**_BOTH_IDS, "traits": {"plan": "pro"}},
+        Project(identity="original"),
+    ),
+    (
+        "alias, if `identity: original`",
+        "alias",
+        {"userId": "u", "previousId": "a"},
+        Project(identity="original"),
+    ),
+    (
+        "identify with traits named in `set_once`, `union` and `append`",
+        "identify",
+        {"userId": "u", "traits": {"plan": "pro", "source": "ad", "tags": ["a"], "visits": ["b"]}},
+        Project(set_once=("source",), union=("tags",), append=("visits",)),
+    ),
+    (
+        "group with a trait named in `group_keys`",
+        "group",
+        {"userId": "u", "groupId": "g", "traits": {"team": "t"}},
+        Project(group_keys=("team",)),
+    ),
+)
 _RECORDS: tuple[tuple[str, str, Message], ...] = (
     ("an event", "event", {"event": "Bought", "properties": {}}),
     ("`$mp_web_page_view`", "event", {"event": "$mp_web_page_view", "properties": {}}),
@@ -77,58 +119,145 @@ _IDENTITY = """\
 `distinct_id` is the `anonymousId` |
 | both modes | `$user_id` and `$identified_id` are the `userId`, `$device_id` and `$anon_id` the \
 `anonymousId`, `id` the `distinct_id` | the same |
+| an `identify` with both ids | an event `Identified` that carries both | `$identify` |
+| an `alias` | filtered: `no_equivalent` | `$create_alias` |
 
 `identity` of the destination says which merge the project has; projects made since April 2024 have
-the simplified one. There, an `identify` alone joins nothing: the next event that carries both ids
-does. In the original one `$anon_id` has to be a UUIDv4: if your policy pseudonymises `anonymousId`,
-set `pseudonyms: {form: uuid}`.
+the simplified one. There Mixpanel ignores `$identify` and `$create_alias`, and any other event that
+carries both ids joins them. So the gateway sends one, which `identify_event` names. It has the same
+`$insert_id` and the same `time`, the day's begin, for a pair of ids on a day; Mixpanel keeps one of
+the copies. What a Mixpanel SDK sends goes to Mixpanel as it came, `$identify` included.
 
-Ids that Mixpanel refuses (`anonymous`, `null`, `0`, the UUID of zeros …) count as absent. Without
-any id the `distinct_id` is empty, which is nobody; if it were absent, Mixpanel would make one of
-the gateway's address.
+In a project with the original merge `$anon_id` has to be a UUIDv4: if your policy pseudonymises
+`anonymousId`, set `pseudonyms: {form: uuid}`.
+
+Ids that Mixpanel refuses (`anonymous`, `null`, `0`, the UUID of zeros …) count as absent; for the
+id of a group they do not. Without any id the `distinct_id` is empty, which is nobody; if it were
+absent, Mixpanel would make one of the gateway's address.
 
 On the way to Segment `$user_id` is the `userId`; else `distinct_id`, unless it begins with
 `$device:` or equals `$device_id`. A record without any id gets its `messageId` as `anonymousId`.
 """
 _MORE_FIELDS = f"""\
-Mixpanel also gets `$browser` and `$browser_version` from `context.userAgent`, `context.groupId`
-under the project's `group_key`, `event_original_name`, `segment_source_name` (the gateway's source)
-and `$source` (`segment`). What an event's own `properties` say wins over all of these, but for
+A value of another type is made one of the row's type as Segment does it: `42` becomes the text
+`"42"`, `"1024"` the number 1024, `"true"` the truth, a list of one its member. What cannot be made
+so, and what is empty, is left out.
+
+Mixpanel also gets `$browser` and `$browser_version` from `context.userAgent` (the names and whole
+versions that Segment gives, such as `117.0.0.0`), every other member of `context.campaign` as
+`utm_` and its name, `context.groupId` under the project's `group_key`, the top-level `category` of
+a page or screen, `event_original_name`, `segment_source_name` (the gateway's source) and `$source`
+(`segment`). What an event's own `properties` say wins over all of these, but for
 {", ".join(f"`{name}`" for name in sorted(RESERVED))}.
 
-`time` is the corrected `timestamp`. One that is more than an hour ahead of its arrival is set back
-to it, as Mixpanel refuses it otherwise.
+`time` is the corrected `timestamp`. One that Mixpanel refuses, before 1971 or more than an hour
+ahead of its arrival, is set to the arrival; so is the `$time` of a profile.
 """
+_OPTIONS = """\
+## Settings of the destination
+
+Each is a setting of the Mixpanel destination; without it the translation is Segment's own.
+
+| setting | what it does | also in |
+|---|---|---|
+| `identify_event` | the event that joins the ids of an `identify`, simplified merge only | |
+| `page_event`, `screen_event` | how pages and screens are called | Segment, RudderStack |
+| `group_key` | the group key of `groupId` and `context.groupId` | Segment |
+| `group_keys` | further group keys: a trait of that name in a group is the id of such a group, or \
+a list of them; each group gets the traits, and the user a link to each | RudderStack |
+| `set_once` | traits that are written with `$set_once` | RudderStack |
+| `union` | traits that are written with `$union`; a value alone is a list of one | RudderStack |
+| `append` | traits that are written with `$append`, each value of a list by itself | RudderStack |
+| `super_properties` | traits in `context.traits` that go onto every event under their own names; \
+`*` for all of them | Segment (classic), RudderStack |
+| `increments` | `properties.increment` of a track is added to the profile | Segment |
+| `expand_orders` | `Product Purchased` for each product of an order | Segment |
+| `sdk_properties` | `$os` and `$device` from the user agent, `$wifi`, `$screen_dpi`, and the \
+click ids in `context.page.url` and `.search`: CLICK_IDS | Mixpanel's SDKs, RudderStack |
+
+Requests to Mixpanel are forms, which its package builds; they are not compressed.
+
+## What Mixpanel would refuse
+
+Is filtered before it is sent, as `over_vendor_limit`: an event with 255 properties or more, an
+object or a list with as many members, objects nested more than three deep, and a record of 1 MB.
+
+A message that needs several operations has an outcome for each. One that Mixpanel would refuse is
+left out, and the others are sent: an `$add` of nobody, or a part of it that is no number. The
+metric `gateway_destination_left_out_total` counts them by part and reason, and `gateway explain`
+shows them.
+
+## What Segment would drop
+
+Segment answers 200 and drops a message without `userId` and `anonymousId`, a track without a name,
+a group without `groupId`, an alias without `previousId`, ids and names that are no texts,
+`properties` or `traits` that are no objects, and a `consent` or an `advertisingId` of the wrong
+form. They are filtered as `incomplete`. An empty id or name that is not needed is left out, and the
+message sent.
+""".replace("CLICK_IDS", ", ".join(f"`{name}`" for name in CLICK_IDS))
+_PRODUCTS = """\
+## Products of an order
+
+`Order Completed` is followed by a `Product Purchased` for each product: all properties of the
+product, and those of the order but for ORDER_ONLY. Of the product's, TYPED have Segment's types,
+where a value can be made so.
+""".replace("ORDER_ONLY", ", ".join(f"`{name}`" for name in sorted(ORDER_ONLY))).replace(
+    "TYPED", ", ".join(f"`{name}`" for name in PRODUCT)
+)
 _DIFFERENCES = """\
 ## Where this differs from Segment's own destination
+
+`tests/translation/segment_mapping.yaml` compares the two row by row.
 
 - `$insert_id` is always legal: Segment's sends `messageId` whatever it is, and strict imports
   refuse it. Products of an order get one of their own.
 - Anonymous ids have `$device:` before them in projects with the simplified merge, so that an
   anonymous profile is where its events are.
 - An empty `userId`, and ids that Mixpanel refuses, give way to the `anonymousId`.
-- `$identify` is sent when there are two ids to join, and profiles carry `$time`, so that an update
-  that waited out an outage is not dated by its arrival.
+- With the simplified merge an ordinary event joins two ids; Segment sends `$identify`, which such a
+  project ignores. With the original one `$identify` is sent when there are two ids to join.
+- Profiles carry `$time`, so that an update that waited out an outage is not dated by its arrival.
 - A property called `token` is left out: it would choose another project.
 - A page without a name is `Viewed`, without the blank at its end.
 - `context.groupId` goes under the project's `group_key`, not always under `$group_id`.
-- Safari is recognised by the user agent alone.
+- A group without traits gets an empty profile, and the user a link to the group (`$union`).
+- Every member of `context.campaign` is sent, not five of them, and all members of a product, not
+  twelve of them. The top-level `category` of a page becomes a property.
+- An empty text in the context is left out, and so is a value of a wrong type that cannot be made
+  right, in the context or in `increment`; Segment refuses the whole event.
+- A browser inside an app of an iPhone is `Mobile Safari`, on a Mac `Safari`; Segment calls both
+  `Mozilla`.
+- Times out of Mixpanel's bounds are set to the arrival.
+
+Where RudderStack's differs from both: it writes the profile of `context` (`$os`, `$carrier` …) with
+an `identify`, charges (`$append` of `$transactions`) for `revenue`, and maps `address`,
+`first_name` and `avatar`. None of these is done here.
 """
 _ROUND_TRIP = """\
 ## There and back
 
-A track, identify, group or alias that goes to Mixpanel and back is what it was, and so is a page
-whose `page_event` is `$mp_web_page_view`. Exceptions, each because Mixpanel has no place for it:
+A track, identify, group or, with the original merge, alias that goes to Mixpanel and back is what
+it was, and so is a page whose `page_event` is `$mp_web_page_view`. Exceptions, each because
+Mixpanel has no place for it:
 
 - `context.userAgent` becomes `$browser` and `$browser_version`; other parts of `context` that are
   not in the table above, and `integrations`, stay behind.
 - A page or screen whose event name is made by a template comes back as a track.
 - A `messageId` that is no legal `$insert_id` (36 letters, digits and hyphens at most) comes back as
   its hash; so does one that Mixpanel refuses.
-- An `identify` with both ids and traits comes back as two: the ids, and the traits.
+- An `identify` with both ids and traits comes back as two: the ids, and the traits. With the
+  simplified merge the first has an id of its own and the date of its day.
+- The link of a user and a group does not come back.
+- What is empty in the context stays behind; texts, numbers and truths come back as such, whatever
+  they were written as; times out of Mixpanel's bounds come back as the arrival.
+- A property that begins with `utm_` comes back in `context.campaign`.
 - The `Product Purchased` events of an order come back as tracks beside it.
 - `firstName` and `lastName` without `name` come back with one; `created` and `created_at` come back
   as `createdAt`.
+
+The other way, a Mixpanel record of every kind keeps its context: address, page, campaign, library,
+screen and all that has a row above. `context.userAgent` is what the browser or phone said in its
+request's header; Mixpanel itself does not get it.
 """
 
 
@@ -153,6 +282,8 @@ def text() -> str:
         "",
         *_fields(GROUP_TRAITS),
         "",
+        _PRODUCTS,
+        _OPTIONS,
         _DIFFERENCES,
         _ROUND_TRIP,
     ]
@@ -165,8 +296,8 @@ def _calls() -> Iterator[str]:
     for kind, message in _CALLS:
         yield f"| {kind} | {_operations(kind, message, Project())} |"
     yield f"| track `Order Completed` | {_operations('track', _ORDER, Project())} |"
-    increments = _operations("track", _INCREMENT, Project(increments=True))
-    yield f"| track with `properties.increment`, if `increments: true` | {increments} |"
+    for title, kind, message, project in _SETTINGS:
+        yield f"| {title} | {_operations(kind, message, project)} |"
 
 
 def _operations(kind: str, message: Message, project: Project) -> str:
@@ -176,7 +307,7 @@ def _operations(kind: str, message: Message, project: Project) -> str:
     return ", ".join(_operation(operation) for operation in operations)
 
 
-def _operation(operation: to_mixpanel.Operation) -> str:
+def _operation(operation: Operation) -> str:
     record = operation.record
     name = record.get("event") or next(key for key in reversed(record) if key[:1] == "$")
     return f"`{_PLACES[operation.kind]}` `{name}`"

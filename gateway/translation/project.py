@@ -11,11 +11,18 @@ Identity = Literal["simplified", "original"]
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What translation must know about a Mixpanel project."""
+    """What translation must know about a Mixpanel project; docs/mapping.md says what each does."""
 
     identity: Identity = "simplified"
+    identify_event: str = "Identified"
     group_key: str = "$group_id"
+    group_keys: tuple[str, ...] = ()  # beside `group_key`
     page_event: str = "Viewed {name}"
     screen_event: str = "Viewed {name}"
     expand_orders: bool = True
     increments: bool = False
+    set_once: tuple[str, ...] = ()  # traits, as `union` and `append`
+    union: tuple[str, ...] = ()
+    append: tuple[str, ...] = ()
+    super_properties: tuple[str, ...] = ()  # traits of the context that go onto events
+    sdk_properties: bool = False

@@ -7,53 +7,65 @@ beside. docs/mapping.md prints them.
 
 from __future__ import annotations
 
-from gateway.translation.fields import ADDRESS, INSERT_ID, LIBRARY, TEXT, TIME, Field, Table
+from gateway.translation import coerce
+from gateway.translation.fields import (
+    ADDRESS,
+    INSERT_ID,
+    LIBRARY,
+    NUMBER,
+    TEXT,
+    TIME,
+    TRUTH,
+    TRUTH_AS_TEXT,
+    Field,
+    Table,
+)
 
 EVENT = Table(
     Field(("messageId",), ("$insert_id",), form=INSERT_ID),
     Field(("timestamp",), ("time",), form=TIME),
     Field(("context", "ip"), ("ip",), form=ADDRESS),
-    Field(("context", "app", "name"), ("$app_name",)),
-    Field(("context", "app", "namespace"), ("$app_namespace",)),
-    Field(("context", "app", "build"), ("$app_build_number",)),
-    Field(("context", "app", "version"), ("$app_version_string",)),
-    Field(("context", "app", "platform"), ("app_platform",)),
-    Field(("context", "os", "name"), ("$os",)),
-    Field(("context", "os", "version"), ("$os_version",)),
-    Field(("context", "userAgentData", "mobile"), ("$mobile",)),
-    Field(("context", "userAgentData", "platform"), ("$platform",)),
-    Field(("context", "userAgentData", "bitness"), ("$bitness",)),
-    Field(("context", "userAgentData", "platformVersion"), ("$platformVersion",)),
-    Field(("context", "userAgentData", "uaFullVersion"), ("$uaFullVersion",)),
-    Field(("context", "userAgentData", "wow64"), ("$wow64",)),
-    Field(("context", "device", "name"), ("$device", "$device_name")),
-    Field(("context", "device", "type"), ("$device_type",)),
-    Field(("context", "device", "manufacturer"), ("$manufacturer",)),
-    Field(("context", "device", "model"), ("$model",)),
-    Field(("context", "device", "advertisingId"), ("advertising_id", "$ios_ifa")),
-    Field(("context", "device", "idfa"), ("$ios_ifa",)),
-    Field(("context", "device", "adTrackingEnabled"), ("ad_tracking_enabled",), form=TEXT),
-    Field(("context", "network", "bluetooth"), ("$bluetooth_enabled",)),
-    Field(("context", "network", "carrier"), ("$carrier",)),
-    Field(("context", "network", "cellular"), ("$cellular_enabled",)),
-    Field(("context", "network", "wifi"), ("$wifi_enabled",), also=("$wifi",)),
-    Field(("context", "location", "country"), ("mp_country_code",)),
+    Field(("context", "app", "name"), ("$app_name",), form=TEXT),
+    Field(("context", "app", "namespace"), ("$app_namespace",), form=TEXT),
+    Field(("context", "app", "build"), ("$app_build_number",), form=TEXT),
+    Field(("context", "app", "version"), ("$app_version_string",), form=TEXT),
+    Field(("context", "app", "platform"), ("app_platform",), form=TEXT),
+    Field(("context", "os", "name"), ("$os",), form=TEXT),
+    Field(("context", "os", "version"), ("$os_version",), form=TEXT),
+    Field(("context", "userAgentData", "mobile"), ("$mobile",), form=TRUTH),
+    Field(("context", "userAgentData", "platform"), ("$platform",), form=TEXT),
+    Field(("context", "userAgentData", "bitness"), ("$bitness",), form=TEXT),
+    Field(("context", "userAgentData", "platformVersion"), ("$platformVersion",), form=TEXT),
+    Field(("context", "userAgentData", "uaFullVersion"), ("$uaFullVersion",), form=TEXT),
+    Field(("context", "userAgentData", "wow64"), ("$wow64",), form=TRUTH),
+    Field(("context", "device", "name"), ("$device", "$device_name"), form=TEXT),
+    Field(("context", "device", "type"), ("$device_type",), form=TEXT),
+    Field(("context", "device", "manufacturer"), ("$manufacturer",), form=TEXT),
+    Field(("context", "device", "model"), ("$model",), form=TEXT),
+    Field(("context", "device", "advertisingId"), ("advertising_id", "$ios_ifa"), form=TEXT),
+    Field(("context", "device", "idfa"), ("$ios_ifa",), form=TEXT),
+    Field(("context", "device", "adTrackingEnabled"), ("ad_tracking_enabled",), form=TRUTH_AS_TEXT),
+    Field(("context", "network", "bluetooth"), ("$bluetooth_enabled",), form=TRUTH),
+    Field(("context", "network", "carrier"), ("$carrier",), form=TEXT),
+    Field(("context", "network", "cellular"), ("$cellular_enabled",), form=TRUTH),
+    Field(("context", "network", "wifi"), ("$wifi_enabled",), also=("$wifi",), form=TRUTH),
+    Field(("context", "location", "country"), ("mp_country_code",), form=TEXT),
     Field(("context", "location", "region"), (), also=("$region",)),
     Field(("context", "location", "city"), (), also=("$city",)),
-    Field(("context", "locale"), ("$locale",)),
-    Field(("context", "timezone"), ("timezone",)),
+    Field(("context", "locale"), ("$locale",), form=TEXT),
+    Field(("context", "timezone"), ("timezone",), form=TEXT),
     Field(("context", "library", "name"), ("mp_lib",), form=LIBRARY),
-    Field(("context", "library", "version"), ("$lib_version",)),
-    Field(("context", "page", "url"), ("$current_url",)),
-    Field(("context", "page", "referrer"), ("$referrer",)),
-    Field(("context", "screen", "width"), ("$screen_width",)),
-    Field(("context", "screen", "height"), ("$screen_height",)),
-    Field(("context", "screen", "density"), ("$screen_density",)),
-    Field(("context", "campaign", "source"), ("utm_source",)),
-    Field(("context", "campaign", "medium"), ("utm_medium",)),
-    Field(("context", "campaign", "name"), ("utm_campaign",)),
-    Field(("context", "campaign", "term"), ("utm_term",)),
-    Field(("context", "campaign", "content"), ("utm_content",)),
+    Field(("context", "library", "version"), ("$lib_version",), form=TEXT),
+    Field(("context", "page", "url"), ("$current_url",), form=TEXT),
+    Field(("context", "page", "referrer"), ("$referrer",), form=TEXT),
+    Field(("context", "screen", "width"), ("$screen_width",), form=NUMBER),
+    Field(("context", "screen", "height"), ("$screen_height",), form=NUMBER),
+    Field(("context", "screen", "density"), ("$screen_density",), form=NUMBER),
+    Field(("context", "campaign", "source"), ("utm_source",), form=TEXT),
+    Field(("context", "campaign", "medium"), ("utm_medium",), form=TEXT),
+    Field(("context", "campaign", "name"), ("utm_campaign",), form=TEXT),
+    Field(("context", "campaign", "term"), ("utm_term",), form=TEXT),
+    Field(("context", "campaign", "content"), ("utm_content",), form=TEXT),
 )
 """What an event holds beside its own properties."""
 
@@ -76,18 +88,18 @@ TRAITS = Table(
     Field(("name",), ("$name",)),
     Field(("username",), ("$username",)),
     Field(("phone",), ("$phone",)),
+    Field(("created",), ("$created",), is_read=False),
     Field(("createdAt",), ("$created",)),
-    Field(("created",), ("$created",)),
-    Field(("created_at",), ("$created",)),
+    Field(("created_at",), ("$created",), is_read=False),
     Field(("avatar",), (), also=("$avatar",)),
 )
 """Traits of a user with a place of their own in a profile; all others keep their names."""
 
 GROUP_TRAITS = Table(
     Field(("name",), ("$name",)),
+    Field(("created",), ("$created",), is_read=False),
     Field(("createdAt",), ("$created",)),
-    Field(("created",), ("$created",)),
-    Field(("created_at",), ("$created",)),
+    Field(("created_at",), ("$created",), is_read=False),
 )
 
 RESERVED = frozenset(
@@ -95,6 +107,34 @@ RESERVED = frozenset(
 )
 """Properties of a Segment event that cannot override what the table gives; `token` would choose
 another project."""
+
+PRODUCT = {
+    **dict.fromkeys(
+        ("product_id", "sku", "category", "name", "brand", "variant", "coupon", "url", "image_url"),
+        coerce.text,
+    ),
+    "price": coerce.number,
+    "position": coerce.number,
+    "quantity": coerce.integer,
+}
+"""The types that Segment gives to what it knows of a product. The rest leaves as it came."""
+
+CLICK_IDS = (
+    "dclid",
+    "fbclid",
+    "gclid",
+    "ko_click_id",
+    "li_fat_id",
+    "msclkid",
+    "sccid",
+    "ttclid",
+    "twclid",
+    "wbraid",
+)
+"""What advertisers add to an address; Mixpanel's browser SDK sends them as properties."""
+
+CAMPAIGN = "utm_"
+"""Before every other member of `context.campaign`, too."""
 
 ORDER_ONLY = frozenset(
     {
@@ -131,6 +171,14 @@ INTERNAL = frozenset(
 """Properties of a Mixpanel event that say nothing in Segment, or have been read already."""
 
 OURS = frozenset(
-    {"id", "$anon_id", "$identified_id", "$source", "segment_source_name", "event_original_name"}
+    {
+        "id",
+        "$anon_id",
+        "$identified_id",
+        "$source",
+        "segment_source_name",
+        "segment_call",
+        "event_original_name",
+    }
 )
 """What this gateway and Segment add on the way to Mixpanel, and nobody needs on the way back."""

@@ -12,10 +12,29 @@ from typing import Any
 
 import orjson
 
-from gateway.event import CleanMessage, Header, Message, Reason
-from gateway.translation import fields
+from gateway.event import USER_AGENT, CleanMessage, Header, Message, Reason
+from gateway.translation import fields, identifiers
 from gateway.translation.identifiers import DEVICE, usable
-from gateway.translation.table import EVENT, GROUP_TRAITS, INTERNAL, OURS, PAGE, PAGE_VIEW, TRAITS
+from gateway.translation.table import (
+    CAMPAIGN,
+    EVENT,
+    GROUP_TRAITS,
+    INTERNAL,
+    OURS,
+    PAGE,
+    PAGE_VIEW,
+    TRAITS,
+)
+
+_PAGE_NAMES = frozenset(name for row in PAGE.rows for name in row.mixpanel)
+_KNOWN = {
+    (is_view, is_ours): INTERNAL
+    | (_PAGE_NAMES if is_view else frozenset())
+    | (OURS if is_ours else frozenset())
+    for is_view in (False, True)
+    for is_ours in (False, True)
+}
+"""Properties that do not stay ones: of a page view or not, of ours or of a client."""
 
 
 def translate(message: CleanMessage, header: Header, group_key: str) -> Message | Reason:
@@ -23,14 +42,18 @@ def translate(message: CleanMessage, header: Header, group_key: str) -> Message 
 
     `group_key` names the property that holds the group of an event; Segment knows only one kind.
     """
+    translated: Message | Reason = Reason.NO_EQUIVALENT
     match header.type:
         case "event":
-            return _event(message, header, group_key)
+            translated = _event(message, header, group_key)
         case "people":
-            return _people(message, header)
+            translated = _people(message, header)
         case "groups":
-            return _group(message, header, group_key)
-    return Reason.NO_EQUIVALENT
+            translated = _group(message, header, group_key)
+    agent = message.get(USER_AGENT)
+    if isinstance(translated, dict) and isinstance(agent, str):
+        translated.setdefault("context", {})["userAgent"] = agent
+    return translated
 
 
 def as_it_came(record: CleanMessage, header: Header) -> Message:
@@ -43,6 +66,7 @@ def as_it_came(record: CleanMessage, header: Header) -> Message:
     head = {"type": f"mixpanel_{header.type}", "timestamp": _moment(moment, header)}
     kept = {**head, **record, **head}
     kept.pop("$token", None)
+    kept.pop(USER_AGENT, None)
     return kept
 
 
@@ -53,9 +77,9 @@ def _event(record: Message, header: Header, group_key: str) -> Message | Reason:
         return Reason.INCOMPLETE
     if properties.get("$ignore"):
         return Reason.NO_EQUIVALENT
+    if name == "$identify" or properties.get("segment_call") == "identify":
+        return _identify(properties, header)
     match name:
-        case "$identify":
-            return _identify(properties, header)
         case "$create_alias":
             return _alias(
                 properties.get("distinct_id"), properties.get("alias"), properties, header
@@ -81,18 +105,21 @@ def _track(name: str, properties: Message, header: Header, group_key: str) -> Me
     else:
         message["event"] = name
     EVENT.read(properties, message)
-    groups = properties.get(group_key)
-    group = usable(groups[0] if isinstance(groups, list) and groups else groups)
-    if group:
-        message.setdefault("context", {})["groupId"] = group
-        del properties[group_key]
+    if group_key in properties:
+        groups = properties[group_key]
+        group = identifiers.group(groups[0] if isinstance(groups, list) and groups else groups)
+        if group:
+            message.setdefault("context", {})["groupId"] = group
+            del properties[group_key]
     kept = message.setdefault("properties", {})
-    page = (
-        {alias for row in PAGE.rows for alias in row.mixpanel} if name == PAGE_VIEW else frozenset()
-    )
-    ours = OURS if properties.get("$source") == "segment" else frozenset()
+    known = _KNOWN[name == PAGE_VIEW, properties.get("$source") == "segment"]
     for key, value in properties.items():
-        if key not in INTERNAL and key not in ours and key not in page and key[:7] != "$mp_api":
+        if key in known:
+            continue
+        head = key[:4]
+        if head == CAMPAIGN and _is_campaign(key, value, message):
+            continue
+        if head != "$mp_" or key[:7] != "$mp_api":
             kept[key] = value
     return message
 
@@ -107,7 +134,25 @@ def _identify(properties: Message, header: Header) -> Message | Reason:
     if device:
         message["anonymousId"] = device.removeprefix(DEVICE)
     message["traits"] = {}
+    _read_context(properties, message)
     return message
+
+
+def _read_context(properties: Message, message: Message) -> None:
+    """Move what has a place there into the message's context."""
+    EVENT.read(properties, message)
+    for key, value in properties.items():
+        if key[:4] == CAMPAIGN:
+            _is_campaign(key, value, message)
+
+
+def _is_campaign(key: str, value: Any, message: Message) -> bool:
+    """Whether it is a member of `context.campaign` that has no row; then it stands there."""
+    if not isinstance(value, str) or key == CAMPAIGN:
+        return False
+    campaign = message.setdefault("context", {}).setdefault("campaign", {})
+    campaign.setdefault(key[4:], value)
+    return True
 
 
 def _alias(former: Any, present: Any, properties: Message, header: Header) -> Message | Reason:
@@ -117,6 +162,7 @@ def _alias(former: Any, present: Any, properties: Message, header: Header) -> Me
     message = _message("alias", properties, header)
     message["previousId"] = previous.removeprefix(DEVICE)
     message["userId"] = user.removeprefix(DEVICE)
+    _read_context(properties, message)
     return message
 
 
@@ -132,17 +178,21 @@ def _people(record: Message, header: Header) -> Message | Reason:
     }
     message |= _who(identifiers, message["messageId"])
     message["traits"] = _traits(TRAITS, traits)
+    _read_address(record, message)
+    return message
+
+
+def _read_address(record: Message, message: Message) -> None:
     address = fields.ADDRESS.to_segment(record.get("$ip"))
     if address is not None:
         message["context"] = {"ip": address}
-    return message
 
 
 def _group(record: Message, header: Header, group_key: str) -> Message | Reason:
     traits = record.get("$set")
     if not isinstance(traits, dict):
         return Reason.NO_EQUIVALENT
-    group = usable(record.get("$group_id"))
+    group = identifiers.group(record.get("$group_id"))
     if not group:
         return Reason.INCOMPLETE
     message = _update("group", record, header)
@@ -151,6 +201,7 @@ def _group(record: Message, header: Header, group_key: str) -> Message | Reason:
     message["traits"] = _traits(GROUP_TRAITS, traits)
     if record.get("$group_key") != group_key:
         message["traits"]["$group_key"] = record.get("$group_key")
+    _read_address(record, message)
     return message
 
 

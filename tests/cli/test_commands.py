@@ -231,6 +231,19 @@ def test_explain_shows_what_each_vendor_would_get_but_not_the_keys(folder: Path)
     assert len({*users, "user-1"}) == 3
 
 
+def test_explain_names_the_part_of_an_event_that_a_vendor_would_refuse(folder: Path) -> None:
+    (folder / "config" / "routing.yaml").write_text(
+        "destinations: {mixpanel: {type: mixpanel, token: t, increments: true}}\n"
+        "routes: [{name: all, to: [mixpanel]}]\n"
+    )
+    event = {**EVENT, "properties": {"increment": {"logins": "many"}}}
+    delivery = explained(folder, event)["destinations"]["mixpanel"]
+    assert len(delivery["requests"]) == 1
+    assert delivery["left_out"]["$add"]["filtered"] == "incomplete"
+    done = gateway("explain", folder=folder, given=json.dumps(event).encode())
+    assert b"to mixpanel: $add is not sent, incomplete: " in done.stdout
+
+
 async def send(gateway: Gateway, *events: dict[str, Any]) -> None:
     async with aiohttp.ClientSession() as session:
         body = {"batch": events, "writeKey": WRITE_KEY}

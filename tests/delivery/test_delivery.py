@@ -402,3 +402,25 @@ async def test_what_comes_while_it_starts_waits_for_its_interval(journal: Journa
     assert vendor.is_open
     await hourly.stop(5)
     assert [len(events) for events in vendor.attempts] == [51]
+
+
+async def test_a_part_that_is_left_out_is_counted_once_with_its_event(journal: Journal) -> None:
+    """However often its batch is rendered before it arrives."""
+
+    class Partial(Vendor):
+        def render(self, events: Sequence[StoredEvent]) -> Rendered:
+            parts = {each.sequence: {"$add": Reason.INCOMPLETE} for each in events}
+            return replace(super().render(events), left_out=parts)
+
+    def picky(request: Request) -> Verdict:
+        whole = len(request.events) == 1
+        return Delivered() if whole else Rejected(Reason.REFUSED, 400, "no")
+
+    await journal.follow({"local": "events"})
+    vendor = Partial(picky)
+    await append(journal, "a", "b", "c", "d")
+    carried = delivery(journal, "local", vendor)
+    carried.start()
+    await vendor.until(lambda: vendor.has(4))
+    await carried.stop(5)
+    assert carried.left_out == {("$add", Reason.INCOMPLETE): 4}

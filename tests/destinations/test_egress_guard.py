@@ -127,6 +127,14 @@ def test_no_place_hides_an_address(before: Any, after: Any, render: Render) -> N
     assert leaks(render, event)["ipv4"] >= 1
 
 
+def test_whole_versions_are_no_addresses() -> None:
+    agent = "Mozilla/5.0 (X11) AppleWebKit/537.36 Chrome/117.0.0.0 Safari/537.36"
+    context = {"userAgent": agent, "app": {"build": "3.0.1.5"}, "os": {"version": "10.0.1.2"}}
+    event = Journal().segment(context=context)
+    assert b"117.0.0.0" in mixpanel(event).body
+    assert not leaks(mixpanel, event)
+
+
 AROUND: dict[str, Callable[[str], Request]] = {
     "query": lambda text: Request("POST", f"{HOST}/in?a=1&who={quote(text)}", b"{}"),
     "query key": lambda text: Request("POST", f"{HOST}/in?{quote(text)}=1", b"{}"),

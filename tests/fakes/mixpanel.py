@@ -22,6 +22,7 @@ Record = dict[str, Any]
 MAX_BYTES = 2_097_152
 MAX_RECORDS = 2000
 FIVE_DAYS = 5 * 86400
+ONE_YEAR = 365 * 86400
 BLOCKED = {
     "00000000-0000-0000-0000-000000000000", "anon", "anonymous", "nil", "none", "null", "n/a", "na",
     "undefined", "unknown", "<nil>", "0", "-1", "true", "false", "[]", "{}",
@@ -38,6 +39,7 @@ class FakeMixpanel(Vendor):
         """As stored: without the token, in order of arrival, duplicates included."""
         self.people: list[Record] = []
         self.groups: list[Record] = []
+        self.most_properties = 255
 
     async def answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
         if len(body) > MAX_BYTES:
@@ -94,7 +96,9 @@ class FakeMixpanel(Vendor):
             return web.json_response(answer, status=401)
         failed = []
         for index, record in enumerate(records[:MAX_RECORDS]):
-            if request.query.get("strict") == "1" and (wrong := _wrong(record)):
+            if request.query.get("strict") == "1" and (
+                wrong := _wrong(record, self.most_properties)
+            ):
                 failed.append({"index": index, **wrong})
             else:
                 self._store(record)
@@ -124,7 +128,7 @@ class FakeMixpanel(Vendor):
         self.events.append({**record, "properties": properties})
 
 
-def _wrong(record: Record) -> Record | None:
+def _wrong(record: Record, most_properties: int) -> Record | None:
     """What a strict import finds wrong first, in Mixpanel's words."""
     properties = record.get("properties", {})
     identity = properties.get("$insert_id")
@@ -137,6 +141,8 @@ def _wrong(record: Record) -> Record | None:
         return problem("time", "'properties.time' is invalid: must be specified as seconds or ms")
     if _seconds(moment) > time.time() + 3600:
         return problem("time", "'properties.time' is invalid: must not be in the future")
+    if _seconds(moment) < ONE_YEAR:
+        return problem("time", "'properties.time' is invalid: must not be before 1971")
     if not isinstance(identity, str) or not re.fullmatch(r"[A-Za-z0-9-]{1,36}", identity):
         return problem(
             "$insert_id",
@@ -144,7 +150,7 @@ def _wrong(record: Record) -> Record | None:
         )
     if str(properties.get("distinct_id")).lower() in BLOCKED:
         return problem("distinct_id", "'distinct_id' is invalid: blocked value")
-    if len(properties) > 255:
+    if len(properties) > most_properties:
         return problem("", "too many properties")
     return None
 

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.config import load
 from gateway.config.model import Schemas
-from gateway.event import RawEvent, Reason
+from gateway.event import RawEvent, RawMessage, Reason
 from gateway.pipeline import audit_line
 from gateway.pipeline.decide import Rules, decide
 from gateway.pipeline.rules import compile_rules
@@ -157,7 +157,7 @@ def test_no_event_of_64_kb_that_anybody_means_costs_too_much(
 
 
 def test_integrations_and_consent_of_the_event_are_honoured(shipped: Rules) -> None:
-    decision = decide(track(integrations={"All": False}), shipped)
+    decision = decide(track(integrations={"All": True, "local": False}), shipped)
     assert decision.event is not None
     assert decision.event.header.filtered == {"local": Reason.INTEGRATIONS}
 
@@ -187,3 +187,17 @@ def test_nor_does_one_that_is_refused(shipped: Rules, reason: Reason) -> None:
     assert not hasattr(raw, "message")
     with pytest.raises(AttributeError):
         raw.take()
+
+
+def test_what_a_browser_calls_itself_is_kept_with_a_mixpanel_record(shipped: Rules) -> None:
+    record: RawMessage = {
+        "event": "Signed Up",
+        "properties": {"distinct_id": "u1", "$insert_id": "i"},
+    }
+    raw = RawEvent(
+        "demo", "mixpanel", "event", "Signed Up", record, 1795420264.4,
+        user_agent="Mozilla/5.0 (ada@mail.example)",
+    )  # fmt: skip
+    decision = decide(raw, shipped)
+    assert decision.event is not None
+    assert decision.event.message["$user_agent"] == "Mozilla/5.0 ([email])"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from gateway.event import CleanMessage, CleanText, Header, Reason
 from gateway.translation import fields, identifiers, to_mixpanel
+from gateway.translation.operation import Operation
 from gateway.translation.project import Project
 from gateway.translation.table import EVENT, RESERVED
 
@@ -106,9 +107,7 @@ def header(kind: str, message_id: str = "m-1") -> Header:
     )
 
 
-def operations(
-    message: Message, kind: str, project: Project = SIMPLIFIED
-) -> tuple[to_mixpanel.Operation, ...]:
+def operations(message: Message, kind: str, project: Project = SIMPLIFIED) -> tuple[Operation, ...]:
     translated = to_mixpanel.translate(CleanMessage(message), header(kind), project)
     assert not isinstance(translated, Reason), translated
     return translated
@@ -231,7 +230,6 @@ def test_a_page_may_be_mixpanel_s_own_page_view() -> None:
             "current_url_path": "/x",
             "current_url_search": "?q=1",
             "current_page_title": "X",
-            "$referrer": "",
             "plan": "pro",
         },
     }
@@ -273,8 +271,8 @@ def test_identify_joins_the_ids_and_then_sets_the_profile() -> None:
         "traits": TRAITS,
         "context": {"ip": "198.51.100.7"},
     }
-    joined, profile = operations(message, "identify")
-    assert joined == to_mixpanel.Operation(
+    joined, profile = operations(message, "identify", ORIGINAL)
+    assert joined == Operation(
         "identity",
         {
             "event": "$identify",
@@ -290,7 +288,7 @@ def test_identify_joins_the_ids_and_then_sets_the_profile() -> None:
             },
         },
     )
-    assert profile == to_mixpanel.Operation(
+    assert profile == Operation(
         "people",
         {
             "$distinct_id": "u1",
@@ -315,7 +313,9 @@ def test_an_anonymous_profile_is_where_its_events_are(project: Project, distinct
     [
         {"created": "A", "created_at": "B"},
         {"created_at": "A"},
-        {"createdAt": "A", "created": "B", "created_at": "C"},
+        {"createdAt": "B", "created": "A", "created_at": "C"},
+        {"createdAt": "A", "created": None, "created_at": "C"},
+        {"createdAt": None, "created": None, "created_at": "A"},
     ],
 )
 def test_the_first_creation_date_counts(traits: Message) -> None:
@@ -324,9 +324,14 @@ def test_the_first_creation_date_counts(traits: Message) -> None:
 
 
 def test_group() -> None:
-    message = {"userId": "u1", "groupId": "acme", "traits": {"name": "Acme", "seats": 3}}
-    (update,) = operations(message, "group")
-    assert update == to_mixpanel.Operation(
+    message = {
+        "userId": "u1",
+        "groupId": "acme",
+        "timestamp": TIMESTAMP,
+        "traits": {"name": "Acme", "seats": 3},
+    }
+    update, link = operations(message, "group")
+    assert update == Operation(
         "groups",
         {
             "$group_key": "$group_id",
@@ -334,15 +339,93 @@ def test_group() -> None:
             "$set": {"$name": "Acme", "seats": 3},
         },
     )
-    (update,) = operations(
+    assert link == Operation(
+        "people",
+        {
+            "$distinct_id": "u1",
+            "$time": MILLISECONDS,
+            "$user_id": "u1",
+            "$union": {"$group_id": ["acme"]},
+        },
+    )
+    update, link = operations(
         {**message, "traits": {"company": "x9"}}, "group", Project(group_key="company")
     )
     assert update.record["$group_key"] == "company"
     assert update.record["$group_id"] == "x9"
+    assert link.record["$union"] == {"company": ["x9"]}
+
+
+@pytest.mark.parametrize("traits", [{}, None, [], "none"])
+def test_a_group_without_traits_gets_an_empty_profile(traits: Any) -> None:
+    update, link = operations({"userId": "u1", "groupId": "acme", "traits": traits}, "group")
+    assert update.record["$set"] == {}
+    assert link.record["$union"] == {"$group_id": ["acme"]}
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ("0", "0"),
+        ("none", "none"),
+        ("unknown", "unknown"),
+        ("true", "true"),
+        ("-1", "-1"),
+        (0, "0"),
+        (42, "42"),
+        (4.5, "4.5"),
+        (True, "true"),
+        (["acme"], "acme"),
+    ],
+)
+def test_what_is_nobody_may_be_a_group(group: Any, expected: str) -> None:
+    update, link = operations({"userId": "u1", "groupId": group}, "group")
+    assert update.record["$group_id"] == expected
+    assert link.record["$union"] == {"$group_id": [expected]}
+    event = {"event": "Bought", "userId": "u1", "context": {"groupId": group}}
+    assert properties(event)["$group_id"] == expected
+
+
+@pytest.mark.parametrize(
+    ("ids", "distinct_id"),
+    [
+        ({"userId": "u1", "anonymousId": "d1"}, "u1"),
+        ({"anonymousId": "d1"}, "$device:d1"),
+        ({}, None),
+        ({"userId": "anonymous"}, None),
+    ],
+)
+def test_a_group_is_linked_to_whoever_is_known(ids: Message, distinct_id: str | None) -> None:
+    update, *links = operations({**ids, "groupId": "acme"}, "group")
+    assert update.kind == "groups"
+    assert [link.record["$distinct_id"] for link in links] == ([distinct_id] if distinct_id else [])
+
+
+def test_several_group_keys() -> None:
+    project = Project(group_key="company", group_keys=("team", "region"))
+    traits = {"team": ["red", 7, "", None], "region": None, "name": "Acme"}
+    message = {"userId": "u1", "groupId": "acme", "traits": traits}
+    *profiles, link = operations(message, "group", project)
+    assert [(p.record["$group_key"], p.record["$group_id"]) for p in profiles] == [
+        ("company", "acme"),
+        ("team", "red"),
+        ("team", "7"),
+    ]
+    for profile in profiles:
+        assert profile.record["$set"]["$name"] == "Acme"
+    assert link.record["$union"] == {"company": ["acme"], "team": ["red", "7"]}
+    only, link = operations({"userId": "u1", "traits": {"team": "red"}}, "group", project)
+    assert only.record["$group_key"] == "team"
+    assert link.record["$union"] == {"team": ["red"]}
 
 
 def test_alias() -> None:
-    (operation,) = operations({"previousId": "d1", "userId": "u1", "messageId": "m-3"}, "alias")
+    message: Message = {"previousId": "d1", "userId": "u1", "messageId": "m-3"}
+    assert (
+        to_mixpanel.translate(CleanMessage(message), header("alias"), SIMPLIFIED)
+        is Reason.NO_EQUIVALENT
+    )
+    (operation,) = operations(message, "alias", ORIGINAL)
     assert operation.kind == "identity"
     assert operation.record == {
         "event": "$create_alias",
@@ -393,42 +476,346 @@ def test_an_order_is_followed_by_its_products() -> None:
     assert len(operations(ORDER, "track", Project(expand_orders=False))) == 1
 
 
+def test_a_product_alone_is_one_too() -> None:
+    order = {**ORDER, "properties": {"products": {"sku": "a"}}}
+    assert [o.record["properties"].get("sku") for o in operations(order, "track")] == [None, "a"]
+
+
 @pytest.mark.parametrize(
-    ("increment", "sums"),
+    ("given", "expected"),
     [
-        ({"logins": 1, "spent": "2.5"}, {"logins": 1, "spent": 2.5}),
-        ({"logins": "-3"}, {"logins": -3}),
-        ({"logins": "many"}, None),
-        ({"logins": True}, None),
-        ({str(i): i for i in range(21)}, None),
-        ({}, None),
-        ("3", None),
+        ({"price": "4.50"}, {"price": 4.5}),
+        ({"price": "1e2", "quantity": "2", "position": "3"},
+         {"price": 100, "quantity": 2, "position": 3}),
+        ({"quantity": 2.0}, {"quantity": 2}),
+        ({"quantity": "2.5"}, {"quantity": "2.5"}),
+        ({"price": "free"}, {"price": "free"}),
+        ({"sku": 17, "product_id": 4.5, "variant": True, "coupon": ["X"]},
+         {"sku": "17", "product_id": "4.5", "variant": "true", "coupon": "X"}),
+        ({"brand": {"id": 1}}, {"brand": {"id": 1}}),
+        ({"sizes": ["38"], "weight": "3"}, {"sizes": ["38"], "weight": "3"}),
+    ],
+)  # fmt: skip
+def test_what_segment_knows_of_a_product_has_its_type(given: Message, expected: Message) -> None:
+    _, purchase = operations({**ORDER, "properties": {"products": [given]}}, "track")
+    found = purchase.record["properties"]
+    assert {key: found[key] for key in given} == expected
+    assert all(type(found[key]) is type(value) for key, value in expected.items())
+
+
+@pytest.mark.parametrize(
+    ("increment", "sums", "is_whole"),
+    [
+        ({"logins": 1, "spent": "2.5"}, {"logins": 1, "spent": 2.5}, True),
+        ({"logins": "-3"}, {"logins": -3}, True),
+        ({"logins": " 7 "}, {"logins": 7}, True),
+        ({"logins": "1e3"}, {"logins": 1000}, True),
+        ({"logins": "1e300"}, {"logins": 1e300}, True),
+        ({"logins": "many"}, None, False),
+        ({"logins": "many", "spent": 2}, {"spent": 2}, False),
+        ({"logins": "Infinity", "spent": 2}, {"spent": 2}, False),
+        ({"logins": "-inf", "more": "NaN", "spent": 2}, {"spent": 2}, False),
+        ({"logins": "1e999"}, None, False),
+        ({"logins": "1_000"}, None, False),
+        ({"logins": "٣"}, None, False),
+        ({"logins": ""}, None, False),
+        ({"logins": True}, None, False),
+        ({"logins": None, "spent": 2}, {"spent": 2}, False),
+        ({"logins": [1]}, None, False),
+        ({str(i): i for i in range(21)}, None, False),
+        ({str(i): i for i in range(20)}, {str(i): i for i in range(20)}, True),
+        ({}, None, True),
+        (None, None, True),
+        ("3", None, False),
+        ([1], None, False),
     ],
 )
-def test_increments(increment: Any, sums: Message | None) -> None:
+def test_increments(increment: Any, sums: Message | None, is_whole: bool) -> None:
     message = {"event": "Bought", "userId": "u1", "properties": {"increment": increment}}
     found = operations(message, "track", Project(increments=True))
-    added = [operation.record["$add"] for operation in found if operation.kind == "people"]
+    assert found[0].kind == "event"
+    added = [o.record["$add"] for o in found[1:] if not o.reason]
     assert added == ([] if sums is None else [sums])
+    left_out = [(o.part, o.reason) for o in found if o.reason]
+    assert left_out == ([] if is_whole else [("$add", Reason.INCOMPLETE)])
     assert len(operations(message, "track")) == 1
+
+
+@pytest.mark.parametrize("ids", [{}, {"userId": "undefined"}, {"userId": "", "anonymousId": "0"}])
+def test_nobody_s_increment_is_left_out_by_itself(ids: Message) -> None:
+    message = {**ids, "event": "Bought", "properties": {"increment": {"logins": 1}}}
+    event, add = operations(message, "track", Project(increments=True))
+    assert (event.kind, event.reason) == ("event", None)
+    assert (add.part, add.reason) == ("$add", Reason.INCOMPLETE)
+
+
+JOIN = {"userId": "u1", "anonymousId": "d1", "timestamp": TIMESTAMP, "messageId": "m-2"}
+
+
+def test_with_the_simplified_merge_one_ordinary_event_joins_the_ids() -> None:
+    (joined,) = operations(JOIN, "identify")
+    held = joined.record["properties"]
+    assert joined == Operation(
+        "event",
+        {
+            "event": "Identified",
+            "properties": {
+                "distinct_id": "u1",
+                "$identified_id": "u1",
+                "$anon_id": "d1",
+                "$user_id": "u1",
+                "$device_id": "d1",
+                "ip": 0,
+                "time": 1795392000000,
+                "$insert_id": held["$insert_id"],
+                "$source": "segment",
+                "segment_source_name": "web",
+                "segment_call": "identify",
+            },
+        },
+    )
+    (named,) = operations(JOIN, "identify", Project(identify_event="Signed In"))
+    assert named.record["event"] == "Signed In"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"messageId": "m-3"},
+        {"timestamp": "2026-11-23T00:00:00.000Z"},
+        {"timestamp": "2026-11-23T08:20:00.000Z"},
+        {"context": {"ip": "198.51.100.7"}},
+    ],
+)
+def test_mixpanel_knows_a_pair_that_it_was_told_of(changed: Message) -> None:
+    """It drops a copy by event, time, distinct_id and `$insert_id`."""
+    assert operations({**JOIN, **changed}, "identify") == operations(JOIN, "identify")
+
+
+@pytest.mark.parametrize("changed", [{"userId": "u2"}, {"anonymousId": "d2"}])
+def test_another_pair_is_another_event(changed: Message) -> None:
+    (one,), (other,) = operations({**JOIN, **changed}, "identify"), operations(JOIN, "identify")
+    ids = {o.record["properties"]["$insert_id"] for o in (one, other)}
+    assert len(ids) == 2
+    assert all(re.fullmatch(r"[A-Za-z0-9-]{1,36}", found) for found in ids)
+
+
+@pytest.mark.parametrize(
+    ("traits", "expected"),
+    [
+        ({"name": None, "firstName": "Ada", "lastName": "Byron"}, "Ada Byron"),
+        ({"name": "A. B.", "firstName": "Ada", "lastName": "Byron"}, "A. B."),
+        ({"name": "", "firstName": "Ada", "lastName": "Byron"}, ""),
+        ({"firstName": "Ada", "lastName": None}, None),
+        ({"firstName": "Ada", "lastName": ""}, None),
+        ({"firstName": 1, "lastName": 2}, "1 2"),
+        ({"name": None}, None),
+    ],
+)
+def test_a_name_is_made_where_there_is_none(traits: Message, expected: str | None) -> None:
+    (profile,) = operations({"userId": "u1", "traits": {"a": 1, **traits}}, "identify")
+    assert profile.record["$set"].get("$name") == expected
+    assert ("$name" in profile.record["$set"]) == (expected is not None)
+
+
+def test_nulls_of_traits() -> None:
+    traits = {"email": None, "plan": None, "created": None, "createdAt": None, "name": None}
+    (profile,) = operations({"userId": "u1", "traits": traits}, "identify")
+    assert profile.record["$set"] == {"$email": None, "plan": None}
+
+
+def test_a_named_trait_wins_over_one_of_mixpanel_s_name() -> None:
+    traits = {"$email": "old@example.com", "email": "new@example.com", "$phone": "1"}
+    (profile,) = operations({"userId": "u1", "traits": traits}, "identify")
+    assert profile.record["$set"] == {"$email": "new@example.com", "$phone": "1"}
+
+
+def test_traits_may_be_written_in_other_ways_than_set() -> None:
+    project = Project(
+        set_once=("createdAt", "source"), union=("tags", "plan"), append=("visits", "one")
+    )
+    traits = {
+        "email": "a@example.com",
+        "createdAt": "2020-01-01",
+        "source": "ad",
+        "tags": ["a", "b"],
+        "plan": "pro",
+        "visits": ["x", "y"],
+        "one": 1,
+    }
+    found = operations({"userId": "u1", "traits": traits}, "identify", project)
+    assert [(o.part, o.record[o.part]) for o in found] == [
+        ("$set", {"$email": "a@example.com"}),
+        ("$set_once", {"$created": "2020-01-01", "source": "ad"}),
+        ("$union", {"tags": ["a", "b"], "plan": ["pro"]}),
+        ("$append", {"visits": "x", "one": 1}),
+        ("$append", {"visits": "y"}),
+    ]
+    assert {o.record["$distinct_id"] for o in found} == {"u1"}
+
+
+@pytest.mark.parametrize(
+    ("traits", "parts"),
+    [
+        ({"source": "ad"}, ["$set_once"]),
+        ({"tags": []}, []),
+        ({"tags": None, "source": None}, []),
+        ({"a": 1, "visits": []}, ["$set"]),
+    ],
+)
+def test_an_operation_without_a_value_is_none(traits: Message, parts: list[str]) -> None:
+    project = Project(set_once=("source",), union=("tags",), append=("visits",))
+    message = CleanMessage({"userId": CleanText("u1"), "traits": traits})
+    found = to_mixpanel.translate(message, header("identify"), project)
+    assert ([] if isinstance(found, Reason) else [o.part for o in found]) == parts
+
+
+def test_traits_of_the_context_may_go_onto_events() -> None:
+    context = {
+        "traits": {"plan": "pro", "email": "a@example.com", "distinct_id": "x", "none": None}
+    }
+    message = {
+        "event": "Bought",
+        "userId": "u1",
+        "context": context,
+        "properties": {"email": "own"},
+    }
+    assert "plan" not in properties(message)
+    found = properties(message, project=Project(super_properties=("plan", "absent")))
+    assert found == {**BARE, "plan": "pro", "email": "own"}
+    found = properties(message, project=Project(super_properties=("*",)))
+    assert found == {**BARE, "plan": "pro", "email": "own", "none": None}
+
+
+PHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (like Gecko)"
+    " Version/17.0 Mobile/15E148 Safari/604.1"
+)
+
+
+def test_what_mixpanel_s_own_sdks_send() -> None:
+    context = {
+        "userAgent": PHONE,
+        "network": {"wifi": True},
+        "screen": {"density": 2},
+        "page": {"url": "https://a.example/x?gclid=G-1&b=2#fbclid=no", "search": "?fbclid=F%201"},
+    }
+    message = {"event": "Bought", "userId": "u1", "context": context}
+    segment_s = {
+        **BARE,
+        "$browser": "Mobile Safari",
+        "$browser_version": "17.0",
+        "$wifi_enabled": True,
+        "$screen_density": 2,
+        "$current_url": "https://a.example/x?gclid=G-1&b=2#fbclid=no",
+    }
+    assert properties(message) == segment_s
+    assert properties(message, project=Project(sdk_properties=True)) == {
+        **segment_s,
+        "$os": "iOS",
+        "$device": "iPhone",
+        "$wifi": True,
+        "$screen_dpi": 2,
+        "gclid": "G-1",
+        "fbclid": "F 1",
+    }
+    context["os"] = {"name": "iPhone OS"}
+    context["device"] = {"name": "maguro"}
+    found = properties(message, project=Project(sdk_properties=True))
+    assert (found["$os"], found["$device"]) == ("iPhone OS", "maguro")
+
+
+def test_every_campaign_parameter_is_one() -> None:
+    campaign = {"id": "c-9", "source_platform": "ads", "name": "TPS", "empty": "", "n": 7, "o": {}}
+    message = {"event": "Bought", "userId": "u1", "context": {"campaign": campaign}}
+    assert properties(message) == {
+        **BARE,
+        "utm_campaign": "TPS",
+        "utm_id": "c-9",
+        "utm_source_platform": "ads",
+        "utm_n": "7",
+    }
+
+
+EMPTY = [path for path, (value, _) in CONTEXT.items() if path[0] == "context" and value is not None]
+
+
+@pytest.mark.parametrize("path", EMPTY, ids=".".join)
+@pytest.mark.parametrize("value", ["", None, {}, [], {"a": 1}, [1, 2]])
+def test_what_is_empty_or_of_a_wrong_kind_is_left_out(path: tuple[str, ...], value: Any) -> None:
+    message: Message = {"event": "Bought", "userId": "u1"}
+    place = message
+    for key in path[:-1]:
+        place = place.setdefault(key, {})
+    place[path[-1]] = value
+    assert properties(message) == BARE
+
+
+@pytest.mark.parametrize("name", [7, 4.5, True, ["7"]])
+def test_names_that_are_no_texts(name: Any) -> None:
+    written = {7: "7", 4.5: "4.5", True: "true"}.get(name) if not isinstance(name, list) else "7"
+    (event,) = operations({"event": name, "userId": "u1"}, "track")
+    assert event.record["event"] == written
+    assert event.record["properties"]["event_original_name"] == written
+    (view,) = operations({"name": name, "userId": "u1"}, "page")
+    assert view.record["event"] == f"Viewed {written}"
+
+
+@pytest.mark.parametrize(
+    ("template", "message", "event"),
+    [
+        ("Viewed {name}", {"name": "A  B"}, "Viewed A  B"),
+        ("Viewed {category} {name}", {"name": "A  B"}, "Viewed A  B"),
+        ("Viewed {category} {name}", {"category": 7}, "Viewed 7"),
+        ("{name}: {category}", {"name": "{category}", "category": "x"}, "{category}: x"),
+        ("{name}", {}, None),
+        ("{name}", {"name": {}}, None),
+    ],
+)
+def test_a_template_leaves_the_name_as_it_is(
+    template: str, message: Message, event: str | None
+) -> None:
+    whole = CleanMessage({**message, "userId": CleanText("u1")})
+    found = to_mixpanel.translate(whole, header("screen"), Project(screen_event=template))
+    if event is None:
+        assert found is Reason.INCOMPLETE
+    else:
+        assert not isinstance(found, Reason)
+        assert found[0].record["event"] == event
+
+
+@pytest.mark.parametrize("kind", ["page", "screen"])
+def test_a_category_beside_the_properties_becomes_one(kind: str) -> None:
+    message = {"name": "Home", "category": "Docs", "userId": "u1", "properties": {"a": 1}}
+    assert properties(message, kind)["category"] == "Docs"
+    message["properties"] = {"category": "own"}
+    assert properties(message, kind)["category"] == "own"
+    assert properties({**message, "category": 7, "properties": None}, kind)["category"] == "7"
 
 
 @pytest.mark.parametrize(
     ("kind", "message", "reason"),
     [
         ("track", {"userId": "u1"}, Reason.INCOMPLETE),
-        ("track", {"event": 7, "userId": "u1"}, Reason.INCOMPLETE),
+        ("track", {"event": "", "userId": "u1"}, Reason.INCOMPLETE),
+        ("track", {"event": {}, "userId": "u1"}, Reason.INCOMPLETE),
         ("identify", {"traits": {"a": 1}}, Reason.INCOMPLETE),
         ("identify", {"userId": "u1"}, Reason.INCOMPLETE),
-        ("group", {"groupId": "acme", "userId": "u1"}, Reason.INCOMPLETE),
+        ("group", {"groupId": "", "userId": "u1"}, Reason.INCOMPLETE),
         ("group", {"traits": {"a": 1}, "userId": "u1"}, Reason.INCOMPLETE),
-        ("alias", {"userId": "u1"}, Reason.INCOMPLETE),
-        ("alias", {"userId": "u1", "previousId": "u1"}, Reason.INCOMPLETE),
+        ("alias", {"userId": "u1", "previousId": "u0"}, Reason.NO_EQUIVALENT),
         ("pulse", {}, Reason.NO_EQUIVALENT),
     ],
 )
 def test_what_cannot_be_said_is_named(kind: str, message: Message, reason: Reason) -> None:
     assert to_mixpanel.translate(CleanMessage(message), header(kind), SIMPLIFIED) is reason
+
+
+@pytest.mark.parametrize("message", [{"userId": "u1"}, {"userId": "u1", "previousId": "u1"}])
+def test_an_alias_needs_two_ids(message: Message) -> None:
+    assert (
+        to_mixpanel.translate(CleanMessage(message), header("alias"), ORIGINAL) is Reason.INCOMPLETE
+    )
 
 
 @given(st.text(), st.text())

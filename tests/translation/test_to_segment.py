@@ -202,6 +202,93 @@ def test_aliases_and_merges() -> None:
     assert translated(merge) == {**expected, "previousId": "d1", "userId": "u1"}
 
 
+WITH_CONTEXT = {
+    "ip": "198.51.100.7",
+    "mp_lib": "web",
+    "$lib_version": "2.83.0",
+    "$current_url": "https://a.example/x",
+    "$referrer": "https://b.example",
+    "$os": "Mac OS X",
+    "$screen_width": 1920,
+    "utm_source": "news",
+    "utm_id": "c-9",
+    "$insert_id": "i-1",
+    "time": SECONDS,
+}
+CONTEXT = {
+    "ip": "198.51.100.7",
+    "library": {"name": "mixpanel-web", "version": "2.83.0"},
+    "page": {"url": "https://a.example/x", "referrer": "https://b.example"},
+    "os": {"name": "Mac OS X"},
+    "screen": {"width": 1920},
+    "campaign": {"source": "news", "id": "c-9"},
+    "userAgent": "Mozilla/5.0",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "properties"),
+    [
+        ("Bought", {"distinct_id": "u1"}),
+        ("$mp_web_page_view", {"distinct_id": "u1"}),
+        ("$identify", {"distinct_id": "u1", "$anon_distinct_id": "$device:d1"}),
+        ("$create_alias", {"distinct_id": "d1", "alias": "u1"}),
+        ("$merge", {"$distinct_ids": ["u1", "d1"]}),
+    ],
+)
+def test_every_kind_of_event_has_its_context(name: str, properties: Message) -> None:
+    record = {
+        "event": name,
+        "properties": {**WITH_CONTEXT, **properties},
+        "$user_agent": "Mozilla/5.0",
+    }
+    message = translated(record)
+    assert message["context"] == CONTEXT
+    assert (message["messageId"], message["timestamp"]) == ("i-1", TIMESTAMP)
+
+
+@pytest.mark.parametrize(
+    ("kind", "record"),
+    [
+        ("people", {"$distinct_id": "u1", "$set": {"a": 1}}),
+        ("groups", {"$group_key": "$group_id", "$group_id": "acme", "$set": {"a": 1}}),
+    ],
+)
+def test_a_profile_has_its_address_and_user_agent(kind: str, record: Message) -> None:
+    record |= {"$ip": "198.51.100.7", "$user_agent": "Mozilla/5.0"}
+    message = translated(record, kind)
+    assert message["context"] == {"ip": "198.51.100.7", "userAgent": "Mozilla/5.0"}
+    assert "$user_agent" not in to_segment.as_it_came(CleanMessage(record), header(kind))
+
+
+@pytest.mark.parametrize(
+    ("properties", "campaign", "kept"),
+    [
+        ({"utm_id": "c-9"}, {"id": "c-9"}, {}),
+        ({"utm_source_platform": "ads", "utm_campaign": "TPS"},
+         {"source_platform": "ads", "name": "TPS"}, {}),
+        ({"utm_name": "x", "utm_campaign": "TPS"}, {"name": "TPS"}, {}),
+        ({"utm_id": 7}, None, {"utm_id": 7}),
+        ({"utm_": "x"}, None, {"utm_": "x"}),
+        ({"utmost": "x"}, None, {"utmost": "x"}),
+    ],
+)  # fmt: skip
+def test_every_campaign_parameter_has_its_place(
+    properties: Message, campaign: Message | None, kept: Message
+) -> None:
+    message = translated({"event": "Bought", "properties": {"distinct_id": "u1", **properties}})
+    assert message.get("context", {}).get("campaign") == campaign
+    assert message["properties"] == kept
+
+
+@pytest.mark.parametrize("group", ["0", "none", "unknown", 7])
+def test_what_is_nobody_may_be_a_group(group: Any) -> None:
+    record = {"$group_key": "$group_id", "$group_id": group, "$set": {"a": 1}}
+    assert translated(record, "groups")["groupId"] == str(group)
+    event = {"event": "Bought", "properties": {"distinct_id": "u1", "$group_id": [group]}}
+    assert translated(event)["context"]["groupId"] == str(group)
+
+
 def test_a_profile_is_an_identify() -> None:
     record = {
         "$token": "t",

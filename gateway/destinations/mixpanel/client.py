@@ -11,6 +11,7 @@ docs/decisions/0006-vendor-requests.md has the reasons.
 
 from __future__ import annotations
 
+import asyncio
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,12 +32,14 @@ from gateway.destinations.contract import (
     Verdict,
 )
 from gateway.destinations.http import Http, Reply, held
-from gateway.destinations.http_outcomes import locked_out, said, spoken, stranger, wait
-from gateway.destinations.mixpanel.mapping import not_in_the_future, operations_of
+from gateway.destinations.http_outcomes import locked_out, said, stranger, wait
+from gateway.destinations.mixpanel.mapping import operations_of
 from gateway.destinations.mixpanel.settings import MixpanelSettings as Settings
+from gateway.destinations.vendor_words import SHORT_BYTES, Sent, vendor_words
 from gateway.event import Reason, StoredEvent
+from gateway.translation import limits
+from gateway.translation.operation import Kind, Operation
 from gateway.translation.project import Project
-from gateway.translation.to_mixpanel import Kind, Operation
 
 MAX_RECORDS: dict[Kind, int] = {"event": 2000, "identity": 2000, "people": 2000, "groups": 200}
 MAX_BODY_BYTES = 2_000_000
@@ -73,6 +76,13 @@ class MixpanelDestination:
             screen_event=settings.screen_event,
             expand_orders=settings.expand_orders,
             increments=settings.increments,
+            identify_event=settings.identify_event,
+            group_keys=tuple(settings.group_keys),
+            set_once=tuple(settings.set_once),
+            union=tuple(settings.union),
+            append=tuple(settings.append),
+            super_properties=tuple(settings.super_properties),
+            sdk_properties=settings.sdk_properties,
         )
         self._urls: dict[Kind, str] = {
             "event": f"{settings.host}/import{'?strict=1' if settings.strict else ''}",
@@ -86,6 +96,7 @@ class MixpanelDestination:
     def render(self, events: Sequence[StoredEvent]) -> Rendered:
         """Requests to be sent in order: no record of a user stands before an earlier one of his."""
         filtered: dict[int, Reason] = {}
+        left_out: dict[int, dict[str, Reason]] = {}
         batches: list[_Batch] = []
         latest: dict[str, int] = {}
         for event in events:
@@ -94,19 +105,31 @@ class MixpanelDestination:
                 filtered[event.sequence] = operations
                 continue
             user = event.header.user
+            refused: dict[str, Reason] = {}
+            is_sent = False
             for operation in operations:
-                text = self._text(operation, event.header.received_at)
+                text = self._text(operation)
+                if reason := limits.refusal(operation, len(text)):
+                    refused[operation.part] = reason
+                    continue
+                is_sent = True
                 size = _bytes_in_form(text)
                 place = _place(batches, operation.kind, size, latest.get(user, 0))
                 batches[place].add(text, size, event)
                 latest[user] = place
-        return Rendered(tuple([self._draft(batch) for batch in batches]), filtered)
+            if not is_sent:
+                filtered[event.sequence] = next(iter(refused.values()))
+            elif refused:
+                left_out[event.sequence] = refused
+        return Rendered(tuple([self._draft(batch) for batch in batches]), filtered, left_out)
 
     async def send(self, request: Request) -> Verdict:
         reply = await self._http.send(request)
         if isinstance(reply, RetryLater):
             return reply
-        return _verdict(reply, request.context)
+        if reply.status >= 400 and len(request.body) > SHORT_BYTES:
+            return await asyncio.to_thread(_verdict, reply, request)
+        return _verdict(reply, request)
 
     async def open(self, state: str | None) -> None:
         """There is nothing to take up: Mixpanel knows an event it has seen by its `$insert_id`."""
@@ -114,14 +137,12 @@ class MixpanelDestination:
     async def close(self) -> None:
         self._http.close()
 
-    def _text(self, operation: Operation, received_at: float) -> bytes:
+    def _text(self, operation: Operation) -> bytes:
         record = operation.record
         if operation.kind in ("people", "groups"):
             record["$token"] = self._settings.token
         else:
             record["properties"]["token"] = self._settings.token
-        if operation.kind == "event":
-            not_in_the_future(record["properties"], received_at)
         return orjson.dumps(record)
 
     def _draft(self, batch: _Batch) -> Draft:
@@ -196,7 +217,7 @@ def _consumer(settings: Settings, urls: Mapping[Kind, str]) -> Consumer:
     return consumer
 
 
-def _verdict(reply: Reply, records: Records) -> Verdict:
+def _verdict(reply: Reply, request: Request) -> Verdict:
     if waiting := wait(reply):
         return waiting
     answer = said(reply)
@@ -208,12 +229,12 @@ def _verdict(reply: Reply, records: Records) -> Verdict:
         return waiting
     found: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
     error = str(found.get("error") or "refused")
-    failed = _failed(found.get("failed_records"), records)
+    sent = Sent.of(request.body, request.headers)
+    failed = _failed(found.get("failed_records"), request.context, sent)
     if not failed and "token" in error:
         return RetryLater(f"http {reply.status}: the token is refused")
-    return Rejected(
-        Reason.REFUSED, reply.status, spoken(error), events=failed, others_arrived=bool(failed)
-    )
+    words = vendor_words(error, sent)
+    return Rejected(Reason.REFUSED, reply.status, words, failed, others_arrived=bool(failed))
 
 
 def _is_taken(answer: Any) -> bool:
@@ -247,12 +268,12 @@ def _is_zero(value: Any) -> bool:
     return type(value) is int and value == 0
 
 
-def _failed(listed: Any, records: Records) -> dict[int, str]:
+def _failed(listed: Any, records: Records, sent: Sent) -> dict[int, str]:
     """The refused events by their sequence. Mixpanel counts from 0 in the array it was sent."""
     failed: dict[int, str] = {}
     for entry in listed if isinstance(listed, list) else ():
         index = entry.get("index") if isinstance(entry, dict) else None
         if type(index) is int and 0 <= index < len(records.sequences):
             words = f"{entry.get('field', '')} {entry.get('message', '')}"
-            failed[records.sequences[index]] = spoken(words)
+            failed[records.sequences[index]] = vendor_words(words, sent.record(index))
     return failed

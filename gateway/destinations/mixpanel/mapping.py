@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from gateway.event import Message, Reason, StoredEvent
+from gateway.event import USER_AGENT, Message, Reason, StoredEvent
 from gateway.protocols import PROTOCOLS
 from gateway.timestamps import read_time
-from gateway.translation import to_mixpanel
+from gateway.translation import limits, to_mixpanel
 from gateway.translation.identifiers import DEVICE, insert_id, usable
+from gateway.translation.operation import Operation
 from gateway.translation.project import Project
-from gateway.translation.to_mixpanel import Operation
-
-FUTURE_SECONDS = 3600
-"""`/import` refuses what is further ahead of now; Mixpanel's SDKs do not correct their clocks."""
 
 _IDENTITY_EVENTS = frozenset({"$identify", "$create_alias"})
 
@@ -35,6 +32,7 @@ def _native(event: StoredEvent) -> tuple[Operation, ...] | Reason:
     """A record of Mixpanel's own, as it came; only what `/import` would refuse is corrected."""
     record: Message = event.message
     kind = event.header.type
+    record.pop(USER_AGENT, None)
     if kind == "people":
         # Refused by Mixpanel, it would have its whole batch sent again in halves.
         return (Operation("people", record),) if record.get("$distinct_id") else Reason.INCOMPLETE
@@ -47,18 +45,14 @@ def _native(event: StoredEvent) -> tuple[Operation, ...] | Reason:
     if record["event"] in _IDENTITY_EVENTS:
         properties.pop("time", None)  # /track would drop it for its age, and ids have none
         return (Operation("identity", record),)
-    if read_time(properties.get("time")) is None:
-        properties["time"] = round(event.header.received_at * 1000)
+    moment, arrival = read_time(properties.get("time")), round(event.header.received_at * 1000)
+    if limits.timely(moment, arrival) != moment:
+        properties["time"] = arrival
     properties["$insert_id"] = insert_id(properties.get("$insert_id") or event.header.message_id)
     if usable(properties.get("distinct_id")) is None:
         properties["distinct_id"] = _somebody(properties)
     properties.setdefault("ip", 0)
     return (Operation("event", record),)
-
-
-def not_in_the_future(properties: Message, received_at: float) -> None:
-    if (read_time(properties["time"]) or 0) > (received_at + FUTURE_SECONDS) * 1000:
-        properties["time"] = round(received_at * 1000)
 
 
 def _somebody(properties: Message) -> str:

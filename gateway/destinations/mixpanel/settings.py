@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from gateway.config.routing import Vendor
-from gateway.config.values import HttpUrl, Seconds, Settings
+from gateway.config.values import HttpUrl, Many, Seconds, Settings
 
 _PLACEHOLDER = re.compile(r"\{(?!name\}|category\})[^}]*\}?")
 
@@ -16,6 +16,14 @@ _PLACEHOLDER = re.compile(r"\{(?!name\}|category\})[^}]*\}?")
 def _event_name(value: str) -> str:
     if _PLACEHOLDER.search(value):
         raise ValueError("only {name} and {category} can be filled in")
+    if not value.strip():
+        raise ValueError("write the name of an event")
+    return value
+
+
+def _ordinary(value: str) -> str:
+    if value in ("$identify", "$create_alias", "$merge"):
+        raise ValueError("Mixpanel ignores this name with the simplified merge; write another one")
     if not value.strip():
         raise ValueError("write the name of an event")
     return value
@@ -64,3 +72,21 @@ class MixpanelSettings(Vendor):
     increments: bool = False
     """Whether `properties.increment` of a track is added to the user's profile. A request that is
     repeated after a crash counts twice."""
+    identify_event: Annotated[str, AfterValidator(_ordinary)] = "Identified"
+    """The event that joins the two ids of an `identify` in a project with the simplified merge."""
+    group_keys: Many[str] = ()
+    """Further group keys: a trait of that name in a Segment group is the id of such a group, or a
+    list of them."""
+    set_once: Many[str] = ()
+    """Traits that are written only where the profile has none yet (`$set_once`)."""
+    union: Many[str] = ()
+    """Traits whose values are added to a list, each once (`$union`)."""
+    append: Many[str] = ()
+    """Traits whose values are added to a list, as often as they come (`$append`). A request that is
+    repeated after a crash counts twice."""
+    super_properties: Many[str] = ()
+    """Traits in `context.traits` that every event gets as properties; `*` for all of them."""
+    sdk_properties: bool = False
+    """Whether events also get what Mixpanel's own SDKs send and Segment's destination does not:
+    `$os` and `$device` from the user agent, `$wifi`, `$screen_dpi`, and the click ids in the page's
+    address."""

@@ -35,7 +35,7 @@ DESTINATION = DestinationType(
     settings=SegmentSettings,
     make=_make,
     probe=_probe,
-    integration="Segment.io",
+    integration=("Segment.io", "Segment"),
     body=BodyFormat.JSON,
     service=lambda settings: Service(lanes=settings.lanes, batch=_BATCH),
     secrets=frozenset({"writeKey"}),

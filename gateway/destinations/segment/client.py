@@ -7,6 +7,7 @@ already, so `sentAt` must be the moment of sending, whenever that is: every atte
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -27,10 +28,11 @@ from gateway.destinations.contract import (
     Verdict,
 )
 from gateway.destinations.http import Http, Reply, held
-from gateway.destinations.http_outcomes import is_data, locked_out, said, spoken, stranger, wait
+from gateway.destinations.http_outcomes import is_data, locked_out, said, stranger, wait
 from gateway.destinations.segment.mapping import message_of
 from gateway.destinations.segment.oauth import Tokens
 from gateway.destinations.segment.settings import SegmentSettings as Settings
+from gateway.destinations.vendor_words import SHORT_BYTES, Sent, vendor_words
 from gateway.event import Message, Reason, StoredEvent
 from gateway.translation import fields
 
@@ -97,7 +99,9 @@ class SegmentDestination:
             return reply
         if token is not None and reply.status in _TOKEN_REFUSED:
             token.clear()
-        return _verdict(reply)
+        if reply.status >= 400 and len(request.body) > SHORT_BYTES:
+            return await asyncio.to_thread(_verdict, reply, request)
+        return _verdict(reply, request)
 
     async def open(self, state: str | None) -> None:
         """There is nothing to take up: Segment knows a message it has seen by its `messageId`."""
@@ -163,7 +167,7 @@ def _most_bytes(compact: bytes) -> int:
     return size
 
 
-def _verdict(reply: Reply) -> Verdict:
+def _verdict(reply: Reply, request: Request) -> Verdict:
     """Segment says `{"success": true}`, RudderStack `OK`; both refuse in JSON or not at all."""
     if waiting := wait(reply):
         return waiting
@@ -181,7 +185,8 @@ def _verdict(reply: Reply) -> Verdict:
     words = f"{code or ''} {message}".strip()
     if "write key" in words.lower():
         return RetryLater(f"http {reply.status}: the write key is refused")
-    return Rejected(Reason.REFUSED, reply.status, spoken(words or "bad request"))
+    sent = Sent.of(request.body, request.headers)
+    return Rejected(Reason.REFUSED, reply.status, vendor_words(words or "bad request", sent))
 
 
 def _is_ok(reply: Reply) -> bool:

@@ -12,6 +12,7 @@ from typing import assert_never
 from gateway.event import Message, Reason, StoredEvent
 from gateway.protocols import PROTOCOLS
 from gateway.translation import fields, to_segment
+from gateway.translation.complete import is_complete
 
 SERVER_LIBRARIES = frozenset(
     {
@@ -42,8 +43,11 @@ _OF_ANOTHER_HOP = ("sentAt", "receivedAt", "writeKey", "projectId")
 
 def message_of(event: StoredEvent, group_key: str) -> Message | Reason:
     message = _in_segments_form(event, group_key)
-    if not isinstance(message, Reason):
-        _hide_our_address(message)
+    if isinstance(message, Reason):
+        return message
+    if not is_complete(message):
+        return Reason.INCOMPLETE
+    _hide_our_address(message)
     return message
 
 

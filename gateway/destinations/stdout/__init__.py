@@ -25,7 +25,7 @@ DESTINATION = DestinationType(
     settings=StdoutSettings,
     make=_make,
     probe=probe,
-    integration=None,
+    integration=(),
     body=BodyFormat.JSON_LINES,
     service=lambda _: Service(gives_up=False),
     secrets=frozenset(),

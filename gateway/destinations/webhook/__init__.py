@@ -32,7 +32,7 @@ DESTINATION = DestinationType(
     settings=WebhookSettings,
     make=_make,
     probe=_probe,
-    integration=None,
+    integration=(),
     body=BodyFormat.JSON,
     service=lambda settings: Service(lanes=settings.lanes, batch=settings.batch),
     secrets=frozenset(),

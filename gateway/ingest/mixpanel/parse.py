@@ -183,7 +183,8 @@ def _event(item: Any, request: _Request) -> RawEvent | Refusal:
         return Refusal(source.name, kind, Reason.TOO_DEEP)
     if request.may_be_large and len(orjson.dumps(item)) > limits.event_bytes:
         return Refusal(source.name, kind, Reason.EVENT_TOO_LARGE)
-    is_the_users = request.may_be_the_users and _is_on_a_device(item, properties, source, facts)
+    is_the_devices = _is_on_a_device(item, properties, source, facts)
+    is_the_users = request.may_be_the_users and is_the_devices
     misfits: list[Misfit] = []
     without_odd_ids(properties, _IDS[kind], misfits, ("properties",) if kind == "event" else ())
     given_id = None
@@ -210,6 +211,7 @@ def _event(item: Any, request: _Request) -> RawEvent | Refusal:
         hops=facts.sender.hops,
         given_id=given_id,
         misfits=tuple(misfits) if misfits else (),
+        user_agent=facts.sender.user_agent if is_the_devices else None,
     )
 
 

@@ -195,8 +195,180 @@ async def test_identify_then_profile(vendor: FakeMixpanel, journal: Journal) -> 
         assert [request.events for request in rendered.requests] == [(1,), (1,)]
         for request in map(finished, rendered.requests):
             assert await opened.send(request) == Delivered()
-    assert [stored["event"] for stored in vendor.events] == ["$identify"]
+    assert [stored["event"] for stored in vendor.events] == ["Identified"]
     assert [stored["$set"] for stored in vendor.people] == [{"$email": "a@example.com"}]
+
+
+async def test_a_project_with_the_original_merge_is_sent_identify(
+    vendor: FakeMixpanel, journal: Journal
+) -> None:
+    identify = journal.segment("identify", anonymousId="d1")
+    alias = journal.segment("alias", previousId="d1")
+    async with destination(vendor, identity="original") as opened:
+        assert await deliver(opened, identify, alias) == [Delivered()]
+    assert [stored["event"] for stored in vendor.events] == ["$identify", "$create_alias"]
+    assert [request.url for request in vendor.seen] == ["/track?ip=0"]
+
+
+async def test_with_the_simplified_merge_nothing_is_sent_that_mixpanel_ignores(
+    vendor: FakeMixpanel, journal: Journal
+) -> None:
+    identify = journal.segment("identify", anonymousId="d1")
+    alias = journal.segment("alias", previousId="d1")
+    async with destination(vendor, identify_event="Signed In") as opened:
+        rendered = opened.render([identify, alias])
+        assert rendered.filtered == {2: Reason.NO_EQUIVALENT}
+        (request,) = map(finished, rendered.requests)
+        assert await opened.send(request) == Delivered()
+    (joined,) = vendor.events
+    assert joined["event"] == "Signed In"
+    assert joined["properties"]["$user_id"] == "u1"
+    assert joined["properties"]["$device_id"] == "d1"
+    assert [request.url for request in vendor.seen] == ["/import?strict=1"]
+
+
+def _parts(opened: MixpanelDestination, event: StoredEvent) -> tuple[list[str], Any, Any]:
+    rendered = opened.render([event])
+    paths = [request.url.removeprefix("https://api.example.com") for request in rendered.requests]
+    return (
+        paths,
+        dict(rendered.left_out.get(event.sequence, {})),
+        rendered.filtered.get(event.sequence),
+    )
+
+
+IMPORT, ENGAGE = "/import?strict=1", "/engage?ip=0"
+
+
+@pytest.mark.parametrize(
+    ("message", "paths", "left_out", "filtered"),
+    [
+        ({"properties": {"increment": {"a": 1}}}, [IMPORT, ENGAGE], {}, None),
+        ({"properties": {"increment": {"a": 1, "b": "x"}}}, [IMPORT, ENGAGE],
+         {"$add": Reason.INCOMPLETE}, None),
+        ({"properties": {"increment": {"b": "x"}}}, [IMPORT], {"$add": Reason.INCOMPLETE}, None),
+        ({"properties": {"increment": {"b": "Infinity"}}}, [IMPORT],
+         {"$add": Reason.INCOMPLETE}, None),
+        ({"userId": None, "properties": {"increment": {"a": 1}}}, [IMPORT],
+         {"$add": Reason.INCOMPLETE}, None),
+        ({"userId": "undefined", "properties": {"increment": {"a": 1}}}, [IMPORT],
+         {"$add": Reason.INCOMPLETE}, None),
+        ({"properties": {f"p{i}": i for i in range(260)}}, [], {}, Reason.OVER_VENDOR_LIMIT),
+        ({"properties": {**{f"p{i}": i for i in range(260)}, "increment": {"a": 1}}}, [ENGAGE],
+         {"event": Reason.OVER_VENDOR_LIMIT}, None),
+        ({"properties": {"a": {"b": {"c": {"d": {}}}}}}, [], {}, Reason.OVER_VENDOR_LIMIT),
+    ],
+)  # fmt: skip
+def test_each_part_of_a_message_has_its_own_outcome(
+    message: Record, paths: list[str], left_out: Any, filtered: Any
+) -> None:
+    settings = Settings(
+        type="mixpanel", token=TOKEN, host="https://api.example.com", increments=True
+    )
+    opened = MixpanelDestination("mixpanel", settings)
+    assert _parts(opened, Journal().segment(**message)) == (paths, left_out, filtered)
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {f"p{i}": i for i in range(255)},
+        {"a": {"b": {"c": {"d": 1, "e": {}}}}},
+        {"list": list(range(255))},
+        {"o": {str(i): i for i in range(255)}},
+        {"list": [{"deep": {str(i): i for i in range(255)}}]},
+        {"text": "x" * 1024**2},
+    ],
+)
+def test_what_is_over_mixpanel_s_limits_is_not_sent(properties: Record) -> None:
+    settings = Settings(type="mixpanel", token=TOKEN, host="https://api.example.com")
+    event = Journal().mixpanel("event", native({"distinct_id": "u1", **properties}))
+    rendered = MixpanelDestination("mixpanel", settings).render([event])
+    assert rendered.requests == ()
+    assert rendered.filtered == {1: Reason.OVER_VENDOR_LIMIT}
+
+
+def test_what_is_just_below_mixpanel_s_limits_is_sent() -> None:
+    properties = {
+        **{f"p{i}": i for i in range(240)},
+        "deep": {"b": {"c": {str(i): i for i in range(254)}}},
+        "list": [{"a": {"b": {"c": 1}}}] * 254,
+        "text": "x" * 800_000,
+    }
+    settings = Settings(type="mixpanel", token=TOKEN, host="https://api.example.com")
+    event = Journal().mixpanel("event", native({"distinct_id": "u1", **properties}))
+    rendered = MixpanelDestination("mixpanel", settings).render([event])
+    assert len(rendered.requests) == 1
+    assert not rendered.filtered
+
+
+@pytest.mark.parametrize(
+    ("time_", "is_kept"),
+    [
+        (0, False),
+        (1, False),
+        (31_535_999.9, False),  # 1970, in seconds
+        (31_536_000_000, True),  # in seconds the year 2969: ahead, so the arrival; see below
+        (100_000_000_001, True),  # 1973, in milliseconds
+        (946_684_800, True),  # 2000, in seconds
+        (946_684_800_000, True),
+        (-5, False),
+        ("soon", False),
+        (None, False),
+    ],
+)
+def test_times_that_mixpanel_refuses_are_set_to_the_arrival(time_: Any, is_kept: bool) -> None:
+    journal = Journal()
+    event = journal.mixpanel("event", native({"distinct_id": "u1", "time": time_}))
+    settings = Settings(type="mixpanel", token=TOKEN, host="https://api.example.com")
+    (request,) = made(MixpanelDestination("mixpanel", settings), [event])
+    (sent,) = orjson.loads(parse_qs(request.body.decode())["data"][0])
+    arrival = round(journal.received_at * 1000)
+    is_kept = is_kept and time_ != 31_536_000_000
+    assert sent["properties"]["time"] == (time_ if is_kept else arrival)
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "expected"),
+    [
+        ("1970-06-01T00:00:00.000Z", None),
+        ("1970-12-31T23:59:59.999Z", None),
+        ("1971-01-01T00:00:00.001Z", 31_536_000_001),
+        ("1973-01-01T00:00:00.000Z", 94_694_400_000),
+        ("1969-07-20T20:17:00.000Z", None),
+        ("0001-01-01T00:00:00.000Z", None),
+        ("2026-11-23T08:51:00.000Z", 1_795_423_860_000),
+        ("2026-11-23T08:52:00.000Z", None),
+        ("9999-12-31T23:59:59.999Z", None),
+    ],
+)
+def test_both_bounds_of_times_are_in_milliseconds(timestamp: str, expected: int | None) -> None:
+    journal = Journal()
+    events = [
+        journal.segment(timestamp=timestamp),
+        journal.segment("identify", timestamp=timestamp, traits={"a": 1}),
+    ]
+    settings = Settings(type="mixpanel", token=TOKEN, host="https://api.example.com")
+    requests = made(MixpanelDestination("mixpanel", settings), events)
+    track, profile = (
+        orjson.loads(parse_qs(request.body.decode())["data"][0])[0] for request in requests
+    )
+    wanted = expected or round(journal.received_at * 1000)
+    assert (track["properties"]["time"], profile["$time"]) == (wanted, wanted)
+
+
+def test_nobody_s_user_agent_goes_to_mixpanel_under_our_name() -> None:
+    settings = Settings(type="mixpanel", token=TOKEN, host="https://api.example.com")
+    journal = Journal()
+    records = [
+        ("event", native({"distinct_id": "u1"})),
+        ("event", native({"distinct_id": "u1"}, "$identify")),
+        ("people", {"$distinct_id": "u1", "$set": {}}),
+        ("groups", {"$group_key": "k", "$group_id": "g", "$set": {}}),
+    ]
+    events = [journal.mixpanel(kind, {**record, "$user_agent": "A"}) for kind, record in records]
+    for request in made(MixpanelDestination("mixpanel", settings), events):
+        assert b"user_agent" not in request.body
 
 
 KINDS = st.sampled_from(["track", "identify", "group", "alias", "people"])
@@ -204,7 +376,9 @@ KINDS = st.sampled_from(["track", "identify", "group", "alias", "people"])
 
 @given(st.lists(st.tuples(KINDS, st.sampled_from("abcde")), max_size=60))
 def test_each_user_s_order_holds(script: list[tuple[str, str]]) -> None:
-    settings = Settings(type="mixpanel", token=TOKEN, host="https://api.example.com")
+    settings = Settings(
+        type="mixpanel", token=TOKEN, host="https://api.example.com", identity="original"
+    )
     opened = MixpanelDestination("mixpanel", settings)
     journal = Journal()
     owner: dict[int, str] = {}
@@ -280,7 +454,7 @@ async def test_what_explain_shows_is_what_goes_out(vendor: FakeMixpanel, journal
             shown = made(opened, [event, group, track])
             for request in shown:
                 assert await opened.send(request) == Delivered()
-        assert len(shown) == 4
+        assert len(shown) == 5
         for request, sent in zip(shown, vendor.seen, strict=True):
             assert sent.body == request.body
             assert (sent.method, vendor.url + sent.url) == (request.method, request.url)
@@ -291,7 +465,8 @@ async def test_what_explain_shows_is_what_goes_out(vendor: FakeMixpanel, journal
 async def test_a_strict_import_names_the_refused_and_keeps_the_rest(
     vendor: FakeMixpanel, journal: Journal
 ) -> None:
-    wide = {f"p{i}": i for i in range(300)}
+    wide = {f"p{i}": i for i in range(240)}
+    vendor.most_properties = 240
     events = [
         journal.segment(properties={"i": 1}),
         journal.segment(properties=wide),
@@ -303,7 +478,7 @@ async def test_a_strict_import_names_the_refused_and_keeps_the_rest(
         Reason.REFUSED,
         400,
         "some data points in the request failed validation",
-        events={2: "properties too … properties"},
+        events={2: "properties. too many properties"},
         others_arrived=True,
     )
     assert [stored["properties"].get("i") for stored in vendor.events] == [1, 3]
@@ -328,7 +503,7 @@ async def test_a_refused_record_points_to_its_event(vendor: FakeMixpanel, journa
     async with destination(vendor) as opened:
         (verdict,) = await deliver(opened, order, other)
     assert isinstance(verdict, Rejected)
-    assert verdict.events == {1: "… is invalid"}
+    assert verdict.events == {1: "properties.sku '…' is invalid"}
     assert verdict.others_arrived
 
 
@@ -343,10 +518,10 @@ BUSY = '{"code":429,"error":"Project exceeded rate limits.","status":"Too Many R
         (answers(200, UNDERSTOOD), Delivered()),
         (answers(200, "1"), Delivered()),
         (answers(200, '{"code":200,"num_records_imported":1,"status":"OK"}'), Delivered()),
-        (answers(200, "0"), Rejected(Reason.REFUSED, 200, "…")),
+        (answers(200, "0"), Rejected(Reason.REFUSED, 200, "refused")),
         (
             answers(200, '{"status":0,"error":"$distinct_id, missing or empty"}'),
-            Rejected(Reason.REFUSED, 200, "$distinct_id missing or empty"),
+            Rejected(Reason.REFUSED, 200, "$distinct_id, missing or empty"),
         ),
         (
             answers(200, '{"status":0,"error":"token, missing or empty"}'),
@@ -360,7 +535,7 @@ BUSY = '{"code":429,"error":"Project exceeded rate limits.","status":"Too Many R
         (answers(401, '{"error":"Invalid credentials","status":"x"}'), RetryLater("http 401")),
         (
             answers(413, TOO_LARGE),
-            Rejected(Reason.REFUSED, 413, "request exceeds max limit of … bytes"),
+            Rejected(Reason.REFUSED, 413, "request exceeds max limit of 2097152 bytes"),
         ),
         (answers(429, BUSY), RetryLater("http 429")),
         (answers(429, BUSY, headers={"Retry-After": "7"}), RetryLater("http 429", 7.0)),

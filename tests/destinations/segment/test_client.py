@@ -235,7 +235,7 @@ NOT_ITS = "not an answer of Segment's"
         (answers(413), RetryLater(f"{NOT_ITS} (http 413)")),
         (
             answers(400, '{"code": "x", "message": "ada@example.com is not a valid userId"}'),
-            Rejected(Reason.REFUSED, 400, "… is not a valid …"),
+            Rejected(Reason.REFUSED, 400, "x … is not a valid userId"),
         ),
         (answers(400, '["surprise"]'), RetryLater(f"{NOT_ITS} (http 400)")),
         (resets, RetryLater("connection")),

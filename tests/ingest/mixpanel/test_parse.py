@@ -399,3 +399,22 @@ class TestMisfits:
         lists: dict[str, Any] = {"$set": [], "$add": [], "$union": [], "$unset": []}
         raw = only(read({**UPDATE, **lists}, kind="people"))
         assert inside(raw.message) == {**UPDATE, "$set": {}, "$add": {}, "$union": {}, "$unset": []}
+
+
+@pytest.mark.parametrize(
+    ("properties", "is_page", "expected"),
+    [
+        ({"mp_lib": "web"}, True, "Mozilla/5.0"),
+        ({"mp_lib": "android"}, False, "Mozilla/5.0"),
+        ({}, True, "Mozilla/5.0"),
+        ({"mp_lib": "python"}, False, None),
+        ({}, False, None),
+    ],
+)
+def test_the_user_agent_is_a_device_s_only(
+    properties: dict[str, Any], is_page: bool, expected: str | None
+) -> None:
+    sender = Sender(is_page=is_page, user_agent="Mozilla/5.0")
+    (raw,) = read([event(**properties)], sender=sender).intake.events
+    assert raw.user_agent == expected
+    assert "$user_agent" not in raw.message
