@@ -18,8 +18,9 @@ from typing import Any, Literal, TextIO
 
 from gateway.cli.admin_client import ask
 from gateway.cli.output import json_option, since, since_option, write_json
-from gateway.config import Configuration, did_you_mean, load
+from gateway.config import Configuration, load
 from gateway.config.routing import Guarded
+from gateway.config.sentences import did_you_mean
 from gateway.errors import GatewayError, UsageError
 from gateway.event import Reason, Stage
 from gateway.globs import compile_globs

@@ -11,7 +11,8 @@ from typing import Any, TextIO
 
 from gateway.cli.admin_client import ask
 from gateway.cli.output import json_option, write_json
-from gateway.config import Configuration, did_you_mean, load
+from gateway.config import Configuration, load
+from gateway.config.sentences import did_you_mean
 from gateway.errors import GatewayError, JournalError, UsageError
 from gateway.journal.sqlite.snapshot import looking
 from gateway.process.data_dir_lock import is_claimed

@@ -15,8 +15,9 @@ from pathlib import Path as FilePath
 from typing import Any, TextIO
 
 from gateway.cli.output import json_option, write_json
-from gateway.config import Configuration, did_you_mean, load
+from gateway.config import Configuration, load
 from gateway.config.model import GatewaySettings
+from gateway.config.sentences import did_you_mean
 from gateway.consumers import destinations_of
 from gateway.destinations import BodyFormat, Destination, DestinationType, Request, finished
 from gateway.destinations.bodies import UnreadableError, decoded

@@ -48,7 +48,7 @@ def _chosen(given: Sequence[str]) -> tuple[Command, Sequence[str]]:
     if command := known.get(name):
         return command, given[1:]
     if name and not name.startswith("-"):
-        from gateway.config import did_you_mean  # noqa: PLC0415 (a right name needs no model)
+        from gateway.config.sentences import did_you_mean  # noqa: PLC0415 (a right name needs no model)
 
         raise UsageError(f"`{name}` is not a command{did_you_mean(name, known)}")
     overview(known).parse_args(given)

@@ -6,14 +6,12 @@ with its file, its line and what to write instead.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 
 from gateway.config import destination_types
 from gateway.config.environment import Override, overrides
@@ -22,6 +20,7 @@ from gateway.config.outgoing import Outgoing
 from gateway.config.privacy import Policy
 from gateway.config.routing import Common, Routing
 from gateway.config.sections import sections, settings_model
+from gateway.config.sentences import did_you_mean, keys_at, near, path_in, sentence
 from gateway.config.source import Document, overridden
 from gateway.config.source import load as load_yaml
 from gateway.config.values import Settings
@@ -145,15 +144,6 @@ def _unreadable_authorities(
         )
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` (did you mean …)` where a known word is near, else the known words if they are few."""
-    choices = sorted(known)
-    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
-    if near:
-        return f" (did you mean `{near[0]}`?)"
-    return f" (known: {', '.join(choices)})" if 0 < len(choices) <= 20 else ""
-
-
 def keys(model: type[BaseModel]) -> set[str]:
     """The settings that stand at the beginning of a line."""
     return {field.alias or name for name, field in model.model_fields.items()}
@@ -247,7 +237,7 @@ def _destination(name: str, given: Any, document: Document, mistakes: list[Mista
     elif "type" not in given:
         mistakes.append(document.mistake(path, f"{where} is missing"))
     elif (kind := str(given["type"])) not in (known := destination_types.names()):
-        wrong = f"{where} must be one of {', '.join(known)}{_near(kind, known)}"
+        wrong = f"{where} must be one of {', '.join(known)}{near(kind, known)}"
         mistakes.append(document.mistake((*path, "type"), wrong))
     else:
         try:
@@ -278,9 +268,9 @@ def _valid(
         return _validated(model, value, document, below)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            path = _path_in(document, (*below, *detail["loc"]))
-            known = _keys_at(model, path[len(below) : -1])
-            mistakes.append(document.mistake(path, _sentence(path, known, detail)))
+            path = path_in(document, (*below, *detail["loc"]))
+            known = keys_at(model, path[len(below) : -1])
+            mistakes.append(document.mistake(path, sentence(path, known, detail)))
         return None
 
 
@@ -290,7 +280,7 @@ def _validated(model: type[Model], value: Any, document: Document, below: JsonPa
         return model.model_validate(value)
     except ValidationError as error:
         wanted = [
-            _path_in(document, (*below, *detail["loc"]))
+            path_in(document, (*below, *detail["loc"]))
             for detail in error.errors(include_url=False)
             if detail["type"] in ("string_type", "path_type")
         ]
@@ -309,64 +299,6 @@ def _replaced(value: Any, path: JsonPath, text: str) -> Any:
     if isinstance(value, list):
         return [_replaced(one, rest, text) if i == head else one for i, one in enumerate(value)]
     return {**value, str(head): _replaced(value[head], rest, text)}
-
-
-def _path_in(document: Document, location: JsonPath) -> JsonPath:
-    """The location pydantic gives, without the union tags that it mixes in."""
-    path: JsonPath = ()
-    for step in location:
-        deeper = (*path, step)
-        if deeper in document.lines or deeper in document.variables or step == location[-1]:
-            path = deeper
-    return path
-
-
-def _sentence(path: JsonPath, known: set[str], detail: Mapping[str, Any]) -> str:
-    """What is wrong; `known` are the settings that may stand beside the one in question."""
-    where = ".".join(str(step) for step in path) or "the file"
-    kind = detail["type"]
-    if kind == "extra_forbidden":
-        return f"`{path[-1]}` is not a setting here{did_you_mean(str(path[-1]), known)}"
-    if kind == "missing":
-        return f"`{where}` is missing"
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    if kind == "literal_error" and isinstance(detail["input"], str):
-        expected = str(detail["ctx"]["expected"])
-        words = [word.strip("' ") for word in expected.replace(" or ", ",").split(",")]
-        return f"`{where}` must be one of {expected}{_near(detail['input'], words)}"
-    return f"`{where}`: {message[:1].lower()}{message[1:]}"
-
-
-def _near(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f" (did you mean `{near[0]}`?)" if near else ""
-
-
-def _keys_at(model: type[BaseModel], path: JsonPath) -> set[str]:
-    """The settings that may stand at `path`."""
-    models = [model]
-    for step in path:
-        following: list[type[BaseModel]] = []
-        for current in models:
-            for name, field in current.model_fields.items():
-                if step == (field.alias or name):
-                    following += _models_in(field)
-        models = following or models
-    return {
-        field.alias or name for current in models for name, field in current.model_fields.items()
-    }
-
-
-def _models_in(field: FieldInfo) -> list[type[BaseModel]]:
-    found: list[type[BaseModel]] = []
-    pending: list[Any] = [field.annotation]
-    while pending:
-        annotation = pending.pop()
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            found.append(annotation)
-        elif get_origin(annotation) in (tuple, dict, list, Union) or get_args(annotation):
-            pending += get_args(annotation)
-    return found
 
 
 def _unknown_names(

@@ -16,7 +16,7 @@ import jsonschema_rs
 import referencing
 from referencing.jsonschema import DRAFT7, DRAFT202012
 
-from gateway.config import did_you_mean
+from gateway.config.sentences import did_you_mean
 from gateway.config.source import Document
 from gateway.event import JsonPath
 

@@ -15,8 +15,8 @@ import jsonschema_rs
 from jsonschema import Draft7Validator, Draft202012Validator
 from jsonschema.protocols import Validator
 
-from gateway.config import did_you_mean
 from gateway.config.privacy import Action
+from gateway.config.sentences import did_you_mean
 from gateway.config.source import Document
 from gateway.contract.identifiers import identified
 from gateway.contract.library import (

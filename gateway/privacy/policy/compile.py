@@ -8,9 +8,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from gateway.config import did_you_mean
 from gateway.config.privacy import Action, Policy, RuleMatch
 from gateway.config.privacy import PolicyRule as Written
+from gateway.config.sentences import did_you_mean
 from gateway.config.source import Document
 from gateway.errors import ConfigurationError, Mistake
 from gateway.privacy.detectors import KINDS, PERSONAL
