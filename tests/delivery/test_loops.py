@@ -19,7 +19,7 @@ from tests.telemetry.conftest import gateway_command
 from tests.wire.running import WRITE_KEY, Gateway, held_ports, running, until
 
 OWN = "it loops back to this gateway"
-OTHER = "it leads back to a gateway that its events came from"
+OTHER = "it loops back to a gateway that its events came from"
 FILE = {"type": "file", "path": "events"}
 
 
