@@ -21,6 +21,7 @@ from gateway.ingest.client_info import Sender
 from gateway.ingest.inflate import inflate
 from gateway.ingest.json_decode import decode
 from gateway.ingest.mixpanel.unpack import items, json_text, open_call
+from gateway.ingest.salvage import LOST
 from gateway.ingest.segment.parse import RequestContext, read
 from gateway.ingest.segment.pixel import body_of
 from gateway.privacy import client_address
@@ -58,7 +59,8 @@ def segment(data: bytes) -> None:
 
 def mixpanel(data: bytes) -> None:
     query, _, body = data.partition(b"\0")
-    orjson.dumps(items(json_text(open_call(query.decode("latin-1"), body).data), 100))
+    found = items(json_text(open_call(query.decode("latin-1"), body).data), 100)
+    orjson.dumps([item for item in found if item is not LOST])
 
 
 def query(data: bytes) -> None:
