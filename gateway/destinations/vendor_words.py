@@ -1,4 +1,4 @@
-"""A vendor's words are shown as they were said, less what was sent and what opens its door.
+"""A vendor's words are shown as they were said, less what was sent and less credentials.
 
 Vendors quote the offending value now and then: whole, cut short, escaped, or as another number.
 So a word or a number that stands in the values of the request is hidden, and so is every e-mail

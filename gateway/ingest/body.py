@@ -10,8 +10,9 @@ truncated gzip stream, and answers encodings it does not know in its own words.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDictProxy
@@ -23,6 +24,10 @@ from gateway.ingest.inflate import inflated, packing, too_large
 
 GRACE_SECONDS = 3.0
 """How long a body may be slow before its pace counts."""
+THREAD_BYTES = 256 * 1024
+"""A larger body is parsed in a thread: a hostile megabyte takes a tenth of a second."""
+
+T = TypeVar("T")
 
 
 async def read_body(request: web.Request, limits: Limits) -> bytes:
@@ -52,6 +57,11 @@ async def read_body(request: web.Request, limits: Limits) -> bytes:
         raise RequestError("empty_body", "the body is empty")
     await place.turn(len(body))
     return body
+
+
+async def parsed(size: int, parse: Callable[[], T]) -> T:
+    """What `parse` makes of a body of so many bytes, off the event loop where it may take long."""
+    return await asyncio.to_thread(parse) if size > THREAD_BYTES else parse()
 
 
 async def arriving(request: web.BaseRequest, limits: Limits) -> AsyncGenerator[bytes]:

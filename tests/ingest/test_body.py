@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import threading
 import zlib
 from contextlib import suppress
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import RequestError
+from gateway.ingest.body import THREAD_BYTES, parsed
 from gateway.ingest.inflate import MOST_MEMBERS, inflate, inflated, packing
 
 LIMIT = 10_000
@@ -145,3 +147,9 @@ async def test_a_large_body_is_the_same_from_a_thread(size: int) -> None:
             await inflated(packed, encoding, size - 1)
         assert refused.value.code == "payload_too_large"
     assert await inflated(gzip.compress(b" " * size), "gzip", size) == b" " * size
+
+
+async def test_a_large_body_is_parsed_off_the_event_loop() -> None:
+    here = threading.get_ident()
+    assert await parsed(THREAD_BYTES, threading.get_ident) == here
+    assert await parsed(THREAD_BYTES + 1, threading.get_ident) != here

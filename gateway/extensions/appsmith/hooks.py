@@ -77,7 +77,7 @@ def _notes(configuration: Configuration) -> Iterator[str]:
     types = {destination.type for destination in configuration.routing.destinations.values()}
     for instance in appsmith(configuration.gateway).instances:
         if instance.paying and "cloud" not in types:
-            yield f"{instance.id} pays, and no destination of type cloud reports its usage"
+            yield f"{instance.id} is paying, but no destination of type cloud reports its usage"
 
 
 HOOKS = Hooks(

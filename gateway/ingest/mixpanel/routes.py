@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 from gateway.ingest import IngestBackend, cors
 from gateway.ingest.admission import PLACE
 from gateway.ingest.app import go_on
-from gateway.ingest.body import read_body
+from gateway.ingest.body import parsed, read_body
 from gateway.ingest.client_info import sender_of
 from gateway.ingest.mixpanel import parse as mixpanel
 from gateway.ingest.mixpanel import side_endpoints
@@ -69,7 +69,8 @@ async def _take(
         seal=backend.seal,
         authorization=request.headers.get(hdrs.AUTHORIZATION),
     )
-    reading = mixpanel.read(call, facts, backend.sources, backend.limits)
+    read = partial(mixpanel.read, call, facts, backend.sources, backend.limits)
+    reading = await parsed(len(body) + len(query), read)
     backend.rate_limit.charge(reading.intake.events, backend.limits, time.monotonic())
     await backend.take(reading.intake)
     return imported(call, reading) if is_import else taken(call)

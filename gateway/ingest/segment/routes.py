@@ -19,7 +19,7 @@ from gateway.errors import RequestError
 from gateway.ingest import IngestBackend, cors
 from gateway.ingest.admission import PLACE
 from gateway.ingest.app import go_on
-from gateway.ingest.body import read_body
+from gateway.ingest.body import parsed, read_body
 from gateway.ingest.client_info import Sender, sender_of
 from gateway.ingest.folded_paths import meant
 from gateway.ingest.segment import cdn, rudder_config
@@ -123,7 +123,8 @@ async def _take(
     facts = segment.RequestContext(
         of, sender, backend.now(), headers.get(hdrs.AUTHORIZATION), _keys(request)
     )
-    intake = segment.read(body, facts, backend.sources, backend.limits)
+    read = partial(segment.read, body, facts, backend.sources, backend.limits)
+    intake = await parsed(len(body), read)
     backend.rate_limit.charge(intake.events, backend.limits, time.monotonic())
     await backend.take(intake)
 
