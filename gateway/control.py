@@ -38,6 +38,8 @@ class Control:
         self._pseudonymizer = pseudonymizer
         self._counters = counters
         self._changing = asyncio.Lock()
+        self._under_way = 0
+        """Changes that were asked for and do not hold yet."""
 
     async def start(self) -> None:
         """Put the first snapshot in force. Raises OSError or ConfigurationError."""
@@ -65,8 +67,11 @@ class Control:
             return switch_history.standing(past, self.snapshot.rules.switches, self._counters())
 
     async def settled_rules(self) -> Rules:
-        """What an event that comes now is decided by: behind an order, by that order."""
-        if self._changing.locked():
+        """What an event that comes now is decided by: behind an order, by that order.
+
+        The lock alone does not say so: it is open for a moment before its next owner wakes.
+        """
+        if self._under_way:
             async with self._changing:
                 pass
         return self.snapshot.rules
@@ -77,7 +82,11 @@ class Control:
         return self.snapshot.rules.catalogue
 
     async def _put_in_force(self, chosen: Callable[[], Snapshot], *orders: Order) -> None:
-        async with self._changing:
-            self.snapshot = await asyncio.to_thread(
-                entered, chosen(), self._data_dir, self._environment, time.time(), *orders
-            )
+        self._under_way += 1
+        try:
+            async with self._changing:
+                self.snapshot = await asyncio.to_thread(
+                    entered, chosen(), self._data_dir, self._environment, time.time(), *orders
+                )
+        finally:
+            self._under_way -= 1

@@ -252,3 +252,20 @@ async def test_sighup_stops_no_request_and_the_last_files_win(tmp_path: Path) ->
         async with session.post(f"{gateway.url}/v1/track", json=body) as answer:
             assert answer.status == 200
         assert "userId" not in (await gateway.wait_for(["m"]))["m"][0]
+
+
+async def test_an_event_that_comes_behind_an_order_is_decided_by_it(tmp_path: Path) -> None:
+    """However many wait for their turn: between two turns, the lock stands open for a moment."""
+    async with opened(tmp_path) as gateway:
+        control = gateway.control
+        readers = [asyncio.create_task(control.telemetry()) for _ in range(3)]
+        await asyncio.sleep(0)
+        ordered = asyncio.create_task(control.order(ORDER))
+        behind = []
+        while not ordered.done():
+            await asyncio.sleep(0)
+            behind.append(asyncio.create_task(control.settled_rules()))
+        decided_by = await asyncio.gather(*behind)
+        await asyncio.gather(*readers)
+    assert len(behind) > len(readers)
+    assert {rules.switches.enabled["optional"] for rules in decided_by} == {False}
