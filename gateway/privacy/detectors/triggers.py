@@ -29,6 +29,8 @@ class Trigger:
     after: str = ""
     """A pattern that stands after the word."""
     any_case: bool = False
+    at_end: bool = False
+    """Whether the last character is the one to look for, though it be no rare one."""
 
     def __post_init__(self) -> None:
         if not self.words or not all(word and word.isascii() for word in self.words):
@@ -47,9 +49,11 @@ def class_of(characters: str) -> tuple[str, ...]:
     return tuple(filter(re.compile(f"[{characters}]").match, _CHARACTERS))
 
 
-def word(*words: str, before: str = "", after: str = "", any_case: bool = False) -> Trigger:
+def word(
+    *words: str, before: str = "", after: str = "", any_case: bool = False, at_end: bool = False
+) -> Trigger:
     """One of the words, each as it is written here."""
-    return Trigger(words, before, after, any_case)
+    return Trigger(words, before, after, any_case, at_end)
 
 
 def characters(of: str, before: str = "", after: str = "") -> Trigger:
@@ -66,29 +70,58 @@ def pattern(triggers: Iterable[Trigger]) -> str:
     around: defaultdict[str, _Around] = defaultdict(dict)
     for trigger in triggers:
         for text in trigger.words:
-            at = max(range(len(text)), key=lambda i: _RARITY.get(text[i], len(_RARITY)))
-            rest, written = (_written(t, trigger.any_case) for t in (text[at + 1 :], text))
-            behind = trigger.before + written if trigger.before or len(text) > 1 else ""
-            place = (rest, trigger.before, len(text), trigger.after)
+            at = len(text) - 1 if trigger.at_end else _rarest(text)
+            rest = _written(text[at + 1 :], trigger.any_case)
+            own = _own_before(trigger, text, at)
+            place = (rest, trigger.after)
             for sign in {text[at].lower(), text[at].upper()} if trigger.any_case else {text[at]}:
-                around[sign].setdefault(place, {})[behind] = None
+                around[sign].setdefault(place, {})[own] = None
     alike: defaultdict[str, list[str]] = defaultdict(list)
     for sign in sorted(around):
         alike[_branch(around[sign])].append(sign)
     return "|".join(f"{re.escape(sign)}{rest}" for rest, signs in alike.items() for sign in signs)
 
 
-_Around = dict[tuple[str, str, int, str], dict[str, None]]
-"""Of one character: what follows it in its words, and the words, which are of one width."""
+_Before = tuple[int, str, str]
+"""Of a word: its width, the pattern before it, and what must stand when looking back."""
+_Around = dict[tuple[str, str], dict[_Before, None]]
+"""Of one character: what follows it in its words and after them, and what stands before."""
+_FAR_ENOUGH = 4
+"""Characters before the hinge that tell a word from others; all of a long one cost more to look at
+than they save."""
+
+
+def _rarest(text: str) -> int:
+    return max(range(len(text)), key=lambda i: _RARITY.get(text[i], len(_RARITY)))
+
+
+def _own_before(trigger: Trigger, text: str, at: int) -> _Before:
+    if not at and not trigger.before:
+        return 0, "", ""
+    start = max(0, at - _FAR_ENOUGH)
+    before = trigger.before if start == 0 else ""
+    behind = before + _written(text[start:], trigger.any_case)
+    return len(text) - start, before, behind
 
 
 def _branch(around: _Around) -> str:
-    """What must stand around one character; nothing where it is enough by itself."""
+    """What must stand around one character; nothing where it is enough by itself.
+
+    What follows is looked at first: it tells most, at the least cost.
+    """
     pieces: dict[str, None] = {}
-    for (rest, _, _, after), words in around.items():
-        piece = rest + ("" if "" in words else f"(?<={'|'.join(words)})") + after
-        if not piece:
-            return ""
+    for (rest, after), befores in around.items():
+        if any(not behind for *_, behind in befores):
+            piece = rest + after
+            if not piece:
+                return ""
+        else:
+            widths: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
+            for width, before, behind in befores:
+                widths[width, before].append(behind)
+            looks = [f"(?<={'|'.join(same)})" for same in widths.values()]
+            behind = looks[0] if len(looks) == 1 else f"(?:{'|'.join(looks)})"
+            piece = rest + (f"(?={after})" if after else "") + behind
         pieces[piece] = None
     return f"(?:{'|'.join(pieces)})"
 

@@ -5,33 +5,61 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
 
 from gateway.privacy.detectors.declaration import Certainty, Detector, Span
-from gateway.privacy.detectors.triggers import pattern, word
+from gateway.privacy.detectors.triggers import SEVEN_DIGITS, Trigger, characters, pattern, word
+from gateway.privacy.detectors.vendors import UUID_EXAMPLE, VENDORS
 
 _JWT_LIKE = re.compile(r"[\w-]+(?:\.[\w-]*)*")
 _BEARER = re.compile(r"bearer[\s:=+\"']{1,4}([\w.~+/=-]{6,})", re.IGNORECASE)
 _BASIC = re.compile(r"basic[\s+:=]{1,3}([A-Za-z0-9+/_-]{6,}={0,2})", re.IGNORECASE)
 _API_KEY = re.compile(
+    # Not inside a word, unless what stands before is an escape such as the n of `\\n`.
+    r"(?:(?<![0-9A-Za-z])|(?<=\\[nrt])|(?<=%[0-9A-F]{2})|(?=[.:/]))(?:"
+    + "|".join(
+        f"(?P<v{number}>(?:{'|'.join(map(re.escape, vendor.prefixes.split()))}){vendor.body})"
+        for number, vendor in enumerate(VENDORS)
+    )
+    + ")"
+)
+_CHECKS = {f"v{number}": vendor.check for number, vendor in enumerate(VENDORS) if vendor.check}
+_FORMS = re.compile(
     r"""
-      (?:sk|pk|rk)_(?:live|test|prod)_[0-9A-Za-z]{6,}             # Stripe
-    | whsec_[0-9A-Za-z+/=]{10,}
-    | (?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA)[A-Z0-9]{16}               # Amazon
-    | gh[pousr]_[0-9A-Za-z]{16,} | github_pat_\w{20,}
-    | glpat-[\w-]{16,} | gl(?:ptt|dt|rt|soat|cbt)-[\w-]{16,}
-    | xox[a-z]-[\w-]{8,} | xapp-[\w-]{10,}                        # Slack
-    | AIza[\w-]{20,} | ya29\.[\w-]{16,} | GOCSPX-[\w-]{16,}       # Google
-    | SG\.[\w-]{10,}\.[\w-]{10,}                                  # SendGrid
-    | sk-(?:ant-|proj-|or-)?[0-9A-Za-z_-]{16,}                    # model providers
-    | hf_[0-9A-Za-z]{20,} | npm_[0-9A-Za-z]{20,} | pypi-[\w-]{20,}
-    | do[opr]_v1_[0-9a-f]{32,} | shp(?:at|ca|pa|ss)_[0-9a-fA-F]{16,}
-    | key-[0-9a-f]{32} | (?:AC|SK)[0-9a-f]{32}                    # Mailgun, Twilio
-    | sq0[a-z]{3}-[\w-]{20,} | rzp_(?:live|test)_\w{10,} | lin_api_\w{20,}
+      (?<![0-9a-f])[0-9a-f]{32}-(?:[0-9a-f]{8}-[0-9a-f]{8}|us[0-9]{1,2})(?![0-9A-Za-z-])  # Mailgun, Mailchimp
+    | (?<![0-9])[0-9]{8,10}:A[\w-]{34}                                # Telegram
+    | (?<![0-9])[0-9]{17,20}/[\w-]{60,}                                # a webhook of Discord
+    | (?<![0-9A-Za-z])[MNO][\w-]{22,}\.[\w-]{6}\.[\w-]{27,}           # a bot of Discord
+    | (?<![0-9/])1/[0-9]{15,17}:[0-9a-f]{32}                           # Asana
+    | (?<![0-9A-Za-z])pat[0-9A-Za-z]{14}\.[0-9a-f]{64}                 # Airtable
+    | (?<![0-9A-Za-z])dapi[0-9a-f]{32}                                # Databricks
+    | (?<=AccountKey=)[0-9A-Za-z+/]{40,}={0,2}                         # Azure
+    | (?<=webhookb2/)[0-9a-f-]{36}@[0-9a-f-]{36}/IncomingWebhook/[0-9A-Za-z/-]{32,}  # Teams
     """,
     re.VERBOSE,
 )
+_FORM_TRIGGERS = (
+    SEVEN_DIGITS,
+    characters("-", before="[0-9a-f]{5}", after="[0-9a-f]{8}-[0-9a-f]{8}"),
+    word("-us", after="[0-9]"),
+    characters(".", after=r"(?:[\w-]{6}\.[\w-]{27}|[0-9a-f]{64})"),
+    *(characters("0-9", before=f"dapi{'[a-f]' * n}", after="[0-9a-f]{20}") for n in range(4)),
+    word("AccountKey="),
+    characters("@", after="[0-9a-f]{8}-"),
+)
+_has_form = re.compile(
+    pattern(
+        (
+            *(trigger for trigger in _FORM_TRIGGERS if trigger is not SEVEN_DIGITS),
+            characters("0-9", after=r"(?::(?:A[\w-]{34}|[0-9a-f]{32})|/[\w-]{60})"),
+        )
+    )
+).search
 _SHORTEST = 12
 """Characters that every secret here has, with its mark."""
+_SHORTEST_FORM = 35
 
 _PEM = re.compile("-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile("-----END [A-Z0-9 ]{0,60}-----")
@@ -49,8 +77,17 @@ def secrets(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape o
         found += _jwts(text)
     found += [(*match.span(1), "bearer") for match in _BEARER.finditer(text) if _is_token(match[1])]
     found += [(*match.span(1), "basic") for match in _BASIC.finditer(text) if _is_basic(match[1])]
-    found += [(*match.span(), "api_key") for match in _API_KEY.finditer(text)]
+    for match in _API_KEY.finditer(text):
+        check = _CHECKS.get(match.lastgroup or "")
+        if check is None or check(match[0]):
+            found.append((*match.span(), "api_key"))
     return found
+
+
+def keys_by_form(text: str, context: int) -> list[Span]:  # noqa: ARG001 (as above)
+    if len(text) < _SHORTEST_FORM or not _has_form(text):
+        return []
+    return [(*match.span(), "access_key") for match in _FORMS.finditer(text)]
 
 
 def url_credentials(text: str, context: int) -> list[Span]:  # noqa: ARG001 (as above)
@@ -96,6 +133,16 @@ def _is_basic(text: str) -> bool:
     except (binascii.Error, ValueError):
         return False
     return b":" in plain
+
+
+def _vendor_triggers() -> Iterator[Trigger]:
+    """One for all the prefixes after which the same must follow."""
+    alike: defaultdict[Trigger, list[str]] = defaultdict(list)
+    for vendor in VENDORS:
+        for trigger in vendor.triggers:
+            alike[replace(trigger, words=("x",))] += trigger.words
+    for trigger, prefixes in alike.items():
+        yield replace(trigger, words=tuple(prefixes))
 
 
 DETECTORS = (
@@ -149,21 +196,9 @@ DETECTORS = (
     ),
     Detector(
         name="api_key",
-        meaning="a key with a vendor's prefix: Stripe, Amazon, GitHub, Slack, Google, …",
+        meaning="a key with a vendor's mark: Stripe, Amazon, GitHub, Slack, Google, some ninety more",
         certainty=Certainty.MARKED,
-        triggers=(
-            word("sk_", "pk_", "rk_", after="(?:live|test|prod)"),
-            word("whsec_", "github_", "hf_", "npm_", "rzp_", "lin_api_"),
-            word("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "dop_v1_", "doo_v1_", "dor_v1_"),
-            word("shpat_", "shpca_", "shppa_", "shpss_"),
-            word("AKIA", "ASIA", "AROA", "AIDA", "AGPA", "ANPA", after="[A-Z0-9]{16}"),
-            word("glpat-", "glptt-", "gldt-", "glrt-", "glsoat-", "glcbt-", "pypi-"),
-            word("xapp-", "GOCSPX-", "AIza", "ya29.", "SG."),
-            word("xox", after="[a-z]-"),
-            word("sq0", after="[a-z]{3}-"),
-            word("sk-", after=r"[\w-]{16}"),
-            word("key-", "AC", "SK", after="[0-9a-f]{32}"),
-        ),
+        triggers=tuple(_vendor_triggers()),
         find=secrets,
         examples=(
             "sk_live_4eC39HqLyjWDarjtT1",
@@ -198,6 +233,7 @@ DETECTORS = (
             "sq0atp-abcdefghijklmnopqrstuv",
             "rzp_test_abcdefghij",
             "lin_api_abcdefghijklmnopqrstuv",
+            *(example for vendor in VENDORS for example in vendor.examples),
             "Mozilla/5.0 (X11; «sk_live_abcdefgh»)",
         ),
         counterexamples=(
@@ -208,6 +244,27 @@ DETECTORS = (
             "SG.1.2",
             "key-value-pairs",
         ),
+    ),
+    Detector(
+        name="access_key",
+        meaning="a key or webhook with no mark but its form: Discord, Telegram, Mailgun, Azure, …",
+        certainty=Certainty.MARKED,
+        triggers=_FORM_TRIGGERS,
+        find=keys_by_form,
+        examples=(
+            "d41d8cd98f00b204e9800998ecf8427e-0a1b2c3d-4e5f6071",
+            "d41d8cd98f00b204e9800998ecf8427e-us12",
+            "1234567890:AAF0123456789abcdefghijklmnopqrstuvw"[:46],
+            "webhooks/«1234567890123456789/" + "0aB-" * 15 + "»",
+            "MTIzNDU2Nzg5MDEyMzQ1Njc4.Gabcde.abcdefghijklmnopqrstuvwxyz0",
+            "1/1234567890123456:d41d8cd98f00b204e9800998ecf8427e",
+            "pat0123456789abcd." + "0123456789abcdef" * 4,
+            "dapid41d8cd98f00b204e9800998ecf8427e",
+            "AccountKey=«" + "aB0/" * 10 + "==»",
+            f"webhookb2/«{UUID_EXAMPLE}@{UUID_EXAMPLE}/IncomingWebhook/" + "0a" * 16 + "»",
+        ),
+        counterexamples=("d41d8cd98f00b204e9800998ecf8427e", "1234567890:A", UUID_EXAMPLE),
+        skips_lookalikes=True,
     ),
     Detector(
         name="url_credentials",
