@@ -4,7 +4,7 @@ A new one is a file in `families` (or one more declaration there), and nothing e
 pre-check before every text, the egress guard, the reference and the tests go over the registry.
 """
 
-from gateway.privacy.detectors.context import ADDRESS, PHONE, context_of
+from gateway.privacy.detectors.context import ADDRESS, PHONE, TELLING, context_of
 from gateway.privacy.detectors.declaration import Certainty, Detector, Span
 from gateway.privacy.detectors.lookalikes import SHORT, is_benign
 from gateway.privacy.detectors.precheck import may_hold, precheck, suspicious
@@ -19,6 +19,7 @@ __all__ = [
     "REGISTRY",
     "SHAPES",
     "SHORT",
+    "TELLING",
     "Certainty",
     "Detector",
     "Scanner",

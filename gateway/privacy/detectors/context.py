@@ -5,12 +5,19 @@
 
 from __future__ import annotations
 
-import re
+from gateway.privacy.vocabulary import Meaning, meaning, words_of
 
-PHONE, VERSION, ADDRESS, AGENT = 1, 2, 4, 8
+PHONE, VERSION, ADDRESS, AGENT, OFFICIAL, CARD, CODE = 1, 2, 4, 8, 16, 32, 64
 """What a key can say."""
+TELLING = PHONE | ADDRESS | OFFICIAL | CARD
+"""Under such a key even a number may be personal."""
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_MEANS = {
+    Meaning.PHONE: PHONE,
+    Meaning.NETWORK: ADDRESS,
+    Meaning.OFFICIAL: OFFICIAL,
+    Meaning.CARD: CARD,
+}
 _SAYS = (
     (
         PHONE,
@@ -18,24 +25,32 @@ _SAYS = (
     ),
     (
         VERSION,
-        "version versions ver build release firmware sdk revision semver appversion osversion",
+        "version versions ver v build release firmware sdk revision semver appversion osversion",
     ),
-    (ADDRESS, "ip ips ipaddress ipaddr ipv remoteaddr clientip remoteip addr"),
+    (ADDRESS, "ip ips ipaddress ipaddr ipv remoteaddr clientip remoteip addr peer"),
     (AGENT, "agent ua useragent"),
+    (
+        CODE,
+        "ean ean13 upc gtin isbn issn barcode sku timestamp ts time date trace span hash sha etag "
+        "checksum digest tracking build created updated at when duration ratio latency commit",
+    ),
 )
-_TELLING = tuple((flag, frozenset(words.split())) for flag, words in _SAYS)
+_TELLING_WORDS = tuple((flag, frozenset(words.split())) for flag, words in _SAYS)
 
 
 def context_of(key: str) -> int:
     """The flags of a key, from the words in it."""
     if len(key) > 128:
         return 0
-    words = {word.lower() for word in _WORDS.findall(key)}
-    flags = 0
-    for flag, telling in _TELLING:
+    words = set(words_of(key))
+    means = meaning(key)
+    flags = 0 if means is None else _MEANS.get(means, 0)
+    for flag, telling in _TELLING_WORDS:
         if not words.isdisjoint(telling):
             flags |= flag
-    return flags & ~VERSION if flags & ADDRESS else flags
+    if flags & ADDRESS:
+        flags &= ~VERSION
+    return flags & ~CODE if flags & TELLING else flags
 
 
 def decimal(value: float) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.privacy.detectors import ADDRESS, PHONE
+from gateway.privacy.detectors import TELLING
 from gateway.privacy.policy.path_automaton import PathState
 from gateway.privacy.policy.rules import Hits, Rule, in_order
 
@@ -18,7 +18,7 @@ class Key:
         self.step = step  # in a pointer
         self.odd = odd  # a detector may find something in the key itself
         self.context = context
-        self.telling = bool(context & (PHONE | ADDRESS))  # a number under it may be personal
+        self.telling = bool(context & TELLING)  # a number under it may be personal
         self.matched = matched  # every rule whose `key` it matches, by order
         self.hits: Hits = ()  # those that need no path
 

@@ -67,7 +67,7 @@ class Case:
             "timestamp": "2026-11-23T08:08:53.813Z",
             "anonymousId": "2cadec71-f0ca-499e-b020-135507c5bd18",
             "properties": {"plan": "pro", "count": 3},
-            "context": {"library": {"name": "analytics.js", "version": "4.1.0"}},
+            "context": {"library": {"name": "lib.js", "version": "4.1.0"}},
         }
         holder: dict[str, Any] = message["properties"]  # type: ignore[assignment]
         *above, last = self.key.split(".") if self.key.startswith("context.") else [self.key]
@@ -125,8 +125,7 @@ def _filled(value: Any, rng: random.Random, made: list[str]) -> Any:
         if not code:
             return ""
         new = _random(code, rng)
-        if code != "U":
-            made.append(new)
+        made.append(new)
         return new
 
     return _RANDOM.sub(random_text, value) if isinstance(value, str) else value

@@ -11,7 +11,7 @@ import socket
 
 from gateway.privacy.detectors.context import ADDRESS, AGENT, VERSION
 from gateway.privacy.detectors.declaration import Certainty, Detector, Span
-from gateway.privacy.detectors.triggers import SEVEN_DIGITS, characters
+from gateway.privacy.detectors.triggers import SEVEN_DIGITS, characters, word
 
 _QUAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9]|\.[0-9])")
 _BEFORE_QUAD = re.compile(r"[0-9]\.?\Z")
@@ -28,8 +28,20 @@ _AGENT_TEXT = re.compile(r"[A-Za-z][\w.\-]*/[0-9][\w.]* \(")
 _IPV6 = re.compile(
     r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,32}(?:(?:\.[0-9]{1,3}){3})?(?:%[A-Za-z0-9_.\-]+)?"
 )
+_WORD = re.compile(r"[\w:]")
 _LONGEST_VERSION = 40
 _LONGEST_PRODUCT = 32
+_NOTATION = re.compile(
+    r"(?<![\w.])(?:0x[0-9A-Fa-f]{6,8}|0[0-7]{9,11}|[0-9]{8,10}"
+    r"|(?:0x[0-9A-Fa-f]{1,2}|[0-9]{1,4})(?:\.(?:0x[0-9A-Fa-f]{1,4}|[0-9]{1,5})){2,3})(?![\w.])"
+)
+"""An IPv4 address as the C library reads it, where the key says that it is one."""
+_IN_HOST = re.compile(
+    r"(?<![0-9A-Za-z-])(?:ec2|ip)-((?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})(?:-[0-9]{1,3}){3})(?![0-9-])"
+)
+"""An address in the name of a host."""
+_MAC_OTHERWISE = re.compile(r"(?<![\w.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![\w.])")
+_BARE_MAC = re.compile(r"[0-9A-Fa-f]{12}").fullmatch
 _MAC = re.compile(
     r"(?<![0-9A-Fa-f])(?<![0-9A-Fa-f][:-])[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}"
     r"(?![0-9A-Fa-f]|[:-][0-9A-Fa-f])"
@@ -37,9 +49,11 @@ _MAC = re.compile(
 
 
 def ipv4(text: str, context: int) -> list[Span]:
+    found = _in_any_notation(text) if context & ADDRESS else []
+    if "-" in text:
+        found += [(*match.span(1), "ipv4") for match in _IN_HOST.finditer(text)]
     if text.count(".") < 3:
-        return []
-    found: list[Span] = []
+        return found
     is_agent: bool | None = None
     for match in _QUAD.finditer(text):
         start, end = match.span()
@@ -52,6 +66,18 @@ def ipv4(text: str, context: int) -> list[Span]:
             and not _is_version(text, start, end, context, is_agent=is_agent)
         ):
             found.append((start, end, "ipv4"))
+    return found
+
+
+def _in_any_notation(text: str) -> list[Span]:
+    found: list[Span] = []
+    for match in _NOTATION.finditer(text):
+        try:
+            socket.inet_aton(match[0])
+        except OSError:
+            continue
+        if match[0] != "0.0.0.0":  # noqa: S104 (nobody's address)
+            found.append((*match.span(), "ipv4"))
     return found
 
 
@@ -97,10 +123,14 @@ def _is_ipv6(address: str, text: str, start: int, end: int, context: int) -> boo
         groups = address.split(":")
         if len(groups) <= 8 or not (_parses(":".join(groups[:8])) or "::" in address):
             return False
+    if start and _WORD.match(text, start - 1):
+        return False  # `EC2::` in `AWS::EC2::VPC`
+    if _WORD.match(text, end) and text[start:end] != text[start:end].rstrip(":"):
+        return False  # `arn:aws:iam::123456789012`
     if any(letter.isdecimal() for letter in address) or address.count(":") >= 4:
-        return True
+        return not (_WORD.match(text, end))
     # `d::c` stands in `std::cout`; `dead::beef` is an address alone or in brackets.
-    whole = start == 0 and end == len(text)
+    whole = start == 0 and end == len(text) and max(map(len, address.split(":"))) == 4
     return whole or bool(context & ADDRESS) or text[start - 1 : start] + text[end : end + 1] == "[]"
 
 
@@ -112,7 +142,15 @@ def _parses(text: str) -> bool:
     return True
 
 
-def mac(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape of every finder)
+def mac(text: str, context: int) -> list[Span]:
+    if context & ADDRESS and _BARE_MAC(text):
+        return [(0, len(text), "mac")]
+    if text.count(".") >= 2:
+        found = [(*match.span(), "mac") for match in _MAC_OTHERWISE.finditer(text)]
+        if found:
+            return [
+                span for span in found if not text[span[0] : span[1]].replace(".", "").isdecimal()
+            ]
     if text.count(":") < 5 and text.count("-") < 5:
         return []
     return [(*match.span(), "mac") for match in _MAC.finditer(text)]
@@ -123,9 +161,17 @@ DETECTORS = (
         name="mac",
         meaning="a hardware address",
         certainty=Certainty.WRITTEN,
-        triggers=(characters("-:", after="[0-9A-Fa-f]{2}[-:][0-9A-Fa-f]{2}[-:]"),),
+        triggers=(
+            characters("-:", after="[0-9A-Fa-f]{2}[-:][0-9A-Fa-f]{2}[-:]"),
+            characters(".", after=r"[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}"),
+        ),
         find=mac,
-        examples=("00:1b:63:84:45:e6", "AA-BB-CC-DD-EE-FF", "from «aa:bb:cc:dd:ee:ff»."),
+        examples=(
+            "0000.5e00.53ab",
+            "00:1b:63:84:45:e6",
+            "AA-BB-CC-DD-EE-FF",
+            "from «aa:bb:cc:dd:ee:ff».",
+        ),
         counterexamples=("10:52:14", "00:1b:63:84:45", "00:1b:63:84:45:e6:77", "aa-bb-cc-dd-ee"),
         skips_lookalikes=True,
     ),
@@ -144,16 +190,30 @@ DETECTORS = (
             "dead::beef",
             "[«2001:db8::1»]:443",
         ),
-        counterexamples=("std::cout", "10:52:14", "a::b::c", "::"),
+        counterexamples=(
+            "std::cout",
+            "10:52:14",
+            "a::b::c",
+            "::",
+            "AWS::EC2::VPC",
+            "abc::def",
+            "arn:aws:iam::123456789012:role/x",
+        ),
         skips_lookalikes=True,
     ),
     Detector(
         name="ipv4",
         meaning="an IPv4 address; not a version of four parts",
         certainty=Certainty.WRITTEN,
-        triggers=(SEVEN_DIGITS,),
+        triggers=(SEVEN_DIGITS, word("0x", after=r"[0-9A-Fa-f]{2}[0-9A-Fa-f.]")),
         find=ipv4,
-        examples=("203.0.113.77", "1.2.3.4", "255.254.253.252", "http://«10.20.30.40»:80/"),
+        examples=(
+            "203.0.113.77",
+            "1.2.3.4",
+            "255.254.253.252",
+            "http://«10.20.30.40»:80/",
+            "ec2-«203-0-113-7».compute.example",
+        ),
         counterexamples=(
             "v1.2.3.4",
             "version 1.2.3.4",

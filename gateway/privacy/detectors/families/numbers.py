@@ -10,7 +10,7 @@ import re
 import string
 from itertools import accumulate, chain
 
-from gateway.privacy.detectors.context import PHONE
+from gateway.privacy.detectors.context import CARD, CODE, PHONE
 from gateway.privacy.detectors.declaration import Certainty, Detector, Span
 from gateway.privacy.detectors.triggers import SEVEN_DIGITS, characters
 
@@ -20,7 +20,27 @@ _GROUP = re.compile("[0-9]+")
 _UUID_OR_HASH = re.compile("[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32,}")
 _SHORTEST = 7
 
-_CARD_PREFIX = re.compile("4|5[0-9]|6|3[0-9]|2(?:2(?:2[1-9]|[3-9])|[3-6]|7[01]|720)|220[0-4]|9792")
+_ISSUERS = (
+    ("4", (16, 19)),  # Visa; with 13 digits only where the key says that it is a card
+    ("5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720", (16,)),  # Mastercard
+    ("3[47]", (15,)),  # American Express
+    ("30[0-5]|3095|3[689]", (14,)),  # Diners
+    (
+        "6011|64[4-9]|65|622|628|81|82|62|35(?:2[89]|[3-8])",
+        (16, 17, 18, 19),
+    ),  # Discover, UnionPay, JCB
+    ("220[0-4]", (16, 17, 18, 19)),  # Mir
+    ("5018|50[23]0|5038|5893|630[34]|6759|676[1-3]|0604", (16, 18, 19)),  # Maestro
+    ("60|508|9792|50[0-9]{2}|63[0-9]{2}", (16,)),  # RuPay, Troy, Verve, Elo, Hipercard
+)
+"""Each issuer's prefixes, and the lengths that its cards have."""
+_is_issued = re.compile(
+    "|".join(
+        f"(?=(?:{'|'.join(f'[0-9]{{{length}}}' for length in lengths)})\\Z)(?:{prefix})"
+        for prefix, lengths in _ISSUERS
+    )
+).match
+_CARD_PREFIX = re.compile("|".join(prefix for prefix, _ in _ISSUERS))
 _CARD_LENGTHS = range(13, 20)
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 _ALNUM = string.ascii_letters + string.digits
@@ -71,10 +91,15 @@ _NATIONAL = re.compile(
     | (?<![0-9])(?<![0-9][+.\-])                                    # 415.555.2671
       (?:1\.)?[2-9][0-9]{2}\.[2-9][0-9]{2}\.[0-9]{4}
       (?![0-9]|\.[0-9])
-    | (?<![0-9A-Za-z])(?<![0-9][.+/])(?<![0-9A-Za-z]-)               # 030 1234567, and no date
-      (?!\(?[0-9]{2}([./\-])[0-9]{2}\1(?:19|20)[0-9]{2})
+    | (?<![0-9A-Za-z])(?<![0-9][.+/:])(?<![0-9A-Za-z]-)(?<![0-9]{4}[ ])  # 030 1234567, and no date
+      (?!\(?[0-9]{2}([./\- ])[0-9]{2}\1(?:(?:19|20)[0-9]{2}|[0-9]{2}(?:[ ,T]+[0-9]{2}[.:-]?[0-9]{2}|\Z)))
+      (?![0-9]{2}[ ](?:19|20)[0-9]{2}(?:[ ][0-9]{2}[:h.]|[ ]?\Z))
       \(?0[1-9][0-9]{0,4}[ \-/.)]{1,2}[0-9](?:[ \-/.]?[0-9]){5,9}
-      (?![0-9A-Za-z]|[.\-][0-9A-Za-z])
+      (?![0-9A-Za-z]|[.\-:][0-9A-Za-z])
+    | (?<![0-9A-Za-z])(?<![0-9][.+/\-])8[ ]?\([0-9]{3,5}\)[ ]?[0-9]{1,3}(?:[ \-]?[0-9]{2}){2}(?![0-9])  # RU
+    | (?<![0-9A-Za-z])(?<![0-9][.+/\-])8[ \-][0-9]{3}[ \-][0-9]{3}-[0-9]{2}-[0-9]{2}(?![0-9\-])
+    | \([1-9][0-9]\)[ ]?9?[ ]?[0-9]{4}-[0-9]{4}(?![0-9\-])            # (11) 91234-5678
+    | (?<![0-9A-Za-z])(?<![0-9][.+/\-])1[3-9][0-9]([ \-])[0-9]{4}\2[0-9]{4}(?![0-9\-])  # 138 0013 8000
     | (?<![\w.+\-/])0[1-9][0-9]{8,9}(?![\w.\-])                     # 01711234567
     )
     """,
@@ -85,15 +110,19 @@ _START_OF_PHONE = re.compile(
     re.DOTALL,
 )
 """What every number above has, from its first digit on."""
+_PHONE_WORDS = (
+    "phone telephone mobile whatsapp tel cell call fax sms dial teléfono telefono móvil movil celular "
+    "telefone telemóvel téléphone portable telefon telefonnummer handy handynummer mobil rufnummer "
+    "cellulare telefoon mobiel komórka komórkowy cep gsm телефон тел мобильный फ़ोन फोन मोबाइल llama "
+    "llámame ligue appelez anruf"
+)
 _SAID = re.compile(
-    r"(?:phone|mobile|whatsapp|(?<![a-z])(?:tel|cell|call|fax|sms|dial))"
-    r"(?:[ ]?number|[ ]no|[ ]me|[ ]us)?(?:[ ](?:at|on|is))?[.:=#, +(]{0,4}\Z"
+    rf"(?:(?<![^\W\d_])(?:{'|'.join(_PHONE_WORDS.split())})|(?<=[a-z])phone"
+    "|手机|手机号|手机号码|电话|电话号码|電話|電話番号|携帯|手機|전화|전화번호|휴대폰)"
+    r"(?:[ ]?(?:numbers?|no|nr|num|número|numero|numéro|nummer|numer|номер|me|us|at|on|is|es|é|est|"
+    r"ist|is|to|de|contato|contacto)\b\.?){0,3}[.:：=#, +(＋]{0,4}\Z|(?<![a-z])(?:my|the)[ ]number[ ]is[ ]\Z"
 )
-_SAID_BEFORE = 32
-_LAST_WORDS = (
-    *("phone", "mobile", "whatsapp", "tel", "cell", "call", "fax", "sms", "dial"),
-    *("number", "no", "me", "us", "at", "on", "is"),
-)
+_SAID_BEFORE = 40
 _ANY_PHONE = re.compile(rf"(?<![0-9])\+?\(?[0-9](?:{_SEP}{{0,3}}[0-9]){{6,14}}(?![0-9])")
 
 
@@ -107,8 +136,8 @@ def numbers(text: str, context: int) -> list[Span]:
     found: list[Span] = []
     for start, end in runs:
         groups = [match.span() for match in _GROUP.finditer(text, start, end)]
-        if end - start >= _CARD_LENGTHS.start:
-            found += _cards(text, groups)
+        if end - start >= _CARD_LENGTHS.start and not context & CODE:
+            found += _cards(text, groups, context)
         if not context & PHONE and groups:
             found += _phones(text, groups[0][0], end)
     found += [(*match.span(), "us_ssn") for match in _SSN.finditer(text)]
@@ -119,7 +148,7 @@ def numbers(text: str, context: int) -> list[Span]:
     return found + [(*match.span(), "phone") for match in _ANY_PHONE.finditer(text)]
 
 
-def _cards(text: str, groups: list[tuple[int, int]]) -> list[Span]:
+def _cards(text: str, groups: list[tuple[int, int]], context: int) -> list[Span]:
     found: list[Span] = []
     until = -1
     before = [0, *accumulate(end - start for start, end in groups)]
@@ -140,7 +169,10 @@ def _cards(text: str, groups: list[tuple[int, int]]) -> list[Span]:
             digits += text[begin:end]
             if len(digits) > 19:
                 break
-            if is_card(digits) and _stands_alone(text, start, end):
+            may_be = is_card(digits) or (
+                context & CARD and len(digits) >= 12 and passes_luhn(digits)
+            )
+            if may_be and _stands_alone(text, start, end):
                 found.append((start, end, "credit_card"))
                 until = end
                 break
@@ -148,9 +180,11 @@ def _cards(text: str, groups: list[tuple[int, int]]) -> list[Span]:
 
 
 def is_card(digits: str) -> bool:
-    """Whether 13 to 19 digits have an issuer's prefix and pass Luhn's check."""
-    if len(digits) not in _CARD_LENGTHS or not _CARD_PREFIX.match(digits):
-        return False
+    """Whether the digits have an issuer's prefix and length, and pass Luhn's check."""
+    return _is_issued(digits) is not None and passes_luhn(digits)
+
+
+def passes_luhn(digits: str) -> bool:
     doubled = digits[-2::-2].translate(_DOUBLED)
     return (sum(digits[-1::-2].encode()) + sum(doubled.encode()) - len(digits) * 48) % 10 == 0
 
@@ -196,9 +230,10 @@ def _phones(text: str, first: int, end: int) -> list[Span]:
 def _said(text: str, start: int) -> re.Match[str] | None:
     """A number of any form after a word such as `call`."""
     before = text[max(0, start - _SAID_BEFORE) : start].lower()
-    if before.rstrip(" .:=#,+(").endswith(_LAST_WORDS) and _SAID.search(before):
-        return _ANY_PHONE.match(text, start)
-    return None
+    if not _SAID.search(before):
+        return None
+    opens = start - (text[start - 1 : start] == "(")
+    return _ANY_PHONE.match(text, opens)
 
 
 def ibans(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape of every finder)
@@ -258,7 +293,7 @@ DETECTORS = (
     ),
     Detector(
         name="credit_card",
-        meaning="13 to 19 digits with an issuer's prefix that pass Luhn's check",
+        meaning="a card number of an issuer's prefix and length that passes Luhn's check",
         certainty=Certainty.CHECKED,
         triggers=(SEVEN_DIGITS,),
         find=numbers,
@@ -269,7 +304,12 @@ DETECTORS = (
             "378282246310005",
             "paid with «6011000990139424».",
         ),
-        counterexamples=("4111111111111112", "1709251199999", "0.4111111111111111"),
+        counterexamples=(
+            "4111111111111112",
+            "1709251199999",
+            "0.4111111111111111",
+            "4452000012343",
+        ),
         skips_lookalikes=True,
     ),
     Detector(
@@ -296,8 +336,22 @@ DETECTORS = (
             "0171/1234567",
             "0049 30 1234567",
             "call «5552671»",
+            "mi móvil: «612 345 678»",
+            "手机：«13800138000»",
+            "8 (495) 123-45-67",
+            "(11) 91234-5678",
+            "138 0013 8000",
         ),
-        counterexamples=("1709251199", "2026-03-05", "05.03.2026", "12345678", "1,234,567.89"),
+        counterexamples=(
+            "1709251199",
+            "2026-03-05",
+            "05.03.2026",
+            "12345678",
+            "1,234,567.89",
+            "Tue Nov 03 2026 10:00:00 GMT+0000 (Coordinated Universal Time)",
+            "03 11 2026",
+            "08:04:02 08/01/26",
+        ),
         skips_lookalikes=True,
     ),
 )
