@@ -5,25 +5,42 @@ A parameter or member has a name, so rules on names reach it there as they do ou
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 import orjson
 
+from gateway.privacy.detectors.triggers import characters, word
+
+_TELLING_END = "(?i:word|sswd|.pwd|cret|oken|[_-]key|.key|tion|okie|name|mail|hone|tial|.ssn|auth|t_id|r_id|n_id)"
+"""How names end that a colon may follow; there is no other trace of such a field in a text."""
 Replace = Callable[[str, str], str | None]
 """Takes a decoded name and value; gives what stands for the value, or None to leave it."""
 
 _PAIR = re.compile(
-    r"""(?<![\w.\-$%\[\]])([\w.\-$%\[\]]{1,64})[ ]?=[ ]?(?:"([^"]*)"|'([^']*)'|([^&\#\s"'<>]*))"""
+    r"""(?<![\w.\-$%\[\]])([\w.\-$%\[\]]{1,64})[ ]?=[ ]?(?:"([^"]*)"|'([^']*)'"""
+    # To the next sign of a query, or to a sign that ends a pair because another pair follows.
+    r"""|((?:[^&\#\s"'<>;,|]|[;,|](?![ ]?[\w.\-$%\[\]][\w.\-$%\[\] ]{0,40}=))*))"""
 )
 _MEMBER = re.compile(
-    r"""(\\{0,31}["'])([^"'\\:{}\[\],]{1,64})\1\s*:\s*(?:(\\{0,31}["'])(.*?)(?:\3|\Z)|(-?[0-9][0-9.eE+\-]*))""",
+    r"""(\\{0,31}["'])([^"'\\:{}\[\],]{1,64})\1\s*:\s*(?:(\\{0,31}["'])(.*?)(?:(?<!\\)\3|\Z)|(-?[0-9][0-9.eE+\-]*))""",
     re.DOTALL,
 )
-SIGNS = '={"&'
-"""Characters, for a class of a regular expression, without which no text has such structure."""
+TRIGGERS = (
+    characters('={"&'),
+    characters(":", before=_TELLING_END, after=r"[ \t]*\S"),
+    characters("\n", after=r"[ \t]*[\w\-]{2,40}:"),
+    word("</"),
+    word("--", after="[A-Za-z]"),
+    word("ENV ", at_end=False),
+)
+"""What is in every text that has such structure."""
+_DECODER = json.JSONDecoder()
+_MOST_PIECES = 4
+_MAY_BEGIN_JSON = re.compile(r"""\{\s*"|\[\s*[\[{"]""")
 _READABLE = "[]{}:/@,$ "
 
 
@@ -37,6 +54,26 @@ def json_container(text: str) -> dict[str, Any] | list[Any] | None:
     except orjson.JSONDecodeError:
         return None
     return value if isinstance(value, dict | list) else None
+
+
+may_have_structure = re.compile("""[={"&]|[%\\\\]|[\\w-]{2}:[ \\t]""").search
+"""Matches a value that may have names and values of its own."""
+
+
+def json_pieces(text: str) -> Iterator[tuple[int, int, dict[str, Any] | list[Any]]]:
+    """Objects and arrays with other text around them: start, end, value."""
+    since = 0
+    for _ in range(_MOST_PIECES):
+        begins = _MAY_BEGIN_JSON.search(text, since)
+        if begins is None:
+            return
+        start = begins.start()
+        try:
+            value, since = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            since = begins.end()
+            continue
+        yield start, since, value
 
 
 def rewrite_pairs(text: str, replace: Replace) -> str:

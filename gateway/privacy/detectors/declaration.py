@@ -54,6 +54,8 @@ class Detector:
     """Texts that are found whole, or the part of them that stands in « »."""
     counterexamples: tuple[str, ...]
     """Texts that look like it, in which it finds nothing."""
+    needs_digit: bool = False
+    """Whether there is a digit in all that it finds."""
     skips_lookalikes: bool = False
     """Whether it need not look into a text that is a timestamp, UUID or digest (lookalikes.py)."""
 

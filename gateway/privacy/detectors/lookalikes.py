@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from gateway.privacy.decoding import BEGINS_HEX
 from gateway.privacy.detectors.families.shapes import PATTERNS
 from gateway.privacy.detectors.registry import REGISTRY
 from gateway.privacy.detectors.triggers import class_of, pattern
@@ -17,14 +18,16 @@ SHORT = 20
 """In a shorter text these forms are not worth a look of their own."""
 
 _UUID, _DIGEST = PATTERNS["uuid"], PATTERNS["hex_digest"]
+_NO_TEXT = f"(?!{BEGINS_HEX})"
+"""A text in hexadecimal is no digest."""
 FORMS = {
     "timestamp": (PATTERNS["timestamp"], "0-9TZ:.+ -"),
     "uuid": (_UUID.replace("A-F", ""), "0-9a-f-"),
     # An ObjectId begins with a time; a lower-case IBAN with letters.
-    "object_id": ("[0-9][0-9a-f]{23}", "0-9a-f"),
-    "digest": (_DIGEST.replace("A-F", ""), "0-9a-f"),
+    "object_id": (f"{_NO_TEXT}[0-9][0-9a-f]{{23}}", "0-9a-f"),
+    "digest": (_NO_TEXT + _DIGEST.replace("A-F", ""), "0-9a-f"),
     "any_uuid": (_UUID, "0-9A-Fa-f-"),
-    "any_digest": (_DIGEST, "0-9A-Fa-f"),
+    "any_digest": (_NO_TEXT + _DIGEST, "0-9A-Fa-f"),
     # A messageId of analytics.js or analytics-node.
     "message_id": ("(?:ajs|node)-(?:next-)?[0-9]{13}-" + _UUID.replace("A-F", ""), "0-9a-fjnostx-"),
 }

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from gateway.privacy import deobfuscate, nested_text
+from gateway.privacy.decoding import BEGINS_BASE64, BEGINS_HEX
 from gateway.privacy.detectors.lookalikes import SHORT, is_benign
 from gateway.privacy.detectors.registry import REGISTRY, SHAPES
-from gateway.privacy.detectors.triggers import characters, pattern
+from gateway.privacy.detectors.triggers import characters, pattern, word
 
 _READERS = (
-    characters(nested_text.SIGNS),
+    *nested_text.TRIGGERS,
     characters("%", after=deobfuscate.AFTER_PERCENT),
+    characters("\\\\", after=deobfuscate.AFTER_BACKSLASH),
+    word("H4sI"),
 )
 
 
@@ -27,14 +30,18 @@ def _search(shapes: frozenset[str]) -> Callable[[str], object]:
     return re.compile(pattern([*triggers, *_READERS])).search
 
 
+_is_blob = re.compile(f"{BEGINS_BASE64}|{BEGINS_HEX}").match
 may_hold = _search(frozenset())
 """Matches a text of ASCII in which something could be found; the quick form for short texts."""
 
 
 def suspicious(text: str) -> bool:
     """Whether something personal could be found in the text; false for almost every text."""
-    if len(text) >= SHORT and is_benign(text):
-        return False
+    if len(text) >= SHORT:
+        if is_benign(text):
+            return False
+        if _is_blob(text):
+            return True
     return may_hold(text) is not None or (
         not text.isascii() and deobfuscate.has_odd_letter(text) is not None
     )

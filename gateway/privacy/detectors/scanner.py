@@ -6,14 +6,19 @@ letters, foreign digits, invisible characters.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable
 
+from gateway.privacy.decoding import DEEPEST, blobs, may_hold_blob
 from gateway.privacy.deobfuscate import undisguised
 from gateway.privacy.detectors.context import ADDRESS, PHONE, decimal
 from gateway.privacy.detectors.declaration import Detector, Finder, Span
 from gateway.privacy.detectors.lookalikes import is_benign
 from gateway.privacy.detectors.registry import REGISTRY
+
+
+_has_digit = re.compile("[0-9]").search
 
 
 def _finders(detectors: Iterable[Detector]) -> tuple[Finder, ...]:
@@ -38,15 +43,16 @@ def _without_hosts(found: list[Span]) -> list[Span]:
 class Scanner:
     """The finders for some kinds."""
 
-    __slots__ = ("_finders", "_in_benign", "kinds")
+    __slots__ = ("_finders", "_in_benign", "_without_digits", "kinds")
 
     def __init__(self, kinds: Iterable[str]) -> None:
         self.kinds = frozenset(kinds)
         wanted = [detector for detector in REGISTRY if detector.name in self.kinds]
         self._finders = _finders(wanted)
+        self._without_digits = _finders(d for d in wanted if not d.needs_digit)
         self._in_benign = _finders(d for d in wanted if not d.is_personal)
 
-    def find(self, text: str, context: int = 0) -> list[Span]:
+    def find(self, text: str, context: int = 0, layers: int = DEEPEST) -> list[Span]:
         """Spans in no order, which may overlap."""
         if is_benign(text):
             return self._find(text, context, self._in_benign) if self._in_benign else []
@@ -57,10 +63,28 @@ class Scanner:
                 (offsets[start], offsets[end], kind)
                 for start, end, kind in self._find(plain, context, self._finders)
             ]
+            if may_hold_blob(plain):
+                spans += [
+                    (offsets[start], offsets[end], kind)
+                    for start, end, kind in self._encoded(plain, context, layers)
+                ]
+        return spans + self._encoded(text, context, layers) if may_hold_blob(text) else spans
+
+    def _encoded(self, text: str, context: int, layers: int) -> list[Span]:
+        """An encoded text is all of the kind that is the surest of what it holds."""
+        if not layers:
+            return []
+        spans: list[Span] = []
+        for start, end, plain in blobs(text):
+            kinds = {kind for *_, kind in self.find(plain, context, layers - 1)}
+            if kinds:
+                spans.append((start, end, next(d.name for d in REGISTRY if d.name in kinds)))
         return spans
 
     def _find(self, text: str, context: int, finders: tuple[Finder, ...]) -> list[Span]:
         found: list[Span] = []
+        if finders is self._finders and _has_digit(text) is None:
+            finders = self._without_digits
         for find in finders:
             found += find(text, context)
         if not found:

@@ -13,7 +13,8 @@ from gateway.privacy.detectors.triggers import Trigger, word
 
 HEX, DIGITS, ALNUM, WORD, BASE64 = "0-9a-f", "0-9", "0-9A-Za-z", r"\w\-", r"0-9A-Za-z+/"
 UPPER, LOWER, DOTTED = "0-9A-Z", "0-9a-z", r"\w.\-"
-RANDOM = r"(?=[\w\-+/]{10})(?:[0-9A-Za-z]{16}|[A-Za-z_\-+/]{0,30}+[0-9])"
+RANDOM = r"(?=[\w\-]{10})(?:[0-9A-Za-z]{16}|[A-Za-z_\-]{0,30}+[0-9])"
+RANDOM_BASE64 = r"[\w+/]{16}"
 """How random text begins, and hardly any other: long without a break, or soon with a digit."""
 UUID = "[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 UUID_EXAMPLE = "0b62ab60-02ad-4f69-a181-d9c5eb2f97fa"
@@ -53,10 +54,11 @@ class Vendor:
             if prefix.endswith(("live_", "test_", "prod_")):
                 yield word(prefix, after=f"[{ALNUM}]{{6}}", at_end=True)
             elif prefix[-1] in "_-.+" and self.length >= 10:
-                yield word(prefix, after=RANDOM, at_end=True)
+                after = RANDOM_BASE64 if "/" in self.alphabet else RANDOM
+                yield word(prefix, after=after, at_end=True)
             else:
                 after = self.tail or f"[{self.alphabet}]{{{min(self.length, 16)}}}"
-                yield word(prefix, after=after, at_end=prefix[-1] in "AKJCT$")
+                yield word(prefix, after=after, at_end=prefix[-1] in "AKJCT$2")
 
     @property
     def examples(self) -> list[str]:
@@ -138,7 +140,7 @@ VENDORS = (
         "Stripe, Paystack", "sk_live_ sk_test_ sk_prod_ pk_live_ pk_test_ pk_prod_ rk_live_ rk_test_ rk_prod_",
         ALNUM, 6,
     ),
-    Vendor("Stripe webhook", "whsec_", BASE64 + "=", 10),
+    Vendor("Stripe webhook", "whsec_", BASE64 + "=", 16),
     Vendor("Square", "sq0atp- sq0csp- sq0idp- sq0idb-", WORD, 20),
     Vendor("Square, Facebook", "EAAA EAAC", WORD + "%", 56),
     Vendor(
@@ -149,7 +151,7 @@ VENDORS = (
     Vendor("Flutterwave", "FLWSECK-", r"0-9a-zA-Z\-", 30),
     Vendor("Flutterwave test", "FLWSECK_TEST-", r"0-9a-zA-Z\-", 12),
     Vendor(
-        "Plaid", "access-production- access-sandbox- access-development-",
+        "Plaid", "access-production- access-development-",
         tail=UUID, example=UUID_EXAMPLE,
     ),
     Vendor("Shopify", "shpat_ shpca_ shppa_ shpss_", "0-9a-fA-F", 16),
@@ -158,7 +160,7 @@ VENDORS = (
     Vendor("EasyPost", "EZAK EZTK", ALNUM, 50),
     Vendor("Duffel", "duffel_live_ duffel_test_", WORD, 30),
     # Messages.
-    Vendor("Slack", "xoxa- xoxb- xoxe- xoxo- xoxp- xoxr- xoxs- xoxc- xoxd- xoxe.", DOTTED, 10),
+    Vendor("Slack", "xox", tail=r"[a-eoprs][-.][\w.-]{10,}", example="b-17653672481-198746983"),
     Vendor("Slack app", "xapp-", WORD, 10),
     Vendor("Slack webhook", "/services/T /workflows/T /triggers/T", r"\w/", 20),
     Vendor("Twilio", "AC SK", HEX, 32),

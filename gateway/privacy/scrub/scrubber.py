@@ -13,9 +13,17 @@ from typing import Any
 import orjson
 
 from gateway.event import Message
+from gateway.privacy import text_fields
+from gateway.privacy.decoding import DEEPEST, blobs, may_hold_blob
+from gateway.privacy.deobfuscate import undisguised
 from gateway.privacy.detectors import SHORT
 from gateway.privacy.errors import ScrubError, TooDeepError
-from gateway.privacy.nested_text import json_container, rewrite_pairs
+from gateway.privacy.nested_text import (
+    json_container,
+    json_pieces,
+    may_have_structure,
+    rewrite_pairs,
+)
 from gateway.privacy.policy.field_rules import FieldRules, Key, element, inherit
 from gateway.privacy.policy.path_automaton import PathState
 from gateway.privacy.policy.plan import PrivacyPlan
@@ -24,11 +32,14 @@ from gateway.privacy.policy.rules import Hits, Rule
 from gateway.privacy.scrub.scrub_log import GONE, MASK, ScrubLog
 from gateway.privacy.scrub.truncate import shortened, without_query
 from gateway.privacy.scrub.values import canonical, rename
+from gateway.privacy.text_fields import rewrite_fields
 
 _DEEPEST = 256
 _DEEPEST_PARAMETER = 16
 """Of parameters in the values of parameters; what is deeper is masked whole."""
 _SHORTEST_CARD = 10**12
+_NAMES = ("name", "key", "field", "label", "id")
+"""Where an object that names its value says the name."""
 
 HASH_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 """SHA-256 of the empty text, which stands for nobody: products send it for an unknown domain."""
@@ -101,12 +112,47 @@ class Scrubber:
                 node[name] = new
         for name in gone:
             del node[name]
+        if "value" in node:
+            self._value_of_pair(node)
         if renamed:
             self._rename(node, renamed)
         self._depth -= 1
 
+    def _value_of_pair(self, node: Message) -> None:
+        """`{"name": "password", "value": …}` is a password."""
+        name = next((node[word] for word in _NAMES if type(node.get(word)) is str), None)
+        if name is None:
+            return
+        key = self._plan.key(name)
+        if not (key.hits or key.telling):
+            return
+        self.ledger.path.append("value")
+        self.ledger.spot = (id(node), "value")
+        new = self._value(node["value"], self._plan.nowhere, key.hits, key)
+        self.ledger.path.pop()
+        if new is GONE:
+            del node["value"]
+        else:
+            node["value"] = new
+
+    def _pairs(self, node: list[Any]) -> None:
+        """`[["password", …]]`, as headers and forms are often written."""
+        for index, pair in enumerate(node):
+            if type(pair) is not list or len(pair) != 2 or type(pair[0]) is not str:
+                return
+            key = self._plan.key(pair[0])
+            if not (key.hits or key.telling):
+                continue
+            self.ledger.path += (index, 1)
+            self.ledger.spot = (id(pair), 1)
+            new = self._value(pair[1], self._plan.nowhere, key.hits, key)
+            del self.ledger.path[-2:]
+            pair[1] = MASK if new is GONE else new
+
     def _list(self, node: list[Any], state: PathState, hits: Hits, key: Key) -> None:
         self._descend()
+        if node and type(node[0]) is list:
+            self._pairs(node)
         path = self.ledger.path
         gone: list[int] = []
         is_plain = not (hits or state.indexed) and state.other.plain
@@ -270,23 +316,75 @@ class Scrubber:
         """A text that stays, as far as no detector finds anything in it."""
         may_be_json = text[:1] in "{[ \t\r\n"
         may_have_pairs = "=" in text or '"' in text or "{" in text
-        self.ledger.budget.spend(len(text) * (1 + may_be_json + may_have_pairs))
+        may_have_fields = text_fields.may_have_fields(text) is not None
+        self.ledger.budget.spend(len(text) * (1 + may_be_json + may_have_pairs + may_have_fields))
         if may_be_json:
             embedded = self._embedded(text, place, key)
             if embedded is not None:
                 return embedded
+        spot = self.ledger.spot
+        if may_have_fields:
+            text = rewrite_fields(text, self._field)
         if may_have_pairs:
-            spot = self.ledger.spot
             text = rewrite_pairs(text, self._parameter)
-            self.ledger.spot = spot
+            if not may_be_json and ("{" in text or "[" in text):
+                text = self._with_json(text, place, key)
+        if self._parameters < DEEPEST:
+            text = self._decoded(text, place, key)
+        self.ledger.spot = spot
         found = place.claims(text, key.context)
         return self.ledger.pieces(text, found) if found else text
+
+    def _with_json(self, text: str, place: RuleSet, key: Key) -> str:
+        """JSON with other text around it, scrubbed as JSON."""
+        pieces: list[str] = []
+        since = 0
+        for start, end, container in json_pieces(text):
+            self.ledger.budget.spend(end - start)
+            new = self._json(container, place, key)
+            if new is not None:
+                pieces += (text[since:start], new)
+                since = end
+        return "".join((*pieces, text[since:])) if pieces else text
+
+    def _decoded(self, text: str, place: RuleSet, key: Key) -> str:
+        """What is encoded, scrubbed as what it says; an encoding in which that changes something
+        goes as a whole."""
+        if may_hold_blob(text):
+            pieces: list[str] = []
+            since = 0
+            for start, end, plain in blobs(text):
+                if self._changes(plain, place, key):
+                    pieces += (text[since:start], MASK)
+                    since = end
+            if pieces:
+                text = "".join((*pieces, text[since:]))
+        plain, offsets = undisguised(text)
+        if offsets is not None and may_have_structure(plain):
+            before = len(self.ledger.changes)
+            new = self._nested(plain, place, key)
+            if len(self.ledger.changes) > before:
+                return new
+        return text
+
+    def _changes(self, plain: str, place: RuleSet, key: Key) -> bool:
+        before = len(self.ledger.changes)
+        self._nested(plain, place, key)
+        return len(self.ledger.changes) > before
+
+    def _nested(self, text: str, place: RuleSet, key: Key) -> str:
+        self._parameters += 1
+        new = self._text(text, place, key)
+        self._parameters -= 1
+        return new if isinstance(new, str) else MASK
 
     def _embedded(self, text: str, place: RuleSet, key: Key) -> str | None:
         """A text that is JSON, scrubbed as JSON; None when nothing in it changed."""
         container = json_container(text)
-        if container is None:
-            return None
+        return None if container is None else self._json(container, place, key)
+
+    def _json(self, container: Any, place: RuleSet, key: Key) -> str | None:
+        """The text of a container from within a text; None when nothing in it changed."""
         spot, depth, steps, before = (
             self.ledger.spot,
             self._depth,
@@ -299,7 +397,7 @@ class Scrubber:
             self._depth = depth
             del self.ledger.path[steps:]
             del self.ledger.changes[before:]
-            self.ledger.change("mask", "limits", "string", len(text))
+            self.ledger.change("mask", "limits", "string", 0)
             return MASK
         finally:
             self.ledger.spot = spot
@@ -308,8 +406,17 @@ class Scrubber:
     def _parameter(self, name: str, value: str) -> str | None:
         hits = self._plan.parameter(name)
         key = self._plan.key(name)
-        if not value or not (hits or key.context or value[0] in "{["):
+        if not value or not (hits or key.context or may_have_structure(value)):
             return None
+        return self._named(value, hits, key)
+
+    def _field(self, name: str, value: str) -> str | None:
+        key = self._plan.key(name)
+        if not (key.hits or key.telling):
+            return None
+        return self._named(value, key.hits, key)
+
+    def _named(self, value: str, hits: Hits, key: Key) -> str | None:
         self.ledger.spot = (0, 0)
         if self._parameters == _DEEPEST_PARAMETER:
             self.ledger.change("mask", "limits", "string", len(value))

@@ -8,7 +8,7 @@ order numbers have as many digits.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from stdnum import luhn, verhoeff
 from stdnum.be import nn
@@ -26,7 +26,8 @@ from stdnum.mx import curp
 
 from gateway.privacy.detectors.context import CODE, OFFICIAL
 from gateway.privacy.detectors.declaration import Certainty, Detector, Span
-from gateway.privacy.detectors.triggers import SEVEN_DIGITS, characters
+from gateway.privacy.detectors.triggers import SEVEN_DIGITS, characters, pattern
+from gateway.privacy.detectors.words_before import Telling, words_before
 
 Check = Callable[[str], bool]
 
@@ -51,37 +52,31 @@ _FORMS: dict[str, tuple[str, Check]] = {
     "cn": ("[1-9][0-9]{5}(?:19|20)[0-9]{2}[01][0-9][0-3][0-9]{4}[0-9Xx]", ric.is_valid),
 }  # fmt: skip
 """Forms that no order number has, and their check digits."""
-_FORM = re.compile(
-    "(?<![0-9A-Za-z])(?<![0-9][.,+-])(?<![0-9]{4}[ ])(?:"
-    + "|".join(f"(?P<{name}>{form})" for name, (form, _) in _FORMS.items())
-    + ")(?![0-9A-Za-z]|[-.][0-9]|[ ][0-9]{4}(?![0-9]))",
-    re.IGNORECASE,
+_form = re.compile(
+    f"(?:{'|'.join(f'(?P<{name}>{form})' for name, (form, _) in _FORMS.items())})"
+    "(?![0-9A-Z]|[-.][0-9]|[ ][0-9]{4}(?![0-9]))"
+).match
+_LONGEST_FORM = 32
+_is_within = re.compile(r"[0-9](?:[.,+-]|[0-9]{3}[ ])\Z").search
+"""Of what stands before: a longer number, of which this is a part."""
+_TOKEN = re.compile("[0-9A-Za-z]+")
+_SURE = Telling(
+    "ssn social_security social_security_number nino national_insurance national_insurance_number nhs "
+    "nhs_number nhs_no aadhaar aadhar aadhaar_number aadhaar_no cpf codice_fiscale c.f dni nie nif "
+    "pesel bsn burgerservicenummer social_insurance_number tfn tax_file_number steuer-id steuerid "
+    "steuer-idnr steueridentifikationsnummer steuernummer sozialversicherungsnummer sécurité_sociale "
+    "securite_sociale nir rijksregisternummer personnummer hetu henkilötunnus henkilotunnus cpr "
+    "cpr-nummer fødselsnummer fodselsnummer contribuinte tckn t.c_kimlik tc_kimlik kimlik curp rfc cuit "
+    "cuil ahv ahv-nr avs pps ppsn rodné_číslo rodne_cislo егн egn amka αμκα teudat_zehut citizen_id "
+    "cnp id_number id_no identity_number national_id passport reisepass reisepassnummer pasaporte "
+    "passeport passaporto paszport personalausweis driving_licence driving_license driver's_license "
+    "drivers_license आधार nric medicare инн снилс паспорт 身份证 身份证号 身份证号码 身分證 护照 护照号 "
+    "护照号码 주민등록번호 주민번호 マイナンバー 個人番号 パスポート番号"
 )
-_may_be_form = re.compile("[0-9][0-9 .-]{5}|[A-Za-z]{2}[0-9]{2}|[A-Za-z][0-9]{2}[A-Za-z]").search
-
-_WORDS = (
-    r"ssn|social security(?: number)?|nino|national insurance(?: number)?|nhs(?: number| no)?|"
-    r"a+dhaa?r(?: number| no)?|cpf|codice fiscale|c\.f\.|dni|nie|nif|pesel|bsn|burgerservicenummer|"
-    r"social insurance number|tfn|tax file number|steuer-?id(?:nr)?|steueridentifikationsnummer|"
-    r"steuernummer|sozialversicherungsnummer|num[eé]ro de s[eé]curit[eé] sociale|nir|"
-    r"rijksregisternummer|personnummer|hetu|henkil[oö]tunnus|cpr(?:-nummer|-nr)?|f[oø]dselsnummer|"
-    r"contribuinte|tckn|t\.?c\.? ?kimlik(?: no| numarası)?|身份证号?码?|身分證|护照号?码?|"
-    r"주민등록번호|주민번호|マイナンバー|個人番号|инн|снилс|паспорт|curp|rfc|cuit|cuil|ahv(?:-nr)?|"
-    r"avs|ppsn?|rodn[eé] č[ií]slo|rodne cislo|егн|egn|amka|αμκα|teudat zehut|citizen id|cnp|"
-    r"id number|id no|identity number|national id|passport(?: number| no)?|reisepass(?:nummer)?|"
-    r"pasaporte|passeport|passaporto|paszport|personalausweis|driving licen[cs]e|driver'?s licen[cs]e|"
-    r"आधार|nric|medicare(?: number)?"
-)
-_AMBIGUOUS = r"pan|sin|nit|rut|run|inn|tin|rg|cif|vat"
-"""These are words of their own: what follows must have the form of a number with check digits."""
-_SAID = re.compile(
-    rf"(?<![^\W\d_])(?:(?P<sure>{_WORDS})|{_AMBIGUOUS})"
-    r"(?:[ ]?(?:is|was|no|nr|number|es|é|ist|est|jest|to|n°|nº|№)(?![^\W\d_])\.?)?[ ]?[:：=#]?[ ]{0,2}"
-    r"(?P<id>(?=[0-9A-Za-z .\-/]{0,8}[0-9])(?:[A-Za-z]{1,6}[ -]?)?[0-9](?:[ .\-/]?[0-9A-Za-z]){3,18}?)"
-    r"(?![0-9A-Za-z]|[.\-/][0-9A-Za-z]|[ ][0-9])",
-    re.IGNORECASE,
-)
-_has_word = re.compile(rf"{_WORDS}|{_AMBIGUOUS}", re.IGNORECASE).search
+_AMBIGUOUS = Telling("pan sin nit rut run inn tin")
+"""These are words of their own: what follows must have check digits, or as many digits as an id."""
+_ID = re.compile(r"(?:[A-Za-z]{1,6}[ -]?)?[0-9](?:[ .\-/]?[0-9A-Za-z]){3,18}(?![0-9A-Za-z])")
+_WORD_AFTER = re.compile(r"[ .\-/][A-Za-z]{2,}|[ .\-/][A-Za-z](?=[ .\-/]|\Z)")
 _UNDER_KEY = re.compile(
     r"(?<![0-9A-Za-z])(?=[A-Za-z]{0,6}[ .\-/]?[0-9])[0-9A-Za-z](?:[ .\-/]?[0-9A-Za-z]){4,24}(?![0-9A-Za-z])"
 )
@@ -99,23 +94,45 @@ def national_ids(text: str, context: int) -> list[Span]:
             for match in _UNDER_KEY.finditer(text)
             if len(_DIGIT.findall(match[0])) >= _FEWEST
         ]
-    found: list[Span] = []
-    if _may_be_form(text):
-        for match in _FORM.finditer(text):
-            name = match.lastgroup if match.lastgroup != "s" else "in"
-            if _FORMS[name or ""][1](_plain(name, match[0])):
-                found.append((*match.span(), "national_id"))
-    if not _has_word(text):
-        return found
-    for match in _SAID.finditer(text):
-        digits = len(_DIGIT.findall(match["id"]))
-        if digits >= _FEWEST + 1 if match["sure"] else _has_check_digits(match["id"]):
-            found.append((*match.span("id"), "national_id"))
-    return found
+    return [*_in_text(text)] if _marked(text) else []
 
 
-def _plain(name: str | None, text: str) -> str:
-    return text.translate(_NO_SEPARATORS) if name == "in" else text
+def _in_text(text: str) -> Iterator[Span]:
+    since = 0
+    for token in _TOKEN.finditer(text):
+        start = token.start()
+        if start < since or (token.end() - start > 2 and token[0].isalpha()):
+            continue
+        end = _end_of_form(text, start) or _end_after_word(text, start)
+        if end:
+            since = end
+            yield start, end, "national_id"
+
+
+def _end_of_form(text: str, start: int) -> int:
+    """Where a number of a form of its own ends, if its check digits are right."""
+    match = _form(text[start : start + _LONGEST_FORM].upper())
+    if match is None or _is_within(text[max(0, start - 5) : start]):
+        return 0
+    name = "in" if match.lastgroup == "s" else match.lastgroup or ""
+    number = match[0].translate(_NO_SEPARATORS) if name == "in" else match[0]
+    return start + match.end() if _FORMS[name][1](number) else 0
+
+
+def _end_after_word(text: str, start: int) -> int:
+    """Where a number of any form ends, if the word before says what it is."""
+    words = words_before(text, start)
+    is_sure = bool(words) and _SURE.says(words)
+    if not is_sure and not (words and _AMBIGUOUS.says(words)):
+        return 0
+    match = _ID.match(text, start)
+    if match is None:
+        return 0
+    number = match[0]
+    if after := _WORD_AFTER.search(number, 1):
+        number = number[: after.start()]
+    good = len(_DIGIT.findall(number)) > _FEWEST if is_sure else _has_check_digits(number)
+    return start + len(number) if good else 0
 
 
 def _has_check_digits(text: str) -> bool:
@@ -164,6 +181,9 @@ DETECTORS = (
             "pan 1000 left",
             "RSSMRA85T10A562T",
         ),
+        needs_digit=True,
         skips_lookalikes=True,
     ),
 )
+
+_marked = re.compile(pattern(DETECTORS[0].triggers)).search

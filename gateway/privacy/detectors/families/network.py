@@ -16,7 +16,7 @@ from gateway.privacy.detectors.triggers import SEVEN_DIGITS, characters, word
 _QUAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9]|\.[0-9])")
 _BEFORE_QUAD = re.compile(r"[0-9]\.?\Z")
 _VERSION_BEFORE = re.compile(
-    r"(?:(?<![A-Za-z])v|\b(?:version|versions|ver|build|release|rev|revision|firmware|sdk)"
+    r"(?:(?<![A-Za-z])v[=:]?|\b(?:version|versions|ver|build|release|rev|revision|firmware|sdk)"
     r"[\s:=\"'.]{0,3}v?)\Z",
     re.IGNORECASE,
 )
@@ -41,6 +41,7 @@ _IN_HOST = re.compile(
 )
 """An address in the name of a host."""
 _MAC_OTHERWISE = re.compile(r"(?<![\w.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![\w.])")
+_may_be_dotted = re.compile(r"\.[0-9A-Fa-f]{4}\.").search
 _BARE_MAC = re.compile(r"[0-9A-Fa-f]{12}").fullmatch
 _MAC = re.compile(
     r"(?<![0-9A-Fa-f])(?<![0-9A-Fa-f][:-])[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}"
@@ -50,7 +51,7 @@ _MAC = re.compile(
 
 def ipv4(text: str, context: int) -> list[Span]:
     found = _in_any_notation(text) if context & ADDRESS else []
-    if "-" in text:
+    if "ec2-" in text or "ip-" in text:
         found += [(*match.span(1), "ipv4") for match in _IN_HOST.finditer(text)]
     if text.count(".") < 3:
         return found
@@ -145,7 +146,7 @@ def _parses(text: str) -> bool:
 def mac(text: str, context: int) -> list[Span]:
     if context & ADDRESS and _BARE_MAC(text):
         return [(0, len(text), "mac")]
-    if text.count(".") >= 2:
+    if text.count(".") >= 2 and _may_be_dotted(text):
         found = [(*match.span(), "mac") for match in _MAC_OTHERWISE.finditer(text)]
         if found:
             return [
@@ -223,6 +224,7 @@ DETECTORS = (
             "0.0.0.0",  # noqa: S104 (a text to look into)
             "Chrome/86.0.0.0",
         ),
+        needs_digit=True,
         skips_lookalikes=True,
     ),
 )

@@ -13,6 +13,7 @@ from itertools import accumulate, chain
 from gateway.privacy.detectors.context import CARD, CODE, PHONE
 from gateway.privacy.detectors.declaration import Certainty, Detector, Span
 from gateway.privacy.detectors.triggers import SEVEN_DIGITS, characters
+from gateway.privacy.detectors.words_before import Telling, words_before
 
 _RUN = re.compile("[0-9](?:[ .+/()-]{0,2}[0-9])+")
 _ENOUGH_DIGITS = re.compile("[0-9](?:[ .+/()-]{0,3}[0-9]){6}")
@@ -110,19 +111,13 @@ _START_OF_PHONE = re.compile(
     re.DOTALL,
 )
 """What every number above has, from its first digit on."""
-_PHONE_WORDS = (
-    "phone telephone mobile whatsapp tel cell call fax sms dial teléfono telefono móvil movil celular "
-    "telefone telemóvel téléphone portable telefon telefonnummer handy handynummer mobil rufnummer "
-    "cellulare telefoon mobiel komórka komórkowy cep gsm телефон тел мобильный फ़ोन फोन मोबाइल llama "
-    "llámame ligue appelez anruf"
+_TELLING = Telling(
+    "phone phones telephone mobile whatsapp tel cell call fax sms dial homephone workphone userphone "
+    "my_number_is teléfono telefono móvil movil celular telefone telemóvel téléphone portable telefon "
+    "telefonnummer handy handynummer mobil mobilnummer rufnummer cellulare telefoon mobiel komórka "
+    "komórkowy cep gsm телефон тел тел. мобильный फ़ोन फोन मोबाइल llama llámame ligue appelez ruf_an "
+    "手机 手机号 手机号码 电话 电话号码 電話 電話番号 携帯 手機 전화 전화번호 휴대폰"
 )
-_SAID = re.compile(
-    rf"(?:(?<![^\W\d_])(?:{'|'.join(_PHONE_WORDS.split())})|(?<=[a-z])phone"
-    "|手机|手机号|手机号码|电话|电话号码|電話|電話番号|携帯|手機|전화|전화번호|휴대폰)"
-    r"(?:[ ]?(?:numbers?|no|nr|num|número|numero|numéro|nummer|numer|номер|me|us|at|on|is|es|é|est|"
-    r"ist|is|to|de|contato|contacto)\b\.?){0,3}[.:：=#, +(＋]{0,4}\Z|(?<![a-z])(?:my|the)[ ]number[ ]is[ ]\Z"
-)
-_SAID_BEFORE = 40
 _ANY_PHONE = re.compile(rf"(?<![0-9])\+?\(?[0-9](?:{_SEP}{{0,3}}[0-9]){{6,14}}(?![0-9])")
 
 
@@ -229,8 +224,8 @@ def _phones(text: str, first: int, end: int) -> list[Span]:
 
 def _said(text: str, start: int) -> re.Match[str] | None:
     """A number of any form after a word such as `call`."""
-    before = text[max(0, start - _SAID_BEFORE) : start].lower()
-    if not _SAID.search(before):
+    words = words_before(text, start)
+    if not words or not _TELLING.says(words):
         return None
     opens = start - (text[start - 1 : start] == "(")
     return _ANY_PHONE.match(text, opens)
@@ -289,6 +284,7 @@ DETECTORS = (
             "$device:ba44e18ca30de21f4dac7d3d92a94d1d8b438422d6dd647a09e1d81e9749db82",
             "no27qj54kzfkq4r4",
         ),
+        needs_digit=True,
         skips_lookalikes=True,
     ),
     Detector(
@@ -310,6 +306,7 @@ DETECTORS = (
             "0.4111111111111111",
             "4452000012343",
         ),
+        needs_digit=True,
         skips_lookalikes=True,
     ),
     Detector(
@@ -320,6 +317,7 @@ DETECTORS = (
         find=numbers,
         examples=("078-05-1120", "ssn «078 05 1120»."),
         counterexamples=("078051120", "078-05-11201", "1078-05-1120", "078-05 1120"),
+        needs_digit=True,
         skips_lookalikes=True,
     ),
     Detector(
@@ -352,6 +350,7 @@ DETECTORS = (
             "03 11 2026",
             "08:04:02 08/01/26",
         ),
+        needs_digit=True,
         skips_lookalikes=True,
     ),
 )

@@ -64,6 +64,7 @@ _SHORTEST_FORM = 35
 _PEM = re.compile("-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile("-----END [A-Z0-9 ]{0,60}-----")
 _AUTHORITY = re.compile(r"//([^\s/?#@\"'<>\\]+(?:@[^\s/?#@\"'<>\\]+)*)@")
+_NO_SECRET = frozenset(("[url_credentials]", "git", "svn", "hg"))
 _PASSWORD_WITH_SLASH = re.compile(r"//([^\s/?#@:]+:(?![0-9]{1,5}(?:[/?#\s]|\Z))[^\s@]{1,256})@")
 
 
@@ -98,7 +99,7 @@ def url_credentials(text: str, context: int) -> list[Span]:  # noqa: ARG001 (as 
         found = [
             (*match.span(1), "url_credentials") for match in _PASSWORD_WITH_SLASH.finditer(text)
         ]
-    return [span for span in found if text[span[0] : span[1]] != "[url_credentials]"]
+    return [span for span in found if text[span[0] : span[1]] not in _NO_SECRET]
 
 
 def _private_keys(text: str) -> list[Span]:
@@ -264,6 +265,7 @@ DETECTORS = (
             f"webhookb2/«{UUID_EXAMPLE}@{UUID_EXAMPLE}/IncomingWebhook/" + "0a" * 16 + "»",
         ),
         counterexamples=("d41d8cd98f00b204e9800998ecf8427e", "1234567890:A", UUID_EXAMPLE),
+        needs_digit=True,
         skips_lookalikes=True,
     ),
     Detector(
@@ -277,7 +279,12 @@ DETECTORS = (
             "ssh://«git:t0ken»@host/x",
             "postgres://«zoe:p/w»@db.example/x",
         ),
-        counterexamples=("https://x.example/@zoe", "https://[url_credentials]@x.example/", "//x"),
+        counterexamples=(
+            "https://x.example/@zoe",
+            "https://[url_credentials]@x.example/",
+            "//x",
+            "ssh://git@x.example/a.git",
+        ),
     ),
 )
 

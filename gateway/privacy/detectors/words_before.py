@@ -1,0 +1,55 @@
+"""What the words before a number say of it: `my móvil is 612 345 678`, `CPF: 529.982.247-25`."""
+
+from __future__ import annotations
+
+import re
+
+_REACH = 48
+_WORD = re.compile(r"[^\W\d_]+(?:['.\-][^\W\d_]+)*")
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+$")
+_GAP = " .:：=#,+(＋°º№\t\"'"
+_WIDEST_GAP = 4
+_CONNECTING = frozenset(
+    "is was no nr num number numbers número numero numéro nummer numer номер n me us at on es é est ist "
+    "jest to de contato contacto the my mi mein meine mon ma meu minha il mio мой моя".split()
+)
+_MOST_WORDS = 4
+
+Words = tuple[str, ...]
+
+
+class Telling:
+    """Phrases that say what the number behind them is."""
+
+    __slots__ = ("_phrases", "_unspaced")
+
+    def __init__(self, phrases: str) -> None:
+        """`phrases`, with `_` between the words of one."""
+        every = phrases.lower().split()
+        self._phrases = frozenset(phrase.replace("_", " ") for phrase in every)
+        self._unspaced = tuple(phrase for phrase in every if _UNSPACED.fullmatch(phrase))
+
+    def says(self, words: Words) -> bool:
+        """Whether the words end with one of the phrases, or with one and words such as `is`."""
+        for end in range(len(words), max(0, len(words) - 4), -1):
+            for start in range(max(0, end - 3), end):
+                if " ".join(words[start:end]) in self._phrases:
+                    return True
+            if words[end - 1] not in _CONNECTING:
+                break
+        return bool(words) and words[-1].endswith(self._unspaced)
+
+
+def words_before(text: str, at: int) -> Words:
+    """The last words before a place, in small letters, if little more than a sign is between."""
+    if at < 2:
+        return ()
+    near = text[at - 1] if text[at - 1] not in _GAP else text[at - 2]
+    if near.isdecimal():
+        return ()
+    since = max(0, at - _REACH)
+    before = text[since:at]
+    said = before.rstrip(_GAP)
+    if not said or len(before) - len(said) > _WIDEST_GAP or not said[-1].isalpha():
+        return ()
+    return tuple(_WORD.findall(said.lower())[-_MOST_WORDS:])
