@@ -38,7 +38,13 @@ class Blob(NamedTuple):
     plain: str
 
 
-may_hold_blob = re.compile(rf"(?:\A|[^0-9A-Za-z+/_-])(?:{BEGINS_HEX}|{BEGINS_BASE64})|H4sI").search
+_short_runs = re.compile("(?:[^0-9A-Za-z+/_-]*+[0-9A-Za-z+/_-]{0,15}+(?![0-9A-Za-z+/_-]))*+").match
+
+
+def may_hold_blob(text: str) -> bool:
+    """Whether a run of characters is long enough for an encoded text."""
+    runs = _short_runs(text)
+    return runs is not None and runs.end() < len(text)
 
 
 def blobs(text: str) -> Iterator[Blob]:

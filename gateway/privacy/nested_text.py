@@ -13,10 +13,9 @@ from urllib.parse import quote_plus, unquote_plus
 
 import orjson
 
-from gateway.privacy.detectors.triggers import characters, word
+from gateway.privacy import text_fields
+from gateway.privacy.detectors.triggers import characters
 
-_TELLING_END = "(?i:word|sswd|.pwd|cret|oken|[_-]key|.key|tion|okie|name|mail|hone|tial|.ssn|auth|t_id|r_id|n_id)"
-"""How names end that a colon may follow; there is no other trace of such a field in a text."""
 Replace = Callable[[str, str], str | None]
 """Takes a decoded name and value; gives what stands for the value, or None to leave it."""
 
@@ -29,14 +28,7 @@ _MEMBER = re.compile(
     r"""(\\{0,31}["'])([^"'\\:{}\[\],]{1,64})\1\s*:\s*(?:(\\{0,31}["'])(.*?)(?:(?<!\\)\3|\Z)|(-?[0-9][0-9.eE+\-]*))""",
     re.DOTALL,
 )
-TRIGGERS = (
-    characters('={"&'),
-    characters(":", before=_TELLING_END, after=r"[ \t]*\S"),
-    characters("\n", after=r"[ \t]*[\w\-]{2,40}:"),
-    word("</"),
-    word("--", after="[A-Za-z]"),
-    word("ENV ", at_end=False),
-)
+TRIGGERS = (characters('={"&'), *text_fields.TRIGGERS)
 """What is in every text that has such structure."""
 _DECODER = json.JSONDecoder()
 _MOST_PIECES = 4

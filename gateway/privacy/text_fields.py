@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from gateway.privacy.detectors.triggers import characters, pattern, word
+
 Replace = Callable[[str, str], str | None]
 
 _NAME = r"[^\W\d][\w\-$]{0,63}"
@@ -42,7 +44,27 @@ _SAYS_NOTHING = re.compile(
     re.IGNORECASE,
 ).fullmatch
 
-may_have_fields = re.compile(r"[\w\"'\]]:[ \t]?|</|--[A-Za-z]|ENV |[\w\"'] [\"']|=>").search
+_TELLING_END = "(?i:word|sswd|.pwd|cret|oken|[_-]key|.key|tion|okie|name|mail|hone|tial|.ssn|auth|t_id|r_id|n_id)"
+"""How names end that a colon may follow; there is no other trace of such a field in a text."""
+TRIGGERS = (
+    characters(":", before=_TELLING_END, after=r"[ \t]*\S"),
+    characters("\n", after=r"[ \t]*[\w\-]{2,40}:"),
+    word("</"),
+    word("--", after="[A-Za-z]"),
+    word("ENV "),
+)
+may_have_fields = re.compile(
+    pattern(
+        (
+            *TRIGGERS,
+            word("=>"),
+            word(";s:"),
+            characters("\"'", before=r"[\w:,] "),
+            characters("\"'", before="[{,]", after="[A-Za-z]"),
+            characters("\"'", before=r"[\w]:"),
+        )
+    )
+).search
 """Matches a text that may have such a name and value."""
 
 

@@ -11,21 +11,22 @@ from dataclasses import replace
 
 from gateway.privacy.detectors.declaration import Certainty, Detector, Span
 from gateway.privacy.detectors.triggers import SEVEN_DIGITS, Trigger, characters, pattern, word
-from gateway.privacy.detectors.vendors import UUID_EXAMPLE, VENDORS
+from gateway.privacy.detectors.vendors import UUID_EXAMPLE, VENDORS, Vendor
 
 _JWT_LIKE = re.compile(r"[\w-]+(?:\.[\w-]*)*")
 _BEARER = re.compile(r"bearer[\s:=+\"']{1,4}([\w.~+/=-]{6,})", re.IGNORECASE)
 _BASIC = re.compile(r"basic[\s+:=]{1,3}([A-Za-z0-9+/_-]{6,}={0,2})", re.IGNORECASE)
-_API_KEY = re.compile(
-    # Not inside a word, unless what stands before is an escape such as the n of `\\n`.
-    r"(?:(?<![0-9A-Za-z])|(?<=\\[nrt])|(?<=%[0-9A-F]{2})|(?=[.:/]))(?:"
-    + "|".join(
-        f"(?P<v{number}>(?:{'|'.join(map(re.escape, vendor.prefixes.split()))}){vendor.body})"
-        for number, vendor in enumerate(VENDORS)
-    )
-    + ")"
-)
-_CHECKS = {f"v{number}": vendor.check for number, vendor in enumerate(VENDORS) if vendor.check}
+_VENDORS = {
+    vendor.name: re.compile(f"(?:{'|'.join(map(re.escape, vendor.prefixes.split()))}){vendor.body}")
+    for vendor in VENDORS
+}
+_BY_BEGINNING: defaultdict[str, list[Vendor]] = defaultdict(list)
+for _vendor in VENDORS:
+    for _beginning in dict.fromkeys(prefix[:2] for prefix in _vendor.prefixes.split()):
+        _BY_BEGINNING[_beginning].append(_vendor)
+_START = re.compile(r"[0-9A-Za-z]+|[.:/](?=[0-9A-Za-z])")
+_ESCAPED = {"\\": 1, "%": 2}
+"""Characters after which so many belong to an escape, as in `\\nghp_…` and `%0Aghp_…`."""
 _FORMS = re.compile(
     r"""
       (?<![0-9a-f])[0-9a-f]{32}-(?:[0-9a-f]{8}-[0-9a-f]{8}|us[0-9]{1,2})(?![0-9A-Za-z-])  # Mailgun, Mailchimp
@@ -78,11 +79,31 @@ def secrets(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape o
         found += _jwts(text)
     found += [(*match.span(1), "bearer") for match in _BEARER.finditer(text) if _is_token(match[1])]
     found += [(*match.span(1), "basic") for match in _BASIC.finditer(text) if _is_basic(match[1])]
-    for match in _API_KEY.finditer(text):
-        check = _CHECKS.get(match.lastgroup or "")
-        if check is None or check(match[0]):
-            found.append((*match.span(), "api_key"))
-    return found
+    return found + [*_api_keys(text)]
+
+
+def _api_keys(text: str) -> Iterator[Span]:
+    """None begins inside a word."""
+    until = 0
+    for word_start in _START.finditer(text):
+        start = word_start.start()
+        if start < until:
+            continue
+        end = _end_of_key(text, start)
+        if not end and start and (escaped := _ESCAPED.get(text[start - 1])):
+            start += escaped
+            end = _end_of_key(text, start)
+        if end:
+            until = end
+            yield start, end, "api_key"
+
+
+def _end_of_key(text: str, start: int) -> int:
+    for vendor in _BY_BEGINNING.get(text[start : start + 2], ()):
+        match = _VENDORS[vendor.name].match(text, start)
+        if match is not None and (vendor.check is None or vendor.check(match[0])):
+            return match.end()
+    return 0
 
 
 def keys_by_form(text: str, context: int) -> list[Span]:  # noqa: ARG001 (as above)
