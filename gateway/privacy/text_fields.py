@@ -44,10 +44,20 @@ _SAYS_NOTHING = re.compile(
     re.IGNORECASE,
 ).fullmatch
 
-_TELLING_END = "(?i:word|sswd|.pwd|cret|oken|[_-]key|.key|tion|okie|name|mail|hone|tial|.ssn|auth|t_id|r_id|n_id)"
+_ENDS = (
+    "word sswd cret oken _key -key tion okie name mail hone tial auth _ssn t_id r_id n_id".split()
+)
+_TELLING_END = "|".join(
+    dict.fromkeys(
+        form.replace("-", "\\-")
+        for end in _ENDS
+        for form in (end, end.upper(), f"{end[0]}{end[1:].title()}")
+    )
+)
 """How names end that a colon may follow; there is no other trace of such a field in a text."""
+_LAST = "".join(sorted({form for end in _ENDS for form in (end[-1], end[-1].upper())}))
 TRIGGERS = (
-    characters(":", before=_TELLING_END, after=r"[ \t]*\S"),
+    characters(":", before=f"(?:{_TELLING_END})", after=rf"(?<=[{_LAST}]:)(?!//)[ \t]*\S"),
     characters("\n", after=r"[ \t]*[\w\-]{2,40}:"),
     word("</"),
     word("--", after="[A-Za-z]"),

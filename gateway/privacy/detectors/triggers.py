@@ -61,7 +61,7 @@ def characters(of: str, before: str = "", after: str = "") -> Trigger:
     return Trigger(class_of(of), before, after)
 
 
-SEVEN_DIGITS = characters("0-9", after=r"[0-9 .\-()/+]{6}")
+SEVEN_DIGITS = characters("0-9", after=r"[0-9 .\-()/+][0-9 .\-()/+]{5}")
 """Digits with signs between them: no phone number and no IPv4 address is shorter."""
 
 

@@ -13,8 +13,8 @@ from gateway.privacy.detectors.triggers import Trigger, word
 
 HEX, DIGITS, ALNUM, WORD, BASE64 = "0-9a-f", "0-9", "0-9A-Za-z", r"\w\-", r"0-9A-Za-z+/"
 UPPER, LOWER, DOTTED = "0-9A-Z", "0-9a-z", r"\w.\-"
-RANDOM = r"(?=[\w\-]{10})(?:[0-9A-Za-z]{16}|[A-Za-z_\-]{0,30}+[0-9])"
-RANDOM_BASE64 = r"[\w+/]{16}"
+RANDOM = r"(?=[\w\-+/]{10})(?:[0-9A-Za-z]{16}|[A-Za-z_\-]{0,30}+[0-9])"
+RANDOM_BASE64 = RANDOM[:-1] + r"|[\w+/]{16})"
 """How random text begins, and hardly any other: long without a break, or soon with a digit."""
 UUID = "[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 UUID_EXAMPLE = "0b62ab60-02ad-4f69-a181-d9c5eb2f97fa"
@@ -54,7 +54,7 @@ class Vendor:
             if prefix.endswith(("live_", "test_", "prod_")):
                 yield word(prefix, after=f"[{ALNUM}]{{6}}", at_end=True)
             elif prefix[-1] in "_-.+" and self.length >= 10:
-                after = RANDOM_BASE64 if "/" in self.alphabet else RANDOM
+                after = RANDOM_BASE64 if prefix[-1] == "_" else RANDOM
                 yield word(prefix, after=after, at_end=True)
             else:
                 after = self.tail or f"[{self.alphabet}]{{{min(self.length, 16)}}}"

@@ -155,8 +155,8 @@ DETECTORS = (
             SEVEN_DIGITS,
             characters(
                 "0-9",
-                after="(?:[0-9]{5}[A-DHMa-dhm]|[0-9]{3}[A-Za-z](?<=[A-Za-z]{5}.{5})"
-                "|[0-9][A-EHLMPRSTa-ehlmprst][0-9]{2}[A-Za-z][0-9]{3})",
+                after="[0-9](?:[0-9]{4}[A-DHMa-dhm]|[0-9]{2}[A-Za-z](?<=[A-Za-z]{5}.{5})"
+                "|[A-EHLMPRSTa-ehlmprst][0-9]{2}[A-Za-z][0-9]{3})",
             ),
         ),
         find=national_ids,

@@ -163,8 +163,8 @@ DETECTORS = (
         meaning="a hardware address",
         certainty=Certainty.WRITTEN,
         triggers=(
-            characters("-:", after="[0-9A-Fa-f]{2}[-:][0-9A-Fa-f]{2}[-:]"),
-            characters(".", after=r"[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}"),
+            characters("-:", after="[0-9A-Fa-f][0-9A-Fa-f][-:][0-9A-Fa-f]{2}[-:]"),
+            characters(".", after=r"[0-9A-Fa-f][0-9A-Fa-f]{3}\.[0-9A-Fa-f]{4}"),
         ),
         find=mac,
         examples=(

@@ -35,7 +35,6 @@ _FORMS = re.compile(
     | (?<![0-9A-Za-z])[MNO][\w-]{22,}\.[\w-]{6}\.[\w-]{27,}           # a bot of Discord
     | (?<![0-9/])1/[0-9]{15,17}:[0-9a-f]{32}                           # Asana
     | (?<![0-9A-Za-z])pat[0-9A-Za-z]{14}\.[0-9a-f]{64}                 # Airtable
-    | (?<![0-9A-Za-z])dapi[0-9a-f]{32}                                # Databricks
     | (?<=AccountKey=)[0-9A-Za-z+/]{40,}={0,2}                         # Azure
     | (?<=webhookb2/)[0-9a-f-]{36}@[0-9a-f-]{36}/IncomingWebhook/[0-9A-Za-z/-]{32,}  # Teams
     """,
@@ -43,10 +42,8 @@ _FORMS = re.compile(
 )
 _FORM_TRIGGERS = (
     SEVEN_DIGITS,
-    characters("-", before="[0-9a-f]{5}", after="[0-9a-f]{8}-[0-9a-f]{8}"),
-    word("-us", after="[0-9]"),
-    characters(".", after=r"(?:[\w-]{6}\.[\w-]{27}|[0-9a-f]{64})"),
-    *(characters("0-9", before=f"dapi{'[a-f]' * n}", after="[0-9a-f]{20}") for n in range(4)),
+    characters("-", before="[0-9a-f]{5}", after="(?:[0-9a-f]{8}-[0-9a-f]{8}|us[0-9])"),
+    characters(".", after=r"[\w-](?:[\w-]{5}\.[\w-]{27}|[0-9a-f]{63})"),
     word("AccountKey="),
     characters("@", after="[0-9a-f]{8}-"),
 )
@@ -281,7 +278,6 @@ DETECTORS = (
             "MTIzNDU2Nzg5MDEyMzQ1Njc4.Gabcde.abcdefghijklmnopqrstuvwxyz0",
             "1/1234567890123456:d41d8cd98f00b204e9800998ecf8427e",
             "pat0123456789abcd." + "0123456789abcdef" * 4,
-            "dapid41d8cd98f00b204e9800998ecf8427e",
             "AccountKey=«" + "aB0/" * 10 + "==»",
             f"webhookb2/«{UUID_EXAMPLE}@{UUID_EXAMPLE}/IncomingWebhook/" + "0a" * 16 + "»",
         ),
