@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 DEEPEST = 4
 """Layers of encodings that are taken off."""
+SHORTEST_BLOB = 16
+"""Characters under which nothing that is encoded is looked for."""
 LONGEST = 64 * 1024
 """Characters that one encoded text may hold."""
 _TEXT_IN_BASE64 = "[I-Za-f][C-HS-Xi-nyz0-3][ABEFIJMNQRUVYZcdghklopstwx014589][0-9A-Za-z+/_-]"

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 _HIDING_ESCAPE = re.compile(
     r"%(?:[2-7][0-9A-Fa-f]|[Ee][Ff]%[Bb][Cc]%[Aa]0|u00[2-7])|&(?:#|commat|period|dot)|\\[ux0-7]|=[2-7][0-9A-F]"
 )
+_may_hide = re.compile(r"[%&\\]|=[2-7]").search
 _ESCAPES = re.compile(
     r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)"
     r"|%u(?P<u>[0-9A-Fa-f]{4})|\\u(?P<v>[0-9A-Fa-f]{4})|\\u\{(?P<w>[0-9A-Fa-f]{1,6})\}"
@@ -46,6 +47,8 @@ def undisguised(text: str) -> tuple[str, Sequence[int] | None]:
     None in place of the positions: the text is plain already.
     """
     offsets: Sequence[int] | None = None
+    if text.isascii() and _may_hide(text) is None:
+        return text, None
     for _ in range(_LAYERS):
         if not text.isascii() and _ODD.search(text):
             text, offsets = _without_odd_letters(text, offsets)

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 
-from gateway.privacy.decoding import DEEPEST, blobs, may_hold_blob
+from gateway.privacy.decoding import DEEPEST, SHORTEST_BLOB, blobs, may_hold_blob
 from gateway.privacy.deobfuscate import undisguised
 from gateway.privacy.detectors.context import ADDRESS, PHONE, decimal
 from gateway.privacy.detectors.declaration import Detector, Finder, Span
@@ -18,6 +18,7 @@ from gateway.privacy.detectors.lookalikes import is_benign
 from gateway.privacy.detectors.registry import REGISTRY
 
 
+_SHORTEST_FORM = 10
 _has_digit = re.compile("[0-9]").search
 
 
@@ -54,7 +55,7 @@ class Scanner:
 
     def find(self, text: str, context: int = 0, layers: int = DEEPEST) -> list[Span]:
         """Spans in no order, which may overlap."""
-        if is_benign(text):
+        if len(text) >= _SHORTEST_FORM and is_benign(text):
             return self._find(text, context, self._in_benign) if self._in_benign else []
         spans = self._find(text, context, self._finders)
         plain, offsets = undisguised(text)
@@ -68,7 +69,11 @@ class Scanner:
                     (offsets[start], offsets[end], kind)
                     for start, end, kind in self._encoded(plain, context, layers)
                 ]
-        return spans + self._encoded(text, context, layers) if may_hold_blob(text) else spans
+        return (
+            spans + self._encoded(text, context, layers)
+            if len(text) >= SHORTEST_BLOB and may_hold_blob(text)
+            else spans
+        )
 
     def _encoded(self, text: str, context: int, layers: int) -> list[Span]:
         """An encoded text is all of the kind that is the surest of what it holds."""

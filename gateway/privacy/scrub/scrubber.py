@@ -14,7 +14,7 @@ import orjson
 
 from gateway.event import Message
 from gateway.privacy import text_fields
-from gateway.privacy.decoding import DEEPEST, blobs, may_hold_blob
+from gateway.privacy.decoding import DEEPEST, SHORTEST_BLOB, blobs, may_hold_blob
 from gateway.privacy.deobfuscate import undisguised
 from gateway.privacy.detectors import SHORT
 from gateway.privacy.errors import ScrubError, TooDeepError
@@ -329,7 +329,7 @@ class Scrubber:
             text = rewrite_pairs(text, self._parameter)
             if not may_be_json and ("{" in text or "[" in text):
                 text = self._with_json(text, place, key)
-        if self._parameters < DEEPEST:
+        if len(text) >= SHORTEST_BLOB and self._parameters < DEEPEST:
             text = self._decoded(text, place, key)
         self.ledger.spot = spot
         found = place.claims(text, key.context)

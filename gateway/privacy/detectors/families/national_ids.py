@@ -82,6 +82,7 @@ _UNDER_KEY = re.compile(
 )
 _DIGIT = re.compile("[0-9]")
 _FEWEST = 4
+_SHORTEST = 8
 _NO_SEPARATORS = str.maketrans("", "", " .-/")
 
 
@@ -94,7 +95,7 @@ def national_ids(text: str, context: int) -> list[Span]:
             for match in _UNDER_KEY.finditer(text)
             if len(_DIGIT.findall(match[0])) >= _FEWEST
         ]
-    return [*_in_text(text)] if _marked(text) else []
+    return [*_in_text(text)] if len(text) >= _SHORTEST and _marked(text) else []
 
 
 def _in_text(text: str) -> Iterator[Span]:
