@@ -58,7 +58,7 @@ class Vendor:
                 yield word(prefix, after=after, at_end=True)
             else:
                 after = self.tail or f"[{self.alphabet}]{{{min(self.length, 16)}}}"
-                yield word(prefix, after=after, at_end=prefix[-1] in "AKJCT$2")
+                yield word(prefix, after=after, at_end=prefix[-1] in "AKJCT$")
 
     @property
     def examples(self) -> list[str]:
@@ -78,7 +78,6 @@ VENDORS = (
     Vendor("Google", "AIza", WORD, 20),
     Vendor("Google OAuth", "ya29.", WORD, 16),
     Vendor("Google OAuth client", "GOCSPX-", WORD, 16),
-    Vendor("Google refresh token", "1//0", WORD, 30),
     Vendor("Firebase", ":APA91b", WORD, 40),
     Vendor("Azure AD", "8Q~ 7Q~", r"\w.~\-", 31),
     Vendor("DigitalOcean", "dop_v1_ doo_v1_ dor_v1_", HEX, 32),
