@@ -1,6 +1,6 @@
 r"""A disguise hides nothing: the plain form of a text, with the way back to where it stood.
 
-Escapes of ASCII (`%40`, `%u0040`, `&#64;`, `\u0040`, `\x40`, `=40`; four layers of them), full-width
+Escapes of ASCII (`%40`, `%u0040`, `&#64;`, `\u0040`, `\x40`, `=40`; four layers), full-width
 and mathematical forms, digits of other scripts, dashes and spaces of every kind become plain;
 characters that nobody sees are left out. Letters that merely look like others (Cyrillic `а`) stay.
 """
@@ -19,7 +19,8 @@ _may_hide = re.compile(r"[%&\\]|=[2-7]").search
 _ESCAPES = re.compile(
     r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)"
     r"|%u(?P<u>[0-9A-Fa-f]{4})|\\u(?P<v>[0-9A-Fa-f]{4})|\\u\{(?P<w>[0-9A-Fa-f]{1,6})\}"
-    r"|\\x(?P<x>[0-9A-Fa-f]{2})|\\0{0,4}(?P<css>[2-7][0-9A-Fa-f])(?![0-9])[ ]?|\\(?P<o>[0-1][0-7]{2})"
+    r"|\\x(?P<x>[0-9A-Fa-f]{2})|\\0{0,4}(?P<css>[2-7][0-9A-Fa-f])(?![0-9])[ ]?"
+    r"|\\(?P<o>[0-1][0-7]{2})"
     r"|&\#x(?P<hex>[0-9A-Fa-f]{1,6});|&\#(?P<dec>[0-9]{1,7});|&(?P<name>commat|period|sol|colon|dot);"
     r"|=(?P<qp>[2-7][0-9A-F])"
 )

@@ -44,9 +44,25 @@ _SAYS_NOTHING = re.compile(
     re.IGNORECASE,
 ).fullmatch
 
-_ENDS = (
-    "word sswd cret oken _key -key tion okie name mail hone tial auth _ssn t_id r_id n_id".split()
-)
+_ENDS = [
+    "word",
+    "sswd",
+    "cret",
+    "oken",
+    "_key",
+    "-key",
+    "tion",
+    "okie",
+    "name",
+    "mail",
+    "hone",
+    "tial",
+    "auth",
+    "_ssn",
+    "t_id",
+    "r_id",
+    "n_id",
+]
 _TELLING_END = "|".join(
     dict.fromkeys(
         form.replace("-", "\\-")

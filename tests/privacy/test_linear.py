@@ -19,7 +19,7 @@ from gateway.destinations.egress_guard import EgressGuard
 from gateway.event import RawEvent
 from gateway.pipeline.decide import Rules, decide
 from gateway.pipeline.rules import compile_rules
-from gateway.privacy import Pseudonymizer, nested_text
+from gateway.privacy import Pseudonymizer, decoding, nested_text, text_fields
 from gateway.privacy.deobfuscate import undisguised
 from gateway.privacy.detectors import PERSONAL, PHONE, REGISTRY, Scanner, Span, suspicious
 from gateway.privacy.detectors.declaration import Finder
@@ -42,6 +42,17 @@ HARD = (
     "\\",
     '"a":\\',
     "a/1.1.1.1 ",
+    "password: ",
+    "a: b\n",
+    "<a>b</a>",
+    '{"a":[[',
+    "YWJj",
+    "616263",
+    "&#64;",
+    "\\u0040",
+    "=40",
+    'a "b" ',
+    "--a b ",
 )
 FINDERS = tuple(dict.fromkeys(detector.find for detector in REGISTRY))
 RUNS = [["\\"], ['"', "'"]]
@@ -49,6 +60,10 @@ READERS: dict[str, Callable[[str], object]] = {
     "undisguised": undisguised,
     "pairs": lambda text: nested_text.rewrite_pairs(text, lambda *_: None),
     "json": nested_text.json_container,
+    "json in text": lambda text: list(nested_text.json_pieces(text)),
+    "fields": lambda text: text_fields.rewrite_fields(text, lambda *_: None),
+    "encoded": lambda text: list(decoding.blobs(text)),
+    "may be encoded": decoding.may_hold_blob,
     "logs": scrubbed_text,
     "pre-check": suspicious,
     "shortened": shortened,

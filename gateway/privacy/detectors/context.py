@@ -31,8 +31,11 @@ _SAYS = (
     (AGENT, "agent ua useragent"),
     (
         CODE,
-        "ean ean13 upc gtin isbn issn barcode sku timestamp ts time date trace span hash sha etag "
-        "checksum digest tracking build created updated at when duration ratio latency commit",
+        (
+            "ean ean13 upc gtin isbn issn barcode sku timestamp ts time date trace span hash sha "
+            "etag "
+            "checksum digest tracking build created updated at when duration ratio latency commit"
+        ),
     ),
 )
 _TELLING_WORDS = tuple((flag, frozenset(words.split())) for flag, words in _SAYS)

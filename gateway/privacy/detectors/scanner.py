@@ -17,7 +17,6 @@ from gateway.privacy.detectors.declaration import Detector, Finder, Span
 from gateway.privacy.detectors.lookalikes import is_benign
 from gateway.privacy.detectors.registry import REGISTRY
 
-
 _SHORTEST_FORM = 10
 _has_digit = re.compile("[0-9]").search
 

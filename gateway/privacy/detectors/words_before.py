@@ -10,8 +10,48 @@ _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+$")
 _GAP = " .:：=#,+(＋°º№\t\"'"
 _WIDEST_GAP = 4
 _CONNECTING = frozenset(
-    "is was no nr num number numbers número numero numéro nummer numer номер n me us at on es é est ist "
-    "jest to de contato contacto the my mi mein meine mon ma meu minha il mio мой моя".split()
+    [
+        "is",
+        "was",
+        "no",
+        "nr",
+        "num",
+        "number",
+        "numbers",
+        "número",
+        "numero",
+        "numéro",
+        "nummer",
+        "numer",
+        "номер",
+        "n",
+        "me",
+        "us",
+        "at",
+        "on",
+        "es",
+        "é",
+        "est",
+        "ist",
+        "jest",
+        "to",
+        "de",
+        "contato",
+        "contacto",
+        "the",
+        "my",
+        "mi",
+        "mein",
+        "meine",
+        "mon",
+        "ma",
+        "meu",
+        "minha",
+        "il",
+        "mio",
+        "мой",
+        "моя",
+    ]
 )
 _MOST_WORDS = 4
 

@@ -112,11 +112,15 @@ class Scrubber:
                 node[name] = new
         for name in gone:
             del node[name]
+        if renamed or "value" in node:
+            self._finish(node, renamed)
+        self._depth -= 1
+
+    def _finish(self, node: Message, renamed: Sequence[str]) -> None:
         if "value" in node:
             self._value_of_pair(node)
         if renamed:
             self._rename(node, renamed)
-        self._depth -= 1
 
     def _value_of_pair(self, node: Message) -> None:
         """`{"name": "password", "value": …}` is a password."""
@@ -348,8 +352,7 @@ class Scrubber:
         return "".join((*pieces, text[since:])) if pieces else text
 
     def _decoded(self, text: str, place: RuleSet, key: Key) -> str:
-        """What is encoded, scrubbed as what it says; an encoding in which that changes something
-        goes as a whole."""
+        """What is encoded, scrubbed as what it says; where that changes it, it goes whole."""
         if may_hold_blob(text):
             pieces: list[str] = []
             since = 0

@@ -36,8 +36,8 @@ _FORMS: dict[str, tuple[str, Check]] = {
            codicefiscale.is_valid),
     "mx": ("[A-Z]{4}[0-9]{6}[HM][A-Z]{5}[0-9A-Z][0-9]", curp.is_valid),
     "in_pan": ("[A-Z]{3}P[A-Z][0-9]{4}[A-Z]", pan.is_valid),
-    "gb": ("(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][ ]?[0-9]{2}[ ]?[0-9]{2}"
-           "[ ]?[0-9]{2}[ ]?[A-D]", lambda _: True),
+    "gb": (("(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][ ]?[0-9]{2}[ ]?[0-9]{2}"
+           "[ ]?[0-9]{2}[ ]?[A-D]"), lambda _: True),
     "es_nie": ("[XYZ][ -]?[0-9]{7}[ -]?[A-Z]", nie.is_valid),
     "es": ("[0-9]{8}[ -]?[A-HJ-NP-TV-Z]", dni.is_valid),
     "fi": ("[0-3][0-9][01][0-9]{3}[-A+][0-9]{3}[0-9A-Y]", hetu.is_valid),
@@ -61,16 +61,22 @@ _is_within = re.compile(r"[0-9](?:[.,+-]|[0-9]{3}[ ])\Z").search
 """Of what stands before: a longer number, of which this is a part."""
 _TOKEN = re.compile("[0-9A-Za-z]+")
 _SURE = Telling(
-    "ssn social_security social_security_number nino national_insurance national_insurance_number nhs "
+    "ssn social_security social_security_number nino national_insurance "
+    "national_insurance_number nhs "
     "nhs_number nhs_no aadhaar aadhar aadhaar_number aadhaar_no cpf codice_fiscale c.f dni nie nif "
     "pesel bsn burgerservicenummer social_insurance_number tfn tax_file_number steuer-id steuerid "
-    "steuer-idnr steueridentifikationsnummer steuernummer sozialversicherungsnummer sécurité_sociale "
+    "steuer-idnr steueridentifikationsnummer steuernummer sozialversicherungsnummer "
+    "sécurité_sociale "
     "securite_sociale nir rijksregisternummer personnummer hetu henkilötunnus henkilotunnus cpr "
-    "cpr-nummer fødselsnummer fodselsnummer contribuinte tckn t.c_kimlik tc_kimlik kimlik curp rfc cuit "
-    "cuil ahv ahv-nr avs pps ppsn rodné_číslo rodne_cislo егн egn amka αμκα teudat_zehut citizen_id "
+    "cpr-nummer fødselsnummer fodselsnummer contribuinte tckn t.c_kimlik tc_kimlik kimlik curp "
+    "rfc cuit "
+    "cuil ahv ahv-nr avs pps ppsn rodné_číslo rodne_cislo егн egn amka αμκα teudat_zehut "
+    "citizen_id "
     "cnp id_number id_no identity_number national_id passport reisepass reisepassnummer pasaporte "
-    "passeport passaporto paszport personalausweis driving_licence driving_license driver's_license "
-    "drivers_license आधार nric medicare инн снилс паспорт 身份证 身份证号 身份证号码 身分證 护照 护照号 "
+    "passeport passaporto paszport personalausweis driving_licence driving_license "
+    "driver's_license "
+    "drivers_license आधार nric medicare инн снилс паспорт 身份证 身份证号 身份证号码 身分證 "
+    "护照 护照号 "
     "护照号码 주민등록번호 주민번호 マイナンバー 個人番号 パスポート番号"
 )
 _AMBIGUOUS = Telling("pan sin nit rut run inn tin")
@@ -78,7 +84,8 @@ _AMBIGUOUS = Telling("pan sin nit rut run inn tin")
 _ID = re.compile(r"(?:[A-Za-z]{1,6}[ -]?)?[0-9](?:[ .\-/]?[0-9A-Za-z]){3,18}(?![0-9A-Za-z])")
 _WORD_AFTER = re.compile(r"[ .\-/][A-Za-z]{2,}|[ .\-/][A-Za-z](?=[ .\-/]|\Z)")
 _UNDER_KEY = re.compile(
-    r"(?<![0-9A-Za-z])(?=[A-Za-z]{0,6}[ .\-/]?[0-9])[0-9A-Za-z](?:[ .\-/]?[0-9A-Za-z]){4,24}(?![0-9A-Za-z])"
+    r"(?<![0-9A-Za-z])(?=[A-Za-z]{0,6}[ .\-/]?[0-9])"
+    r"[0-9A-Za-z](?:[ .\-/]?[0-9A-Za-z]){4,24}(?![0-9A-Za-z])"
 )
 _DIGIT = re.compile("[0-9]")
 _FEWEST = 4

@@ -93,14 +93,17 @@ _NATIONAL = re.compile(
       (?:1\.)?[2-9][0-9]{2}\.[2-9][0-9]{2}\.[0-9]{4}
       (?![0-9]|\.[0-9])
     | (?<![0-9A-Za-z])(?<![0-9][.+/:])(?<![0-9A-Za-z]-)(?<![0-9]{4}[ ])  # 030 1234567, and no date
-      (?!\(?[0-9]{2}([./\- ])[0-9]{2}\1(?:(?:19|20)[0-9]{2}|[0-9]{2}(?:[ ,T]+[0-9]{2}[.:-]?[0-9]{2}|\Z)))
+      (?!\(?[0-9]{2}([./\- ])[0-9]{2}\1
+        (?:(?:19|20)[0-9]{2}|[0-9]{2}(?:[ ,T]+[0-9]{2}[.:-]?[0-9]{2}|\Z)))
       (?![0-9]{2}[ ](?:19|20)[0-9]{2}(?:[ ][0-9]{2}[:h.]|[ ]?\Z))
       \(?0[1-9][0-9]{0,4}[ \-/.)]{1,2}[0-9](?:[ \-/.]?[0-9]){5,9}
       (?![0-9A-Za-z]|[.\-:][0-9A-Za-z])
-    | (?<![0-9A-Za-z])(?<![0-9][.+/\-])8[ ]?\([0-9]{3,5}\)[ ]?[0-9]{1,3}(?:[ \-]?[0-9]{2}){2}(?![0-9])  # RU
+    | (?<![0-9A-Za-z])(?<![0-9][.+/\-])8[ ]?  # 8 (495) 123-45-67
+      \([0-9]{3,5}\)[ ]?[0-9]{1,3}(?:[ \-]?[0-9]{2}){2}(?![0-9])
     | (?<![0-9A-Za-z])(?<![0-9][.+/\-])8[ \-][0-9]{3}[ \-][0-9]{3}-[0-9]{2}-[0-9]{2}(?![0-9\-])
     | \([1-9][0-9]\)[ ]?9?[ ]?[0-9]{4}-[0-9]{4}(?![0-9\-])            # (11) 91234-5678
-    | (?<![0-9A-Za-z])(?<![0-9][.+/\-])1[3-9][0-9]([ \-])[0-9]{4}\2[0-9]{4}(?![0-9\-])  # 138 0013 8000
+    | (?<![0-9A-Za-z])(?<![0-9][.+/\-])1[3-9][0-9]  # 138 0013 8000
+      ([ \-])[0-9]{4}\2[0-9]{4}(?![0-9\-])
     | (?<![\w.+\-/])0[1-9][0-9]{8,9}(?![\w.\-])                     # 01711234567
     )
     """,
@@ -112,10 +115,13 @@ _START_OF_PHONE = re.compile(
 )
 """What every number above has, from its first digit on."""
 _TELLING = Telling(
-    "phone phones telephone mobile whatsapp tel cell call fax sms dial homephone workphone userphone "
-    "my_number_is teléfono telefono móvil movil celular telefone telemóvel téléphone portable telefon "
+    "phone phones telephone mobile whatsapp tel cell call fax sms dial homephone workphone "
+    "userphone "
+    "my_number_is teléfono telefono móvil movil celular telefone telemóvel téléphone portable "
+    "telefon "
     "telefonnummer handy handynummer mobil mobilnummer rufnummer cellulare telefoon mobiel komórka "
-    "komórkowy cep gsm телефон тел тел. мобильный फ़ोन फोन मोबाइल llama llámame ligue appelez ruf_an "
+    "komórkowy cep gsm телефон тел тел. мобильный फ़ोन फोन मोबाइल llama llámame ligue appelez "
+    "ruf_an "
     "手机 手机号 手机号码 电话 电话号码 電話 電話番号 携帯 手機 전화 전화번호 휴대폰"
 )
 _ANY_PHONE = re.compile(rf"(?<![0-9])\+?\(?[0-9](?:{_SEP}{{0,3}}[0-9]){{6,14}}(?![0-9])")

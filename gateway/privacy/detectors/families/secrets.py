@@ -11,28 +11,28 @@ from dataclasses import replace
 
 from gateway.privacy.detectors.declaration import Certainty, Detector, Span
 from gateway.privacy.detectors.triggers import SEVEN_DIGITS, Trigger, characters, pattern, word
-from gateway.privacy.detectors.vendors import UUID_EXAMPLE, VENDORS, Vendor
+from gateway.privacy.detectors.vendors import UUID_EXAMPLE, VENDORS, Check
 
 _JWT_LIKE = re.compile(r"[\w-]+(?:\.[\w-]*)*")
 _BEARER = re.compile(r"bearer[\s:=+\"']{1,4}([\w.~+/=-]{6,})", re.IGNORECASE)
 _BASIC = re.compile(r"basic[\s+:=]{1,3}([A-Za-z0-9+/_-]{6,}={0,2})", re.IGNORECASE)
-_VENDORS = {
-    vendor.name: re.compile(f"(?:{'|'.join(map(re.escape, vendor.prefixes.split()))}){vendor.body}")
-    for vendor in VENDORS
-}
-_BY_BEGINNING: defaultdict[str, list[Vendor]] = defaultdict(list)
+_BY_BEGINNING: defaultdict[str, list[tuple[re.Pattern[str], Check | None]]] = defaultdict(list)
+"""The vendors whose marks begin with two characters."""
 for _vendor in VENDORS:
-    for _beginning in dict.fromkeys(prefix[:2] for prefix in _vendor.prefixes.split()):
-        _BY_BEGINNING[_beginning].append(_vendor)
+    _marks = _vendor.prefixes.split()
+    _pattern = re.compile(f"(?:{'|'.join(map(re.escape, _marks))}){_vendor.body}")
+    for _beginning in dict.fromkeys(mark[:2] for mark in _marks):
+        _BY_BEGINNING[_beginning].append((_pattern, _vendor.check))
 _START = re.compile(r"[0-9A-Za-z]+|[.:/](?=[0-9A-Za-z])")
 _ESCAPED = {"\\": 1, "%": 2}
 """Characters after which so many belong to an escape, as in `\\nghp_…` and `%0Aghp_…`."""
 _FORMS = re.compile(
     r"""
-      (?<![0-9a-f])[0-9a-f]{32}-(?:[0-9a-f]{8}-[0-9a-f]{8}|us[0-9]{1,2})(?![0-9A-Za-z-])  # Mailgun, Mailchimp
+      # Mailgun, Mailchimp
+      (?<![0-9a-f])[0-9a-f]{32}-(?:[0-9a-f]{8}-[0-9a-f]{8}|us[0-9]{1,2})(?![0-9A-Za-z-])
     | (?<![0-9])[0-9]{8,10}:A[\w-]{34}                                # Telegram
     | (?<![0-9])[0-9]{17,20}/[\w-]{60,}                                # a webhook of Discord
-    | (?<![0-9A-Za-z])[MNO][\w-]{22,}\.[\w-]{6}\.[\w-]{27,}           # a bot of Discord
+    | (?<![0-9A-Za-z])[MNO][\w-]{22,40}\.[\w-]{6}\.[\w-]{27,}           # a bot of Discord
     | (?<![0-9/])1/[0-9]{15,17}:[0-9a-f]{32}                           # Asana
     | (?<![0-9A-Za-z])pat[0-9A-Za-z]{14}\.[0-9a-f]{64}                 # Airtable
     | (?<=AccountKey=)[0-9A-Za-z+/]{40,}={0,2}                         # Azure
@@ -76,7 +76,7 @@ def secrets(text: str, context: int) -> list[Span]:  # noqa: ARG001 (the shape o
         found += _jwts(text)
     found += [(*match.span(1), "bearer") for match in _BEARER.finditer(text) if _is_token(match[1])]
     found += [(*match.span(1), "basic") for match in _BASIC.finditer(text) if _is_basic(match[1])]
-    return found + [*_api_keys(text)]
+    return [*found, *_api_keys(text)]
 
 
 def _api_keys(text: str) -> Iterator[Span]:
@@ -96,9 +96,9 @@ def _api_keys(text: str) -> Iterator[Span]:
 
 
 def _end_of_key(text: str, start: int) -> int:
-    for vendor in _BY_BEGINNING.get(text[start : start + 2], ()):
-        match = _VENDORS[vendor.name].match(text, start)
-        if match is not None and (vendor.check is None or vendor.check(match[0])):
+    for mark, check in _BY_BEGINNING.get(text[start : start + 2], ()):
+        match = mark.match(text, start)
+        if match is not None and (check is None or check(match[0])):
             return match.end()
     return 0
 
@@ -215,7 +215,7 @@ DETECTORS = (
     ),
     Detector(
         name="api_key",
-        meaning="a key with a vendor's mark: Stripe, Amazon, GitHub, Slack, Google, some ninety more",
+        meaning="a key with a vendor's mark: Stripe, Amazon, GitHub, Slack, Google, ninety more",
         certainty=Certainty.MARKED,
         triggers=tuple(_vendor_triggers()),
         find=secrets,
