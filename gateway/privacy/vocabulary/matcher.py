@@ -75,7 +75,14 @@ def _words(key: str) -> Iterator[str]:
 def _folded(text: str) -> str:
     """Without accents; Indic vowel signs and Cyrillic й stay, for there they are letters."""
     composed = unicodedata.normalize("NFC", text)
-    return "".join(_bare(letter) for letter in composed)
+    made: list[str] = []
+    after_small = False
+    for letter in composed:
+        if after_small and letter > "\u024f" and letter.isupper():
+            made.append("_")
+        after_small = letter.islower()
+        made.append(_bare(letter))
+    return "".join(made)
 
 
 def _bare(letter: str) -> str:

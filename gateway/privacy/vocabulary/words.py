@@ -53,7 +53,7 @@ usuario usuarios cliente clientes persona personas paciente pasajero titular con
 personal principal comprador vendedor empleado alumno destinatario remitente del de la el los
 usuaria passageiro contato trabalho funcionario aluno do da dos responsavel
 utilisateur client personne passager titulaire domicile travail employe eleve destinataire
-expediteur du des le les l d
+expediteur du des le les l d livraison facturation envio entrega
 kunde kunden kundin benutzer nutzer person patient fahrgast empfanger absender inhaber privat
 geschaftlich mitarbeiter schuler
 utente utenti persona paziente passeggero titolare lavoro dipendente studente destinatario mittente
@@ -194,7 +194,7 @@ WORDS: dict[Meaning, str] = {
         =lat latitude =lng =lon longitude =coordinates =coords =coordinate geo_point geo_location
         geolocation gps gps_location gps_coordinates =geo lat_lng lat_long latlng latlon lat_lon
         =location current_location last_location home_location user_location what3words =geohash
-        latitud longitud coordenadas ubicacion localizacao coordonnees =position breitengrad
+        latitud longitud coordenadas ubicacion localizacao coordonnees breitengrad
         langengrad standort koordinaten latitudine longitudine coordinate_gps posizione
         breedtegraad lengtegraad locatie szerokosc_geograficzna dlugosc_geograficzna lokalizacja
         enlem boylam konum широта долгота координаты местоположение अक्षांश देशांतर स्थान

@@ -58,8 +58,8 @@ class Case:
     def event(self) -> RawEvent:
         value = json.loads(json.dumps(self.value))
         if self.protocol == "mixpanel":
-            message = {"$distinct_id": "u-1", "$token": "t", self.key: value}
-            return RawEvent("demo", "mixpanel", "people", None, message, 0.0, None)
+            people = {"$distinct_id": "u-1", "$token": "t", self.key: value}
+            return RawEvent("demo", "mixpanel", "people", None, people, 0.0, None)
         message: dict[str, Any] = {
             "type": "track",
             "event": "Corpus Event",
