@@ -61,23 +61,27 @@ Words = tuple[str, ...]
 class Telling:
     """Phrases that say what the number behind them is."""
 
-    __slots__ = ("_phrases", "_unspaced")
+    __slots__ = ("_last", "_phrases", "_unspaced")
 
     def __init__(self, phrases: str) -> None:
         """`phrases`, with `_` between the words of one."""
         every = phrases.lower().split()
         self._phrases = frozenset(phrase.replace("_", " ") for phrase in every)
+        self._last = frozenset(phrase.rpartition(" ")[2] for phrase in self._phrases)
         self._unspaced = tuple(phrase for phrase in every if _UNSPACED.fullmatch(phrase))
 
     def says(self, words: Words) -> bool:
         """Whether the words end with one of the phrases, or with one and words such as `is`."""
+        last = words[-1]
+        if last not in self._last and last not in _CONNECTING:
+            return not last.isascii() and last.endswith(self._unspaced)
         for end in range(len(words), max(0, len(words) - 4), -1):
             for start in range(max(0, end - 3), end):
                 if " ".join(words[start:end]) in self._phrases:
                     return True
             if words[end - 1] not in _CONNECTING:
                 break
-        return bool(words) and words[-1].endswith(self._unspaced)
+        return last.endswith(self._unspaced)
 
 
 def words_before(text: str, at: int) -> Words:

@@ -16,7 +16,7 @@ from gateway.event import Message
 from gateway.privacy import text_fields
 from gateway.privacy.decoding import DEEPEST, SHORTEST_BLOB, blobs, may_hold_blob
 from gateway.privacy.deobfuscate import undisguised
-from gateway.privacy.detectors import SHORT
+from gateway.privacy.detectors import SHORT, is_benign
 from gateway.privacy.errors import ScrubError, TooDeepError
 from gateway.privacy.nested_text import (
     json_container,
@@ -333,7 +333,7 @@ class Scrubber:
             text = rewrite_pairs(text, self._parameter)
             if not may_be_json and ("{" in text or "[" in text):
                 text = self._with_json(text, place, key)
-        if len(text) >= SHORTEST_BLOB and self._parameters < DEEPEST:
+        if len(text) >= SHORTEST_BLOB and self._parameters < DEEPEST and not is_benign(text):
             text = self._decoded(text, place, key)
         self.ledger.spot = spot
         found = place.claims(text, key.context)

@@ -87,6 +87,9 @@ _UNDER_KEY = re.compile(
     r"(?<![0-9A-Za-z])(?=[A-Za-z]{0,6}[ .\-/]?[0-9])"
     r"[0-9A-Za-z](?:[ .\-/]?[0-9A-Za-z]){4,24}(?![0-9A-Za-z])"
 )
+_GAPS = frozenset(" -")
+_SIGNS = frozenset(".-+")
+_FIRST_GROUPS = (1, 3, 4)
 _DIGIT = re.compile("[0-9]")
 _FEWEST = 4
 _SHORTEST = 8
@@ -111,10 +114,19 @@ def _in_text(text: str) -> Iterator[Span]:
         start = token.start()
         if start < since or (token.end() - start > 2 and token[0].isalpha()):
             continue
-        end = _end_of_form(text, start) or _end_after_word(text, start)
+        may_be_form = _may_begin_form(token[0], text[token.end() : token.end() + 1])
+        end = (may_be_form and _end_of_form(text, start)) or _end_after_word(text, start)
         if end:
             since = end
             yield start, end, "national_id"
+
+
+def _may_begin_form(token: str, after: str) -> bool:
+    """Whether a number of a form of its own could begin with these letters and digits."""
+    length = len(token)
+    if not token[0].isdecimal():
+        return length >= 9 or after in _GAPS
+    return length >= 8 or after in _SIGNS or (length in _FIRST_GROUPS and after == " ")
 
 
 def _end_of_form(text: str, start: int) -> int:
