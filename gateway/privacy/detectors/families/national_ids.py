@@ -97,7 +97,7 @@ _NO_SEPARATORS = str.maketrans("", "", " .-/")
 
 
 def national_ids(text: str, context: int) -> list[Span]:
-    if context & CODE:
+    if context & CODE and text.isdecimal():
         return []
     if context & OFFICIAL:
         return [

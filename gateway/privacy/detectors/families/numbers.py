@@ -137,7 +137,7 @@ def numbers(text: str, context: int) -> list[Span]:
     found: list[Span] = []
     for start, end in runs:
         groups = [match.span() for match in _GROUP.finditer(text, start, end)]
-        if end - start >= _CARD_LENGTHS.start and not context & CODE:
+        if end - start >= _CARD_LENGTHS.start and not (context & CODE and text.isdecimal()):
             found += _cards(text, groups, context)
         if not context & PHONE and groups:
             found += _phones(text, groups[0][0], end)
