@@ -1,0 +1,204 @@
+"""A text is read for all that it holds: fields, forms, JSON, what is encoded, then its plain words.
+
+Each piece meets the rules of the name that it stands under. A text in which nothing changed comes
+back as the same text; no exception of this module holds a value.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import orjson
+
+from gateway.privacy import text_fields
+from gateway.privacy.decoding import DEEPEST, SHORTEST_BLOB, blobs, may_hold_blob
+from gateway.privacy.deobfuscate import undisguised
+from gateway.privacy.detectors import is_benign
+from gateway.privacy.errors import TooDeepError
+from gateway.privacy.nested_text import (
+    json_container,
+    json_pieces,
+    may_have_structure,
+    rewrite_pairs,
+)
+from gateway.privacy.policy.field_rules import Key
+from gateway.privacy.policy.path_automaton import PathState
+from gateway.privacy.policy.plan import PrivacyPlan
+from gateway.privacy.policy.rule_set import RuleSet
+from gateway.privacy.policy.rules import Hits, Rule
+from gateway.privacy.scrub.scrub_log import MASK, ScrubLog
+from gateway.privacy.scrub.truncate import shortened, without_query
+from gateway.privacy.text_fields import rewrite_fields
+
+_DEEPEST_PARAMETER = 16
+"""Of parameters in the values of parameters; what is deeper is masked whole."""
+
+HASH_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+"""SHA-256 of the empty text, which stands for nobody: products send it for an unknown domain."""
+
+
+class TextScrubber(ABC):
+    """The part of one scrub that reads texts; containers in a text go the way of all containers."""
+
+    __slots__ = ("_depth", "_parameters", "_plan", "ledger")
+
+    def __init__(self, plan: PrivacyPlan, ledger: ScrubLog) -> None:
+        self._plan = plan
+        self._depth = 0
+        self._parameters = 0
+        self.ledger = ledger
+
+    @abstractmethod
+    def _container(self, node: Any, state: PathState, hits: Hits, key: Key) -> Any: ...
+
+    def _string(self, text: str, place: RuleSet, key: Key) -> Any:
+        """A text where rules over the whole value hold."""
+        if not text:
+            return text if place.drop is None else self.ledger.drop(text, place.drop)
+        for rule in place.steps:
+            for keeper in place.keepers:
+                self.ledger.budget.spend(len(text))
+                if keeper.order < rule.order and _is_whole(text, keeper, place, key):
+                    self.ledger.keep()
+                    return text
+            match rule.action:
+                case "drop":
+                    return self.ledger.drop(text, rule)
+                case "mask":
+                    return text if text == MASK else self.ledger.mask(text, rule)
+                case "pseudonymize":
+                    if text == HASH_OF_NOTHING:
+                        return text
+                    return self.ledger.pseudonymize(text, rule, "string")
+                case "keep":
+                    self.ledger.keep()
+                    return text
+                case "strip_query":
+                    text = self.ledger.shortened(text, without_query(text), rule)
+                case "truncate":
+                    short, is_address = shortened(text)
+                    text = self.ledger.shortened(text, short, rule)
+                    if is_address:
+                        return text
+        if place.reads_shapes or self._plan.look(text):
+            return self._text(text, place, key)
+        return text
+
+    def _text(self, text: str, place: RuleSet, key: Key) -> Any:
+        """A text that stays, as far as no detector finds anything in it."""
+        may_be_json = text[:1] in "{[ \t\r\n"
+        may_have_pairs = "=" in text or '"' in text or "{" in text
+        may_have_fields = text_fields.may_have_fields(text) is not None
+        self.ledger.budget.spend(len(text) * (1 + may_be_json + may_have_pairs + may_have_fields))
+        if may_be_json:
+            embedded = self._embedded(text, place, key)
+            if embedded is not None:
+                return embedded
+        spot = self.ledger.spot
+        if may_have_fields:
+            text = rewrite_fields(text, self._field)
+        if may_have_pairs:
+            text = rewrite_pairs(text, self._parameter)
+            if not may_be_json and ("{" in text or "[" in text):
+                text = self._with_json(text, place, key)
+        if len(text) >= SHORTEST_BLOB and self._parameters < DEEPEST and not is_benign(text):
+            text = self._decoded(text, place, key)
+        self.ledger.spot = spot
+        found = place.claims(text, key.context)
+        return self.ledger.pieces(text, found) if found else text
+
+    def _with_json(self, text: str, place: RuleSet, key: Key) -> str:
+        """JSON with other text around it, scrubbed as JSON."""
+        pieces: list[str] = []
+        since = 0
+        for start, end, container in json_pieces(text):
+            self.ledger.budget.spend(end - start)
+            new = self._json(container, place, key)
+            if new is not None:
+                pieces += (text[since:start], new)
+                since = end
+        return "".join((*pieces, text[since:])) if pieces else text
+
+    def _decoded(self, text: str, place: RuleSet, key: Key) -> str:
+        """What is encoded, scrubbed as what it says; where that changes it, it goes whole."""
+        if may_hold_blob(text):
+            pieces: list[str] = []
+            since = 0
+            for start, end, plain in blobs(text):
+                if self._changes(plain, place, key):
+                    pieces += (text[since:start], MASK)
+                    since = end
+            if pieces:
+                text = "".join((*pieces, text[since:]))
+        plain, offsets = undisguised(text)
+        if offsets is not None and may_have_structure(plain):
+            before = len(self.ledger.changes)
+            new = self._nested(plain, place, key)
+            if len(self.ledger.changes) > before:
+                return new
+        return text
+
+    def _changes(self, plain: str, place: RuleSet, key: Key) -> bool:
+        before = len(self.ledger.changes)
+        self._nested(plain, place, key)
+        return len(self.ledger.changes) > before
+
+    def _nested(self, text: str, place: RuleSet, key: Key) -> str:
+        self._parameters += 1
+        new = self._text(text, place, key)
+        self._parameters -= 1
+        return new if isinstance(new, str) else MASK
+
+    def _embedded(self, text: str, place: RuleSet, key: Key) -> str | None:
+        """A text that is JSON, scrubbed as JSON; None when nothing in it changed."""
+        container = json_container(text)
+        return None if container is None else self._json(container, place, key)
+
+    def _json(self, container: Any, place: RuleSet, key: Key) -> str | None:
+        """The text of a container from within a text; None when nothing in it changed."""
+        spot, depth, steps, before = (
+            self.ledger.spot,
+            self._depth,
+            len(self.ledger.path),
+            len(self.ledger.changes),
+        )
+        try:
+            self._container(container, self._plan.nowhere, place.hits, key)
+        except TooDeepError:
+            self._depth = depth
+            del self.ledger.path[steps:]
+            del self.ledger.changes[before:]
+            self.ledger.change("mask", "limits", "string", 0)
+            return MASK
+        finally:
+            self.ledger.spot = spot
+        return None if len(self.ledger.changes) == before else orjson.dumps(container).decode()
+
+    def _parameter(self, name: str, value: str) -> str | None:
+        hits = self._plan.parameter(name)
+        key = self._plan.key(name)
+        if not value or not (hits or key.context or may_have_structure(value)):
+            return None
+        return self._named(value, hits, key)
+
+    def _field(self, name: str, value: str) -> str | None:
+        key = self._plan.key(name)
+        if not (key.hits or key.telling):
+            return None
+        return self._named(value, key.hits, key)
+
+    def _named(self, value: str, hits: Hits, key: Key) -> str | None:
+        self.ledger.spot = (0, 0)
+        if self._parameters == _DEEPEST_PARAMETER:
+            self.ledger.change("mask", "limits", "string", len(value))
+            return MASK
+        self._parameters += 1
+        new = self._string(value, self._plan.place(hits), key)
+        self._parameters -= 1
+        return new if isinstance(new, str) else MASK
+
+
+def _is_whole(text: str, keeper: Rule, place: RuleSet, key: Key) -> bool:
+    found = place.scanner.find(text, key.context)
+    return any(span[:2] == (0, len(text)) and span[2] in keeper.kinds for span in found)
