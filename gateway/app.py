@@ -88,6 +88,7 @@ class Gateway:
             changes=self._acceptor.changes,
             refusals=self.backend.refusals,
             refused_paths=self.backend.refused_paths,
+            rules=lambda: self.control.snapshot.rules,
             more=self.extensions.counts,
         )
         self.observed = Observed(

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
-from gateway import tls
+from gateway import revision_history, tls
 from gateway.config import Configuration
 from gateway.config.model import AnalyticsJs, GatewaySettings, Limits, Telemetry
 from gateway.config.values import Network
@@ -23,6 +23,7 @@ from gateway.pipeline.decide import Rules
 from gateway.pipeline.rules import compile_rules
 from gateway.pipeline.telemetry_switch import Order, Switches, switches
 from gateway.privacy import Pseudonymizer
+from gateway.revisions import Revisions
 from gateway.telemetry import switch_history
 
 
@@ -45,10 +46,11 @@ class Snapshot:
     certificates: Mapping[str, ssl.SSLContext]
     """What each listener that speaks https serves with, by its setting."""
 
-    def switched(self, entered: Switches) -> Snapshot:
-        """The same with other switches."""
+    def switched(self, entered: Switches, revisions: Revisions) -> Snapshot:
+        """The same with other switches, and with the numbers of its policy and schemas."""
         script = browser_stop.script(self.rules.catalogue, entered)
-        return replace(self, rules=replace(self.rules, switches=entered), browser_stop=script)
+        rules = replace(self.rules, switches=entered, revisions=revisions)
+        return replace(self, rules=rules, browser_stop=script)
 
 
 def compile_snapshot(
@@ -83,15 +85,16 @@ def entered(
     now: float,
     *orders: Order,
 ) -> Snapshot:
-    """The snapshot with its switches, which are in the durable history when this returns.
+    """The snapshot with its switches and revisions, which are durable when this returns.
 
-    `orders` are new ones and enter it, too. Blocks. Raises OSError or ConfigurationError, and then
-    the history is as it was.
+    `orders` are new ones and enter the history, too. Blocks. Raises OSError or ConfigurationError,
+    and then the history is as it was; a revision that was numbered keeps its number.
     """
+    revisions = revision_history.entered(data_dir, snapshot.rules.revisions, now)
     past = switch_history.read(data_dir)
     decided = switches(snapshot.telemetry, environment, (*past.orders, *orders))
     period, numbered = switch_history.entered(past, decided, now)
-    following = snapshot.switched(numbered)
+    following = snapshot.switched(numbered, revisions)
     if entries := (*orders, *([period] if period else ())):
         switch_history.append(data_dir, *entries)
     return following

@@ -174,6 +174,19 @@ METRICS = (
     ),
     Metric("gateway_ready", "gauge", (), "1 while events can be accepted durably."),
     Metric(
+        "gateway_policy_revision",
+        "gauge",
+        (),
+        "Number of the policy in force: another content of privacy.yaml has another, the same"
+        " content the same.",
+    ),
+    Metric(
+        "gateway_schema_revision",
+        "gauge",
+        (),
+        "Number of the schemas in force, in the same way.",
+    ),
+    Metric(
         "gateway_event_loop_stall_seconds",
         "histogram",
         (),

@@ -37,10 +37,13 @@ class Catalogue:
         plans: Sequence[EventPlan],
         annotations: Annotations,
         notes: Sequence[Mistake] = (),
+        digest: str = "",
     ) -> None:
         self.plans: Mapping[str, EventPlan] = MappingProxyType({plan.name: plan for plan in plans})
         self.notes = tuple(notes)
         """What is no mistake, and may not be what its author meant."""
+        self.digest = digest
+        """Of what all schemas say."""
         self._annotations = annotations
         self._exact = _grouped(plans, lambda match: match.names)
         self._globs = _families(plans, lambda match: match.globs, _glob_pattern)

@@ -24,6 +24,7 @@ from gateway.contract.plan import EventPlan, compile_plan, event_of
 from gateway.contract.source import read
 from gateway.errors import ConfigurationError, Mistake
 from gateway.event import JsonPath, Message
+from gateway.revisions import digest
 
 _ANY_MEMBER = frozenset(
     {"patternProperties", "additionalProperties", "unevaluatedProperties"}
@@ -56,7 +57,8 @@ def load_catalogue(folder: FilePath, *, format_assertion: bool = False) -> Catal
     plans = _plans(library, mistakes, format_assertion=format_assertion)
     mistakes += _claimed_twice(plans, library)
     annotations = {plan.name: _annotations(plan, library, mistakes) for plan in plans}
-    catalogue = Catalogue(plans, annotations, sorted(set(notes)))
+    said = {name: document.value for name, document in library.documents.items()}
+    catalogue = Catalogue(plans, annotations, sorted(set(notes)), digest([format_assertion, said]))
     registry = library.python_registry()
     for plan in plans:
         mistakes += _examples(plan, catalogue, library, registry)

@@ -31,6 +31,7 @@ from gateway.pipeline.routing import Routes, RoutingFacts
 from gateway.pipeline.telemetry_switch import Switches, refusal
 from gateway.privacy import CompiledPolicy, Omission, pointer
 from gateway.protocols import PROTOCOLS
+from gateway.revisions import UNNUMBERED, Revisions
 
 UNPLANNED = "none"
 """The schema name of an event that no schema covers, not even its type's."""
@@ -50,6 +51,7 @@ class Rules:
     routes: Routes
     switches: Switches
     budget: int = CHARACTERS  # of one event
+    revisions: Revisions = UNNUMBERED
 
 
 def decide(raw: RawEvent, rules: Rules) -> Decision:

@@ -9,12 +9,14 @@ import secrets
 from collections.abc import Iterable, Mapping
 
 from gateway.config import Configuration
+from gateway.config.privacy import Policy
 from gateway.contract import Catalogue, load_catalogue
 from gateway.errors import ConfigurationError, Mistake
 from gateway.pipeline.decide import Rules
 from gateway.pipeline.routing import compile_routes
 from gateway.pipeline.telemetry_switch import Order, switches
 from gateway.privacy import CompiledPolicy, Pseudonymizer, compile_policy
+from gateway.revisions import Revision, Revisions, digest
 
 
 def compile_rules(
@@ -55,7 +57,19 @@ def compile_rules(
         routes=compile_routes(configuration.routing),
         switches=switches(configuration.gateway.telemetry, environment, orders),
         budget=configuration.gateway.limits.budget,
+        revisions=Revisions(
+            policy=Revision(digest=_meaning(configuration.policy)),
+            schema=Revision(digest=catalogue.digest),
+        ),
     )
+
+
+def _meaning(policy: Policy) -> str:
+    """Of all that the policy says beside its default; why a rule is there changes nothing."""
+    written = policy.model_dump(
+        mode="json", exclude_defaults=True, exclude={"rules": {"__all__": {"reason"}}}
+    )
+    return digest(written)
 
 
 def pseudonymizer_for_a_look(configuration: Configuration) -> Pseudonymizer:

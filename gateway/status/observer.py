@@ -13,6 +13,7 @@ from gateway.deliveries import Deliveries
 from gateway.delivery import Delivery
 from gateway.health_watch import HealthWatch
 from gateway.journal import DISCARDED, Journal, View
+from gateway.pipeline.decide import Rules
 from gateway.process import logs
 from gateway.process.connections import Connections
 from gateway.process.watchdog import Watchdog
@@ -44,6 +45,8 @@ class Observer:
     changes: Mapping[tuple[str, str], int]
     refusals: Mapping[tuple[str, str], int]
     refused_paths: Mapping[tuple[str, str, str], int]
+    rules: Callable[[], Rules]
+    """What is in force."""
     more: Callable[[], Awaitable[Counts]]
     """What extensions have to add."""
 
@@ -83,6 +86,7 @@ class Observer:
                 for name, each in connections.items()
                 for cause, count in each.ended.items()
             },
+            revisions=self.rules().revisions,
             more=more,
         )
 

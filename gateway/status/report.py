@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gateway.revisions import UNNUMBERED, Revisions
 from gateway.samples import Counts, Distribution, Samples
 from gateway.timestamps import timestamp
 
@@ -77,6 +78,8 @@ class Status:
     """The same requests by the shape of their path, method and code."""
     ended_connections: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Connections that the gateway ended or refused since the start, by listener and cause."""
+    revisions: Revisions = UNNUMBERED
+    """Of the policy and the schemas that are in force."""
     more: Counts = field(default_factory=Counts)
     """What extensions add."""
 
@@ -160,6 +163,8 @@ class Status:
             ),
             "gateway_data_bytes": {(part,): n for part, n in self.data_bytes.items()},
             "gateway_ready": {(): self.ready},
+            "gateway_policy_revision": {(): self.revisions.policy.number},
+            "gateway_schema_revision": {(): self.revisions.schema.number},
             "gateway_event_loop_stall_seconds": {(): self.event_loop},
             "gateway_log_lines_dropped_total": {(): self.log_lines_dropped},
             **self.more.samples,

@@ -8,11 +8,8 @@ since a change are exact. The process that has claimed the data folder writes; a
 
 from __future__ import annotations
 
-import errno
-import os
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any, get_args
@@ -21,6 +18,7 @@ import orjson
 
 from gateway.errors import ConfigurationError, Mistake
 from gateway.event import Reason, TelemetryClass
+from gateway.jsonl import history
 from gateway.pipeline.telemetry_switch import CLASSES, Order, OrderedBy, Switches
 from gateway.timestamps import timestamp
 
@@ -145,13 +143,13 @@ class Standing:
         )
 
 
-def standing(history: History, switches: Switches, counters: Mapping[str, int]) -> Standing:
+def standing(past: History, switches: Switches, counters: Mapping[str, int]) -> Standing:
     """The switches with their proof. `counters`: the journal's."""
     return Standing(
-        {name: history.account(name, switches, counters) for name in CLASSES},
+        {name: past.account(name, switches, counters) for name in CLASSES},
         switches.locked_by,
         switches.respect_opt_out,
-        tuple(history.changes()),
+        tuple(past.changes()),
     )
 
 
@@ -166,15 +164,10 @@ def decider(by: str) -> str:
 
 
 def read(data_dir: FilePath) -> History:
-    """The history; empty where there is none. Raises ConfigurationError when it is damaged.
-
-    Behind the last newline is what a crash left of a line that nobody was promised.
-    """
+    """The history; empty where there is none. Raises ConfigurationError when it is damaged."""
     file = data_dir / FILE
     try:
-        lines = file.read_bytes().split(b"\n")[:-1]
-    except FileNotFoundError:
-        return History()
+        lines = history.read(file)
     except OSError as error:
         raise ConfigurationError([Mistake(str(file), 1, f"{error.strerror}")]) from None
     orders: list[Order] = []
@@ -203,41 +196,8 @@ def entered(past: History, decided: Switches, now: float) -> tuple[Period | None
 
 def append(data_dir: FilePath, *entries: Order | Period) -> None:
     """Write lines durably, all or none. Raises OSError, and then they do not count."""
-    handle = os.open(data_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        whole = _whole_lines(handle)
-        try:
-            os.ftruncate(handle, whole)
-            lines = b"".join(orjson.dumps(_renamed(asdict(e), _NAMES)) + b"\n" for e in entries)
-            _write(handle, lines, whole)
-            os.fsync(handle)
-            if whole == 0:
-                _fsync_folder(data_dir)
-        except BaseException:
-            with suppress(OSError):
-                os.ftruncate(handle, whole)
-            raise
-    finally:
-        os.close(handle)
-
-
-def _write(handle: int, lines: bytes, at: int) -> None:
-    if os.pwrite(handle, lines, at) != len(lines):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _fsync_folder(folder: FilePath) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _whole_lines(handle: int) -> int:
-    """Bytes up to the last newline."""
-    size = os.fstat(handle).st_size
-    return os.pread(handle, size, 0).rfind(b"\n") + 1
+    lines = [orjson.dumps(_renamed(asdict(entry), _NAMES)) for entry in entries]
+    history.append(data_dir / FILE, lines)
 
 
 def _renamed(value: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

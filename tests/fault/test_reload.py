@@ -89,9 +89,9 @@ STEPS = [
     "gateway.snapshot.switch_history.read",
     "gateway.snapshot.switches",
     "gateway.snapshot.switch_history.entered",
-    "gateway.telemetry.switch_history.os.open",
-    "gateway.telemetry.switch_history.os.pwrite",
-    "gateway.telemetry.switch_history.os.fsync",
+    "gateway.jsonl.history.os.open",
+    "gateway.jsonl.history.os.pwrite",
+    "gateway.jsonl.history.os.fsync",
 ]
 
 
@@ -125,7 +125,7 @@ async def test_a_switch_that_cannot_be_stored_stays_as_it_was(
         before = await observed(gateway, tmp_path)
         with monkeypatch.context() as patched:
             patched.setattr(
-                f"gateway.telemetry.switch_history.{step}",
+                f"gateway.jsonl.history.{step}",
                 _fails(OSError(errno.ENOSPC, "no space")),
             )
             with pytest.raises(OSError, match="no space"):
