@@ -9,6 +9,7 @@ import argparse
 import base64
 import json
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path as FilePath
@@ -26,6 +27,7 @@ from gateway.errors import GatewayError, RequestError
 from gateway.event import CleanEvent, Decision, Reason, StoredEvent
 from gateway.extensions import registry
 from gateway.ingest import Intake, Refusal, Sources
+from gateway.ingest.client_info import Sender
 from gateway.ingest.json_decode import decode
 from gateway.ingest.protocol import Sample
 from gateway.ingest.registry import INGESTS
@@ -82,7 +84,7 @@ def explain(
     pseudonymizer = pseudonymizer_for_a_look(configuration)
     orders = switch_history.read(configuration.gateway.data_dir).orders
     rules = compile_rules(configuration, environment, pseudonymizer, orders)
-    intake = _intake(body, configuration, source)
+    intake = read_sample(body, configuration, source)
     settings = configuration.routing.destinations
     destinations = [
         (destination, type_of(settings[destination.name]))
@@ -97,8 +99,14 @@ def explain(
     return 0
 
 
-def _intake(body: bytes, configuration: Configuration, name: str | None) -> Intake:
-    """The events, read as if the source had sent them."""
+def read_sample(
+    body: bytes,
+    configuration: Configuration,
+    name: str | None,
+    sender: Sender | None = None,
+    received_at: float | None = None,
+) -> Intake:
+    """The events, read as if the source had sent them. Raises ExplainError."""
     gateway = configuration.gateway
     known = {source.name: source for source in gateway.sources}
     if name is not None and name not in known:
@@ -109,7 +117,10 @@ def _intake(body: bytes, configuration: Configuration, name: str | None) -> Inta
     sources = Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept")
     try:
         value = decode(body)
-        sample = Sample(body, value, authorization, sources, gateway.limits)
+        sample = Sample(
+            body, value, authorization, sources, gateway.limits, sender or Sender(),
+            time.time() if received_at is None else received_at,
+        )  # fmt: skip
         readings = (protocol.read_sample(sample) for protocol in INGESTS)
         found = chain(_of_extensions(sample, gateway), readings)
         # The last protocol of all reads whatever the others do not know.
@@ -155,7 +166,7 @@ def _fate(
     if decision.event is not None:
         record = _stored(decision.event)
         fate["destinations"] = {
-            destination.name: _delivery(destination, kind, record, pseudonymizer)
+            destination.name: delivery(destination, kind, record, pseudonymizer)
             for destination, kind in destinations
         }
     return fate
@@ -166,12 +177,13 @@ def _stored(event: CleanEvent) -> StoredEvent:
     return event.stored(0)
 
 
-def _delivery(
+def delivery(
     destination: Destination,
     kind: DestinationType[Any],
     record: StoredEvent,
     pseudonymizer: Pseudonymizer,
 ) -> dict[str, Any]:
+    """The requests that a destination would get of one event, or the reason why none."""
     if reason := record.header.filtered.get(destination.name):
         return _filtered(reason)
     localised = pseudonymizer.domain(destination.name).localise(record)

@@ -30,6 +30,11 @@ OWN = (
     Command(
         "explain", "show what would happen to an event; nothing is sent", "gateway.cli.explain"
     ),
+    Command(
+        "test",
+        "try the cases of *.test.yaml against schemas, policy and routes",
+        "gateway.cli.test",
+    ),
     Command("audit", "show what was removed, by rule, event and path", "gateway.cli.audit"),
     Command(
         "dead-letters",

@@ -73,7 +73,7 @@ def load(file: FilePath, environment: Mapping[str, str]) -> Configuration:
     gateway_document = overridden(
         load_yaml(file, environment), _of(settings_model(), settings), mistakes
     )
-    gateway = _typed(settings_model(), gateway_document, mistakes)
+    gateway = typed(settings_model(), gateway_document, mistakes)
     policy_file, routing_file = _neighbours(file, gateway_document.value)
     policy, policy_document = _load(Policy, policy_file, environment, settings, mistakes)
     routing, routing_document = _load_routing(routing_file, environment, settings, mistakes)
@@ -203,7 +203,7 @@ def _load(
         mistakes += error.mistakes
         return None, None
     document = overridden(document, _of(model, settings), mistakes)
-    return _typed(model, document, mistakes), document
+    return typed(model, document, mistakes), document
 
 
 def _load_routing(
@@ -222,10 +222,10 @@ def _load_routing(
     value = document.value
     given = value.get("destinations") if isinstance(value, dict) else None
     if isinstance(given, dict):
-        typed = {name: _destination(name, one, document, mistakes) for name, one in given.items()}
-        document_of_types = replace(document, value={**value, "destinations": typed})
-        return _typed(Routing, document_of_types, mistakes), document
-    return _typed(Routing, document, mistakes), document
+        each = {name: _destination(name, one, document, mistakes) for name, one in given.items()}
+        document_of_types = replace(document, value={**value, "destinations": each})
+        return typed(Routing, document_of_types, mistakes), document
+    return typed(Routing, document, mistakes), document
 
 
 def _destination(name: str, given: Any, document: Document, mistakes: list[Mistake]) -> Common:
@@ -249,7 +249,8 @@ def _destination(name: str, given: Any, document: Document, mistakes: list[Mista
     return Common(type="")
 
 
-def _typed(model: type[Model], document: Document, mistakes: list[Mistake]) -> Model | None:
+def typed(model: type[Model], document: Document, mistakes: list[Mistake]) -> Model | None:
+    """What a file holds, or None, and then its mistakes are among `mistakes`."""
     if not isinstance(document.value, dict):
         mistakes.append(document.mistake((), "the file must hold keys and values"))
         return None

@@ -1,4 +1,4 @@
-"""The three files as JSON Schemas, for editors: names, choices and meanings while one types.
+"""The files of config/ as JSON Schemas, for editors: names, choices and meanings while one types.
 
     python -m gateway.config.json_schema config/schema
 
@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, create_model
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from gateway.config import destination_types, values
+from gateway.config import cases, destination_types, values
 from gateway.config.model import Name
 from gateway.config.privacy import Policy
 from gateway.config.routing import Routing
@@ -38,6 +38,7 @@ FILES: Final[Mapping[str, Callable[[], type[BaseModel]]]] = {
     "gateway": settings_model,
     "privacy": lambda: Policy,
     "routing": _routing,
+    "test": lambda: cases.CaseFile,
 }
 _DIALECT = "http://json-schema.org/draft-07/schema#"  # the one that editors know
 _FILLED = {"type": "string", "pattern": r"\$"}
@@ -60,6 +61,7 @@ class _Generator(GenerateJsonSchema):
             values._network: {"type": "string"},  # noqa: SLF001
             values.seconds: {"anyOf": [inner, _DURATION]},
             values._many: {"anyOf": [inner, inner.get("items", {})]},  # noqa: SLF001
+            cases.check: {"anyOf": [inner, {"not": {"type": "object"}}]},
         }
         return dict(written.get(function, inner))
 

@@ -11,11 +11,12 @@ from aiohttp import web
 from gateway.config.model import Limits
 from gateway.event import Protocol
 from gateway.ingest import IngestBackend, Intake, Sources
+from gateway.ingest.client_info import Sender
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What `gateway explain` was given, as if a source had sent it."""
+    """What `gateway explain` or a test case was given, as if a source had sent it."""
 
     body: bytes
     value: Any
@@ -24,6 +25,9 @@ class Sample:
     """Basic, with a key of the source."""
     sources: Sources
     limits: Limits
+    sender: Sender
+    received_at: float
+    """Epoch seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Literal
 
 from gateway.ingest import Intake
-from gateway.ingest.client_info import Sender
 from gateway.ingest.mixpanel.parse import MixpanelContext, read
 from gateway.ingest.mixpanel.unpack import Call
 from gateway.ingest.protocol import Sample
@@ -18,7 +16,7 @@ def read_sample(sample: Sample) -> Intake | None:
     if kind is None:
         return None
     facts = MixpanelContext(
-        kind, is_import=True, sender=Sender(), received_at=time.time(), seal=b"",
+        kind, is_import=True, sender=sample.sender, received_at=sample.received_at, seal=b"",
         authorization=sample.authorization,
     )  # fmt: skip
     call = Call(data=sample.body, is_bare=True)

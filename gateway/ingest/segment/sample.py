@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from gateway.ingest import Intake
-from gateway.ingest.client_info import Sender
 from gateway.ingest.protocol import Sample
 from gateway.ingest.segment.parse import RequestContext, read
 
 
 def read_sample(sample: Sample) -> Intake:
     """Raises RequestError."""
-    facts = RequestContext(_type(sample.value), Sender(), time.time(), sample.authorization)
+    facts = RequestContext(
+        _type(sample.value), sample.sender, sample.received_at, sample.authorization
+    )
     return read(sample.body, facts, sample.sources, sample.limits)
 
 
