@@ -29,9 +29,14 @@ def since_option(parser: argparse.ArgumentParser, default: str | None = None) ->
 
 def since(given: argparse.Namespace) -> datetime | None:
     """What `--since` says; None where it was not given. Raises UsageError."""
-    if given.since is None:
+    return moment(given.since, "--since")
+
+
+def moment(text: str | None, option: str) -> datetime | None:
+    """When that is; None where it was not given. Raises UsageError."""
+    if text is None:
         return None
     try:
-        return read_since(given.since, datetime.now(UTC))
+        return read_since(text, datetime.now(UTC))
     except ValueError:
-        raise UsageError("--since takes 7d, 12h, 30m, a date or a time") from None
+        raise UsageError(f"{option} takes 7d, 12h, 30m, a date or a time") from None

@@ -35,6 +35,11 @@ OWN = (
         "try the cases of *.test.yaml against schemas, policy and routes",
         "gateway.cli.test",
     ),
+    Command(
+        "policy",
+        "show what another privacy.yaml would change, over kept or given events",
+        "gateway.cli.policy.command",
+    ),
     Command("audit", "show what was removed, by rule, event and path", "gateway.cli.audit"),
     Command(
         "dead-letters",

@@ -99,6 +99,20 @@ def load(file: FilePath, environment: Mapping[str, str]) -> Configuration:
     )
 
 
+def with_policy(
+    configuration: Configuration, file: FilePath, environment: Mapping[str, str]
+) -> Configuration:
+    """The same with the policy of another file. Raises ConfigurationError."""
+    mistakes: list[Mistake] = []
+    settings = overrides(environment, mistakes)
+    policy, document = _load(Policy, file, environment, settings, mistakes)
+    if policy and document:
+        mistakes += _unknown_sources(configuration.gateway, policy, document)
+    if mistakes or not (policy and document):
+        raise ConfigurationError(mistakes)
+    return replace(configuration, policy=policy, policy_document=document)
+
+
 def pair_of(document: Document, certificate: Certificate | None) -> Pair | None:
     """The files of a certificate, found from the file that names them."""
     if certificate is None:
