@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from gateway.privacy import deobfuscate, nested_text
 from gateway.privacy.decoding import BEGINS_BASE64, BEGINS_HEX
+from gateway.privacy.detectors.declaration import Detector, Finder
 from gateway.privacy.detectors.lookalikes import SHORT, is_benign
 from gateway.privacy.detectors.registry import REGISTRY, SHAPES
 from gateway.privacy.detectors.triggers import characters, pattern, word
@@ -47,10 +48,17 @@ def suspicious(text: str) -> bool:
     )
 
 
-def precheck(kinds: Iterable[str]) -> Callable[[str], object]:
+def precheck(kinds: Iterable[str], own: Iterable[Detector] = ()) -> Callable[[str], object]:
     """Whether something personal, or one of these kinds, could be found in a text."""
     shapes = frozenset(kinds).intersection(SHAPES)
-    return _with_shapes(shapes) if shapes else suspicious
+    known = _with_shapes(shapes) if shapes else suspicious
+    finders = [detector.find for detector in own]
+    return _or_found(known, finders) if finders else known
+
+
+def _or_found(known: Callable[[str], object], finders: list[Finder]) -> Callable[[str], bool]:
+    """A policy's own detector has no triggers: it is its own pre-check."""
+    return lambda text: bool(known(text)) or any(find(text, 0) for find in finders)
 
 
 @lru_cache

@@ -18,6 +18,8 @@ from gateway.privacy.detectors.lookalikes import is_benign
 from gateway.privacy.detectors.registry import REGISTRY
 
 _SHORTEST_FORM = 10
+_SHORTEST_NUMBER = 7
+_SHORTEST_CARD = 13
 _has_digit = re.compile("[0-9]").search
 
 
@@ -41,16 +43,17 @@ def _without_hosts(found: list[Span]) -> list[Span]:
 
 
 class Scanner:
-    """The finders for some kinds."""
+    """The finders for some kinds: those of the registry, and those of a policy's own detectors."""
 
-    __slots__ = ("_finders", "_in_benign", "_without_digits", "kinds")
+    __slots__ = ("_finders", "_in_benign", "_own", "_without_digits", "kinds")
 
-    def __init__(self, kinds: Iterable[str]) -> None:
+    def __init__(self, kinds: Iterable[str], own: Iterable[Detector] = ()) -> None:
         self.kinds = frozenset(kinds)
-        wanted = [detector for detector in REGISTRY if detector.name in self.kinds]
+        self._own = [detector for detector in own if detector.name in self.kinds]
+        wanted = [detector for detector in REGISTRY if detector.name in self.kinds] + self._own
         self._finders = _finders(wanted)
         self._without_digits = _finders(d for d in wanted if not d.needs_digit)
-        self._in_benign = _finders(d for d in wanted if not d.is_personal)
+        self._in_benign = _finders(d for d in wanted if not d.is_personal or d in self._own)
 
     def find(self, text: str, context: int = 0, layers: int = DEEPEST) -> list[Span]:
         """Spans in no order, which may overlap."""
@@ -82,7 +85,8 @@ class Scanner:
         for start, end, plain in blobs(text):
             kinds = {kind for *_, kind in self.find(plain, context, layers - 1)}
             if kinds:
-                spans.append((start, end, next(d.name for d in REGISTRY if d.name in kinds)))
+                surest = (d.name for d in (*self._own, *REGISTRY) if d.name in kinds)
+                spans.append((start, end, next(surest)))
         return spans
 
     def _find(self, text: str, context: int, finders: tuple[Finder, ...]) -> list[Span]:
@@ -99,14 +103,26 @@ class Scanner:
 
     def number(self, value: float, context: int) -> str | None:
         """The kind of a JSON number, if it is one of ours."""
+        return next(iter(self.kinds_of_number(value, context)), None)
+
+    def kinds_of_number(self, value: float, context: int) -> list[str]:
+        """All kinds that a JSON number is of."""
         text = decimal(value)
-        if text is None or len(text) < 7:
-            return None
+        if text is None or not (self._own or len(text) >= _SHORTEST_NUMBER):
+            return []
+        kinds = [
+            detector.name
+            for detector in self._own
+            if any(span[:2] == (0, len(text)) for span in detector.find(text, context))
+        ]
+        if len(text) < _SHORTEST_NUMBER:
+            return kinds
         if context & ADDRESS and "ipv4" in self.kinds and 1 << 24 <= abs(value) < 1 << 32:
-            return "ipv4"
-        if len(text) < 13 and not context & PHONE:
-            return None
-        for start, end, kind in self._find(text, context, self._finders):
-            if start == 0 and end == len(text):
-                return kind
-        return None
+            kinds.append("ipv4")
+        if len(text) >= _SHORTEST_CARD or context & PHONE:
+            kinds += [
+                kind
+                for start, end, kind in self._find(text, context, self._finders)
+                if start == 0 and end == len(text)
+            ]
+        return kinds

@@ -12,9 +12,12 @@ from gateway.privacy.policy.rules import Hits, Rule, in_order
 class Key:
     """What is known of a value from the key it stands under."""
 
-    __slots__ = ("context", "hits", "matched", "odd", "step", "telling")
+    __slots__ = ("context", "hits", "matched", "name", "odd", "step", "telling")
 
-    def __init__(self, step: str, context: int, matched: Mapping[int, Rule], *, odd: bool) -> None:
+    def __init__(
+        self, name: str, step: str, context: int, matched: Mapping[int, Rule], *, odd: bool
+    ) -> None:
+        self.name = name
         self.step = step  # in a pointer
         self.odd = odd  # a detector may find something in the key itself
         self.context = context
@@ -42,7 +45,7 @@ class FieldRules:
 
 def _untouched(hits: Hits) -> Hits:
     """The rules that reach a structural field."""
-    return tuple(rule for rule in hits if not rule.by_key)
+    return tuple(rule for rule in hits if not (rule.by_key or rule.default))
 
 
 def inherit(inherited: Hits, member: FieldRules) -> Hits:

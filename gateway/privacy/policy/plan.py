@@ -12,10 +12,17 @@ from typing import TypeVar
 
 from gateway.config.privacy import Policy
 from gateway.event import Protocol
-from gateway.privacy.detectors import KINDS, context_of, may_hold, precheck, suspicious
+from gateway.privacy.detectors import (
+    KINDS,
+    Detector,
+    context_of,
+    may_hold,
+    precheck,
+    suspicious,
+)
 from gateway.privacy.policy.field_rules import FieldRules, Key
 from gateway.privacy.policy.path_automaton import PathEntry, PathState, compile_paths
-from gateway.privacy.policy.rule_set import RuleSet
+from gateway.privacy.policy.rule_set import RuleSet, Window
 from gateway.privacy.policy.rules import Hits, Rule, in_order
 from gateway.privacy.policy.selection import Selection
 from gateway.privacy.policy.selectors import Pattern, format_pointer, parse_pattern
@@ -36,9 +43,14 @@ class PrivacyPlan:
     """The policy as it applies to events of one sort."""
 
     __slots__ = (
+        "_closed",
+        "_could_hold",
+        "_named",
         "_on_keys",
+        "_own",
         "_parameters",
         "_places",
+        "_windows",
         "_written",
         "earliest_key",
         "glance",
@@ -48,19 +60,36 @@ class PrivacyPlan:
         "nowhere",
         "open",
         "root",
+        "smallest_number",
         "text",
     )
 
-    def __init__(self, written: Sequence[Selection], root: PathState) -> None:
+    def __init__(
+        self,
+        written: Sequence[Selection],
+        root: PathState,
+        own: Sequence[Detector] = (),
+        *,
+        closed: bool = False,
+    ) -> None:
+        """`own`: the policy's own detectors; `closed`: the policy is an allow-list."""
         self._written = written
+        self._own = own
+        self._closed = closed
         self._on_keys = tuple(w for w in written if w.has_key)
+        self._named = tuple(w.rule.order for w in written if w.names_something)
         self.root = root
         self.nowhere = PathState(())  # inside a text, where no path leads
         self.text: Hits = tuple(w.rule for w in written if w.is_text)
-        self.open = RuleSet((), self.text)
-        self.look = precheck(self.open.scanner.kinds)
+        self.open = RuleSet((), self.text, self._named, own)
+        self.smallest_number = 0 if own else 10**12
+        """Numbers below it are of no kind, but under a telling key."""
+        self._could_hold = precheck((), own)
+        self.look = precheck(self.open.scanner.kinds, own)
         """Whether a text may hold anything."""
-        self.glance: Callable[[str], object] = self.look if self.open.reads_shapes else may_hold
+        self.glance: Callable[[str], object] = (
+            self.look if own or self.open.reads_shapes else may_hold
+        )
         """The same for a text of ASCII shorter than SHORT."""
         keyed = [w.rule.order for w in written if w.has_key]
         keepers = [rule.order for rule in self.text if rule.action == "keep"]
@@ -69,6 +98,7 @@ class PrivacyPlan:
         self.keys: dict[str, Key] = {}
         self._parameters: dict[str, Hits] = {}
         self._places: dict[Hits, RuleSet] = {(): self.open}
+        self._windows: dict[Window, PrivacyPlan] = {}
 
     def key(self, name: str) -> Key:
         """What a key says."""
@@ -87,8 +117,8 @@ class PrivacyPlan:
         # A mask in a key, such as [email], is not the word that a glob on keys looks for.
         folded = (_MASKS.sub("", name) if "[" in name else name).casefold()
         matched = {w.rule.order: hit for w in self._on_keys if (hit := w.by_key(folded))}
-        odd = suspicious(name)
-        key = Key(format_pointer((name,)), context_of(name), matched, odd=odd)
+        odd = bool(self._could_hold(name))
+        key = Key(name, format_pointer((name,)), context_of(name), matched, odd=odd)
         if matched:
             pathless = (w.rule.order for w in self._on_keys if not w.paths)
             key.hits = in_order(tuple(matched[order] for order in pathless if order in matched))
@@ -104,7 +134,7 @@ class PrivacyPlan:
         folded = name.casefold()
         named = tuple(hit for w in self._written if (hit := w.by_parameter(folded)))
         hits = in_order(named, self.key(name).hits)
-        if len(name) <= _LONGEST_NAME and not suspicious(name):
+        if len(name) <= _LONGEST_NAME and not self._could_hold(name):
             _remember(self._parameters, name, hits)
         return hits
 
@@ -112,8 +142,18 @@ class PrivacyPlan:
         """What `hits` do. There are as many places as the policy tells apart, whatever comes in."""
         place = self._places.get(hits)
         if place is None:
-            place = self._places[hits] = RuleSet(hits, self.text)
+            place = self._places[hits] = RuleSet(
+                hits, self.text, self._named, self._own, closed=self._closed
+            )
         return place
+
+    def within(self, window: Window) -> PrivacyPlan:
+        """The plan for what is inside a value, with the rules of a window alone."""
+        plan = self._windows.get(window)
+        if plan is None:
+            written = tuple(w for w in self._written if window.holds(w.rule))
+            plan = self._windows[window] = PrivacyPlan(written, PathState(()), self._own)
+        return plan
 
 
 class Planner:

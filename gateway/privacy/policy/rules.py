@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.config.privacy import Action
@@ -10,6 +11,8 @@ STRICTNESS: dict[Action, int] = {
     "keep": 0,
     "truncate": 1,
     "strip_query": 1,
+    "generalize": 1,
+    "partial": 1,
     "pseudonymize": 2,
     "mask": 3,
     "drop": 4,
@@ -18,6 +21,9 @@ STRICTNESS: dict[Action, int] = {
 
 FINAL = frozenset({"drop", "mask", "pseudonymize", "keep"})
 """Actions after which nothing is left to decide; the others only shorten a value."""
+
+Shorten = Callable[[str | int | float, str], str | int | float | None]
+"""Takes a value and the name of its key; gives what may stay of it, None for nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +36,8 @@ class Rule:
     kinds: frozenset[str]  # none: it decides over the whole value
     by_key: bool = False  # a key brought it here: booleans and structural fields stay
     schema: bool = False  # an annotation of the event's schema
+    default: bool = False  # `default: drop` brought it here: structural fields stay
+    change: Shorten | None = None  # what `generalize` and `partial` do
 
 
 Hits = tuple[Rule, ...]

@@ -24,6 +24,7 @@ class Selection:
         "has_key",
         "is_conditional",
         "is_text",
+        "names_something",
         "paths",
         "rule",
     )
@@ -34,6 +35,7 @@ class Selection:
         self._keyed = Rule(order, written.id, written.action, self.rule.kinds, by_key=True)
         self.paths = tuple(parse_pattern(text) for text in match.path)
         self.has_key = bool(match.key)
+        self.names_something = bool(match.key or match.parameter)
         self.is_text = bool(match.kind) and not (match.path or match.key)
         folded = [key.casefold() for key in match.key]
         self._names = frozenset(key for key in folded if not is_glob(key))

@@ -22,7 +22,6 @@ from gateway.privacy.scrub.text_scrubber import TextScrubber
 from gateway.privacy.scrub.values import canonical, rename
 
 _DEEPEST = 256
-_SHORTEST_CARD = 10**12
 _NAMES = ("name", "key", "field", "label", "id")
 """Where an object that names its value says the name."""
 
@@ -47,7 +46,7 @@ class Scrubber(TextScrubber):
         path = self.ledger.path
         gone: list[str] = []
         renamed: list[str] = []
-        look, glance = plan.look, plan.glance
+        look, glance, smallest = plan.look, plan.glance, plan.smallest_number
         new: Any
         for name, value in node.items():
             member = members.get(name) or plan.member(state, name)
@@ -64,7 +63,7 @@ class Scrubber(TextScrubber):
                     else:
                         continue
                 elif kind is int or kind is float:
-                    if -_SHORTEST_CARD < value < _SHORTEST_CARD and not member.key.telling:
+                    if -smallest < value < smallest and not member.key.telling:
                         continue
                     path.append(name)
                     self.ledger.spot = (id(node), name)
@@ -89,50 +88,52 @@ class Scrubber(TextScrubber):
         for name in gone:
             del node[name]
         if renamed or "value" in node:
-            self._finish(node, renamed)
+            self._finish(node, renamed, inherited)
         self._depth -= 1
 
-    def _finish(self, node: Message, renamed: Sequence[str]) -> None:
+    def _finish(self, node: Message, renamed: Sequence[str], hits: Hits) -> None:
         if "value" in node:
-            self._value_of_pair(node)
+            self._value_of_pair(node, hits)
         if renamed:
-            self._rename(node, renamed)
+            self._rename(node, renamed, hits)
 
-    def _value_of_pair(self, node: Message) -> None:
+    def _value_of_pair(self, node: Message, hits: Hits) -> None:
         """`{"name": "password", "value": …}` is a password."""
         name = next((node[word] for word in _NAMES if type(node.get(word)) is str), None)
         if name is None:
             return
         key = self._plan.key(name)
-        if not (key.hits or key.telling):
+        named = self._plan.place(hits).not_decided(key.hits)
+        if not (named or key.telling):
             return
         self.ledger.path.append("value")
         self.ledger.spot = (id(node), "value")
-        new = self._value(node["value"], self._plan.nowhere, key.hits, key)
+        new = self._value(node["value"], self._plan.nowhere, named, key)
         self.ledger.path.pop()
         if new is GONE:
             del node["value"]
         else:
             node["value"] = new
 
-    def _pairs(self, node: list[Any]) -> None:
+    def _pairs(self, node: list[Any], hits: Hits) -> None:
         """`[["password", …]]`, as headers and forms are often written."""
         for index, pair in enumerate(node):
             if type(pair) is not list or len(pair) != 2 or type(pair[0]) is not str:
                 return
             key = self._plan.key(pair[0])
-            if not (key.hits or key.telling):
+            named = self._plan.place(hits).not_decided(key.hits)
+            if not (named or key.telling):
                 continue
             self.ledger.path += (index, 1)
             self.ledger.spot = (id(pair), 1)
-            new = self._value(pair[1], self._plan.nowhere, key.hits, key)
+            new = self._value(pair[1], self._plan.nowhere, named, key)
             del self.ledger.path[-2:]
             pair[1] = MASK if new is GONE else new
 
     def _list(self, node: list[Any], state: PathState, hits: Hits, key: Key) -> None:
         self._descend()
         if node and type(node[0]) is list:
-            self._pairs(node)
+            self._pairs(node, hits)
         path = self.ledger.path
         gone: list[int] = []
         is_plain = not (hits or state.indexed) and state.other.plain
@@ -188,9 +189,9 @@ class Scrubber(TextScrubber):
         kept.difference_update((here, i) for i in moved)
         kept.update((here, i - bisect_left(gone, i)) for i in moved if i not in left)
 
-    def _rename(self, node: Message, odd: Sequence[str]) -> None:
+    def _rename(self, node: Message, odd: Sequence[str], hits: Hits) -> None:
         """Give clean names to the keys that are personal themselves; the order stays."""
-        names = {name: self._name(name) for name in odd if name in node}
+        names = {name: self._name(name, hits) for name in odd if name in node}
         names = {name: new for name, new in names.items() if new != name}
         if not names:
             return
@@ -198,11 +199,16 @@ class Scrubber(TextScrubber):
             if (id(node), name) in self.ledger.kept:
                 self.ledger.kept.add((id(node), new))
 
-    def _name(self, name: str) -> str:
+    def _name(self, name: str, hits: Hits) -> str:
+        """A key is inside of what is around it, so what is kept before a detector stays."""
         self.ledger.budget.spend(len(name))
+        place = self._plan.place(hits)
+        claims = place.claims(name, 0)
+        decided = place.decided_at
+        claims = [claim for claim in claims if claim[3].order < decided]
         self.ledger.path.append(name)
         self.ledger.spot = (0, 0)
-        new = self.ledger.pieces(name, self._plan.open.claims(name, 0))
+        new = self.ledger.pieces(name, claims)
         self.ledger.path.pop()
         return new if isinstance(new, str) and new else MASK
 
@@ -224,7 +230,8 @@ class Scrubber(TextScrubber):
         if kind is bool or value is None:
             return self._constant(value, hits) if hits else value
         if kind is int or kind is float:
-            if not (hits or key.telling) and -_SHORTEST_CARD < value < _SHORTEST_CARD:
+            smallest = self._plan.smallest_number
+            if not (hits or key.telling) and -smallest < value < smallest:
                 return value
             return self._number(value, self._plan.place(hits), key)
         return self._container(value, below, hits, key)
@@ -241,7 +248,20 @@ class Scrubber(TextScrubber):
         return value
 
     def _number(self, value: float, place: RuleSet, key: Key) -> Any:
-        for rule in place.steps:
+        if not place.steps:
+            return self._number_of_kind(value, place.claim_of_number(value, key.context))
+        return self._number_in_order(value, place, key)
+
+    def _number_in_order(self, value: float, place: RuleSet, key: Key) -> Any:
+        """A number is found whole: the first rule that takes it decides, and `drop` over it."""
+        claim = place.claim_of_number(value, key.context) if place.rules else None
+        for rule, window in place.stages:
+            if claim is not None and (
+                claim[1].order < rule.order or (window is not None and window.every_kind)
+            ):
+                taken = rule.action in ("drop", "mask") and claim[1].action != "keep"
+                if not taken:
+                    return self._number_of_kind(value, claim)
             match rule.action:
                 case "drop":
                     return self.ledger.drop(value, rule)
@@ -250,20 +270,24 @@ class Scrubber(TextScrubber):
                 case "pseudonymize":
                     return self.ledger.pseudonymize(canonical(value), rule, "number")
                 case "keep":
-                    self.ledger.keep()
+                    if window is None or not window.every_kind:
+                        self.ledger.keep()
                     return value
-        kind = place.scanner.number(value, key.context)
-        if kind is None:
+                case "generalize" | "partial":
+                    changed = self._changed(value, rule, key)
+                    if changed is GONE or isinstance(changed, str):
+                        return changed
+                    value = changed
+        return self._number_of_kind(value, claim)
+
+    def _number_of_kind(self, value: float, claim: tuple[str, Rule] | None) -> Any:
+        if claim is None:
             return value
         text = canonical(value)
-        new = self.ledger.pieces(text, [(0, len(text), kind, _first(place.rules, kind))])
+        new = self.ledger.pieces(text, [(0, len(text), *claim)])
         return value if new == text else new
 
     def _whole_identity(self, value: str, member: FieldRules) -> str:
         if member.below.structural:
             return value
         return self.ledger.pseudonymize(value, self.ledger.known[value], "string")
-
-
-def _first(rules: Hits, kind: str) -> Rule:
-    return next(rule for rule in rules if kind in rule.kinds)

@@ -25,10 +25,11 @@ from gateway.privacy.nested_text import (
 from gateway.privacy.policy.field_rules import Key
 from gateway.privacy.policy.path_automaton import PathState
 from gateway.privacy.policy.plan import PrivacyPlan
-from gateway.privacy.policy.rule_set import RuleSet
+from gateway.privacy.policy.rule_set import RuleSet, Window
 from gateway.privacy.policy.rules import Hits, Rule
 from gateway.privacy.scrub.scrub_log import MASK, ScrubLog
 from gateway.privacy.scrub.truncate import shortened, without_query
+from gateway.privacy.scrub.values import shape
 from gateway.privacy.text_fields import rewrite_fields
 
 _DEEPEST_PARAMETER = 16
@@ -41,12 +42,13 @@ HASH_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b
 class TextScrubber(ABC):
     """The part of one scrub that reads texts; containers in a text go the way of all containers."""
 
-    __slots__ = ("_depth", "_parameters", "_plan", "ledger")
+    __slots__ = ("_depth", "_is_decided", "_parameters", "_plan", "ledger")
 
     def __init__(self, plan: PrivacyPlan, ledger: ScrubLog) -> None:
         self._plan = plan
         self._depth = 0
         self._parameters = 0
+        self._is_decided = False  # one rule decided over all of the text that was read last
         self.ledger = ledger
 
     @abstractmethod
@@ -56,11 +58,15 @@ class TextScrubber(ABC):
         """A text where rules over the whole value hold."""
         if not text:
             return text if place.drop is None else self.ledger.drop(text, place.drop)
-        for rule in place.steps:
+        for rule, window in place.stages:
             for keeper in place.keepers:
                 self.ledger.budget.spend(len(text))
                 if keeper.order < rule.order and _is_whole(text, keeper, place, key):
                     self.ledger.keep()
+                    return text
+            if window is not None:
+                text = self._within(window, text, place, key)
+                if self._is_decided or not isinstance(text, str):
                     return text
             match rule.action:
                 case "drop":
@@ -72,7 +78,8 @@ class TextScrubber(ABC):
                         return text
                     return self.ledger.pseudonymize(text, rule, "string")
                 case "keep":
-                    self.ledger.keep()
+                    if window is None or not window.every_kind:
+                        self.ledger.keep()
                     return text
                 case "strip_query":
                     text = self.ledger.shortened(text, without_query(text), rule)
@@ -81,9 +88,39 @@ class TextScrubber(ABC):
                     text = self.ledger.shortened(text, short, rule)
                     if is_address:
                         return text
+                case _:
+                    changed = self._changed(text, rule, key)
+                    if not isinstance(changed, str) or not changed:
+                        return changed
+                    text = changed
+        if place.rest is not None:
+            return self._within(place.rest, text, place, key)
         if place.reads_shapes or self._plan.look(text):
             return self._text(text, place, key)
         return text
+
+    def _within(self, window: Window, text: str, place: RuleSet, key: Key) -> Any:
+        """What the rules of a window, and no other, leave of a text."""
+        self._is_decided = False
+        outer = self._plan
+        plan = outer.within(window)
+        here = plan.place(window.inside(place.hits))
+        if not (here.reads_shapes or plan.look(text)):
+            return text
+        self._plan = plan
+        try:
+            return self._text(text, here, key)
+        finally:
+            self._plan = outer
+
+    def _changed(self, value: Any, rule: Rule, key: Key) -> Any:
+        """What `generalize` or `partial` leaves of a text or number; what has no such form goes."""
+        new = rule.change(value, key.name) if rule.change else None
+        if new is None:
+            return self.ledger.drop(value, rule)
+        if new != value:
+            self.ledger.change(rule.action, rule.id, *shape(value))
+        return new
 
     def _text(self, text: str, place: RuleSet, key: Key) -> Any:
         """A text that stays, as far as no detector finds anything in it."""
@@ -94,6 +131,7 @@ class TextScrubber(ABC):
         if may_be_json:
             embedded = self._embedded(text, place, key)
             if embedded is not None:
+                self._is_decided = False
                 return embedded
         spot = self.ledger.spot
         if may_have_fields:
@@ -106,6 +144,7 @@ class TextScrubber(ABC):
             text = self._decoded(text, place, key)
         self.ledger.spot = spot
         found = place.claims(text, key.context)
+        self._is_decided = bool(found) and found[0][:2] == (0, len(text))
         return self.ledger.pieces(text, found) if found else text
 
     def _with_json(self, text: str, place: RuleSet, key: Key) -> str:
