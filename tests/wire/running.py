@@ -74,7 +74,7 @@ class Gateway:
                 cwd=self.folder,
             )
         clock = asyncio.get_running_loop().time
-        deadline = clock() + 20
+        deadline = clock() + 60
         async with aiohttp.ClientSession() as session:
             while not await self._is_ready(session):
                 assert self.process.returncode is None, self.log
@@ -101,7 +101,7 @@ class Gateway:
         assert self.process is not None
         if self.process.returncode is None:
             self.process.send_signal(how)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await self.process.wait()
 
     def events(self) -> list[Message]:
