@@ -12,6 +12,7 @@ from gateway.config.loops import loops
 from gateway.config.outgoing import shown
 from gateway.config.privacy import Policy
 from gateway.contract import load_catalogue
+from gateway.encryption import Keyring
 from gateway.errors import ConfigurationError, Mistake
 from gateway.extensions import registry
 from gateway.pipeline.decide import Rules
@@ -33,7 +34,8 @@ def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) 
     findings = lint(configuration.policy, configuration.policy_document, _known(rules))
     if findings.wrong:
         raise ConfigurationError([*findings.wrong, *findings.notes])
-    print("\n".join(_summary(configuration, rules, findings)), file=out)
+    ring = configuration.keyring(environment)
+    print("\n".join(_summary(configuration, rules, findings, ring)), file=out)
     return 0
 
 
@@ -76,7 +78,9 @@ def _kept(policy: Policy, pointer: str) -> str:
     return f"sent unchanged, exempt from {', '.join(rules[:_MOST_RULES])}{more}"
 
 
-def _summary(configuration: Configuration, rules: Rules, findings: Findings) -> list[str]:
+def _summary(
+    configuration: Configuration, rules: Rules, findings: Findings, ring: Keyring | None
+) -> list[str]:
     gateway, policy, routing = configuration.gateway, configuration.policy, configuration.routing
     lines = [
         f"sources       {', '.join(source.name for source in gateway.sources) or 'any'}",
@@ -88,6 +92,8 @@ def _summary(configuration: Configuration, rules: Rules, findings: Findings) -> 
     if policy.default == "drop":
         lines.insert(3, "              an allow-list: what no rule lets out is dropped")
     lines += [f"outbound      {line}" for line in shown(configuration.outgoing)]
+    if ring:
+        lines.append(f"encryption    {_keys(ring)}")
     off = [name for name, on in rules.switches.enabled.items() if not on]
     if off:
         by = f" (by {rules.switches.locked_by})" if rules.switches.locked_by else ""
@@ -107,3 +113,10 @@ def _summary(configuration: Configuration, rules: Rules, findings: Findings) -> 
     ]
     lines += [f"note          {note}" for note in (*rules.catalogue.notes, *findings.notes)]
     return [*lines, "The configuration is good."]
+
+
+def _keys(ring: Keyring) -> str:
+    """The ids of the keys; nothing tells a key by its id."""
+    previous = ", ".join(sorted(ring.ids - {ring.writes}))
+    before = f"; previous {previous}" if previous else ""
+    return f"{f'key {ring.writes}' if ring.current else 'off, decrypts'}{before}"
