@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gateway.event import CleanText
 from gateway.privacy.detectors import PERSONAL, Detector, precheck
 from gateway.privacy.policy.rule_set import RuleSet
 from gateway.privacy.policy.rules import Rule
 from gateway.privacy.policy.selectors import format_pointer
+from gateway.privacy.scrub.values import shape
 
 
 class LogSafe:
@@ -32,6 +34,15 @@ class LogSafe:
             since = end
         return CleanText("".join((*pieces, text[since:])))
 
+    def shape(self, value: Any) -> tuple[str, int]:
+        """What a value is, and its length: a detector's name if it is all of the text, or its type."""
+        if isinstance(value, str) and self._could_hold(value):
+            claims = self._everything.claims(value, 0)
+            whole = [kind for start, end, kind, _ in claims if (start, end) == (0, len(value))]
+            if whole:
+                return whole[0], len(value)
+        return shape(value)
+
     def pointer(self, path: Sequence[str | int]) -> CleanText:
         """A JSON Pointer in which a key that is itself personal is masked."""
         return CleanText(
@@ -45,3 +56,4 @@ BY_GATEWAY = LogSafe()
 """Knows the gateway's detectors alone."""
 scrubbed_text = BY_GATEWAY.text
 pointer = BY_GATEWAY.pointer
+shape_of = BY_GATEWAY.shape
