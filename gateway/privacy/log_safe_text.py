@@ -35,7 +35,7 @@ class LogSafe:
         return CleanText("".join((*pieces, text[since:])))
 
     def shape(self, value: Any) -> tuple[str, int]:
-        """What a value is, and its length: a detector's name if it is all of the text, or its type."""
+        """A value's detector, if that knows all of the text, or its JSON type; and its length."""
         if isinstance(value, str) and self._could_hold(value):
             claims = self._everything.claims(value, 0)
             whole = [kind for start, end, kind, _ in claims if (start, end) == (0, len(value))]
