@@ -14,6 +14,8 @@ from gateway.control import Control
 from gateway.deliveries import Deliveries
 from gateway.extensions import registry
 from gateway.extensions.running import RunningExtensions
+from gateway.fields import FieldReview, review, store
+from gateway.fields.table import FieldTable
 from gateway.health_watch import HealthWatch
 from gateway.ingest import Admission
 from gateway.intake import Acceptor, Backend, Dedup
@@ -38,6 +40,7 @@ class Gateway:
         journal: Journal,
         *,
         works_in: str,
+        fields: FieldTable,
     ) -> None:
         """Use `open`."""
         gateway = configuration.gateway
@@ -53,6 +56,7 @@ class Gateway:
         )
         folders = {**data_usage.folders(configuration), **self.extensions.folders}
         self.watch = HealthWatch(journal, gateway.journal, folders)
+        self.fields = FieldReview(self.control, fields, gateway.data_dir)
         self._acceptor = Acceptor(
             self.control,
             journal,
@@ -60,6 +64,7 @@ class Gateway:
             turns=admission.turns,
             screen=self.extensions.screen,
             refused=self.watch.refused,
+            saw=self.fields.saw,
         )
         self.backend = Backend(
             self.control,
@@ -97,6 +102,7 @@ class Gateway:
             telemetry=self.control,
             deliveries=self._deliveries,
             letters=journal,
+            fields=self.fields,
             more_routes=self.extensions.admin_routes,
             more_pages=self.extensions.pages,
             more_metrics=self.extensions.metrics,
@@ -112,6 +118,9 @@ class Gateway:
                 gateway.data_dir / "keys", configuration.policy.pseudonyms.form
             )
             compiled = compile_snapshot(configuration, environment, pseudonymizer)
+            fields = await asyncio.to_thread(review.opened, gateway.data_dir)
+            known = store.knowing(fields, compiled.rules.fields)
+            compiled = compiled.knowing(known)
             journal = await asyncio.to_thread(SqliteJournal.open, folder, gateway.journal, window)
             try:
                 opened = cls(
@@ -121,6 +130,7 @@ class Gateway:
                     compiled,
                     journal,
                     works_in=str(gateway.data_dir.resolve()),
+                    fields=fields,
                 )
                 await opened.control.start()
             except BaseException:
@@ -132,6 +142,7 @@ class Gateway:
     async def _start(self) -> None:
         await self._deliveries.start()
         self.watch.start()
+        self.fields.start()
         self.extensions.start(self._acceptor.add)
 
     async def close(self, grace: float) -> None:
@@ -139,4 +150,5 @@ class Gateway:
         self.watch.stop()
         self.extensions.stop()
         await self._deliveries.stop(grace)
+        await self.fields.stop()
         await self._journal.close()

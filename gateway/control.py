@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from gateway.config import Configuration
 from gateway.contract import Catalogue
 from gateway.pipeline.decide import Rules
+from gateway.pipeline.fields import FieldRules
 from gateway.pipeline.telemetry_switch import Order
 from gateway.privacy import Pseudonymizer
 from gateway.snapshot import Snapshot, check_reloadable, compile_snapshot, entered
@@ -54,11 +56,18 @@ class Control:
         new = await asyncio.to_thread(
             compile_snapshot, configuration, self._environment, self._pseudonymizer
         )
-        await self._put_in_force(lambda: new)
+        await self._put_in_force(lambda: new.knowing(self.snapshot.rules.fields))
 
     async def order(self, order: Order) -> None:
         """Switch a class, durably and at once. Raises OSError or ConfigurationError."""
         await self._put_in_force(lambda: self.snapshot, order)
+
+    async def know_fields(self, change: Callable[[FieldRules], FieldRules]) -> None:
+        """Have other fields known. `change` may block; if it raises, nothing has changed."""
+        async with self._changing:
+            rules = self.snapshot.rules
+            fields = await asyncio.to_thread(change, rules.fields)
+            self.snapshot = replace(self.snapshot, rules=replace(rules, fields=fields))
 
     async def telemetry(self) -> switch_history.Standing:
         """The switches, who set them, and the proof. Raises ConfigurationError."""

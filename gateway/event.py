@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final, Literal, NewType, Self, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, NewType, Self, TypeAlias
 
 import orjson
 
@@ -365,6 +365,15 @@ class StoredEvent:
         return loaded
 
 
+class SeenFields(NamedTuple):
+    """Which fields a clean event has. Equal for events of equal keys."""
+
+    protocol: Protocol
+    event: str  # its name, or its type
+    schema: str
+    keys: tuple[object, ...]  # see gateway.pipeline.fields
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What becomes of one event: an event that is accepted, or the reason why it is not.
@@ -384,4 +393,5 @@ class Decision:
     telemetry_class: TelemetryClass | None
     changes: tuple[Change, ...] = ()
     violations: tuple[Violation, ...] = ()
+    fields: SeenFields | None = None  # of an event that is accepted
     fault: str | None = None  # where the code failed, with reason `privacy_failed`

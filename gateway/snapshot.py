@@ -20,6 +20,7 @@ from gateway.errors import ConfigurationError, Mistake
 from gateway.ingest import Sources
 from gateway.ingest.segment import browser_stop
 from gateway.pipeline.decide import Rules
+from gateway.pipeline.fields import FieldRules
 from gateway.pipeline.rules import compile_rules
 from gateway.pipeline.telemetry_switch import Order, Switches, switches
 from gateway.privacy import Pseudonymizer
@@ -51,6 +52,11 @@ class Snapshot:
         script = browser_stop.script(self.rules.catalogue, entered)
         rules = replace(self.rules, switches=entered, revisions=revisions)
         return replace(self, rules=rules, browser_stop=script)
+
+    def knowing(self, fields: FieldRules) -> Snapshot:
+        """The same with what is known of fields."""
+        under = fields.under(self.rules.fields)
+        return replace(self, rules=replace(self.rules, fields=under))
 
 
 def compile_snapshot(

@@ -20,6 +20,7 @@ from gateway.config import load
 from gateway.destinations.mixpanel import client as mixpanel
 from gateway.destinations.segment import client as segment
 from gateway.extensions.appsmith.cloud import client as cloud
+from gateway.fields.table import FieldTable
 from gateway.journal.sqlite import SqliteJournal
 from gateway.privacy import Pseudonymizer
 from gateway.snapshot import compile_snapshot
@@ -80,7 +81,9 @@ async def test_constructors_do_no_io(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with monkeypatch.context() as patched:
         for owner, name in DOORS:
             patched.setattr(owner, name, noted(name, getattr(owner, name)))
-        Gateway(configuration, {}, pseudonymizer, compiled, journal, works_in="")
+        Gateway(
+            configuration, {}, pseudonymizer, compiled, journal, works_in="", fields=FieldTable(0.0)
+        )
     await journal.close()
     assert used == []
     assert not (tmp_path / "data").exists()

@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from gateway.admin import (
     dead_letters_api,
     destinations,
+    fields_api,
     html,
     metrics,
     pages,
@@ -50,6 +51,7 @@ class Observed:
     telemetry: settings.TelemetryControl
     deliveries: destinations.Carrier
     letters: dead_letters_api.DeadLetterStore
+    fields: fields_api.FieldKeeper
     more_routes: Sequence[web.RouteDef] = ()
     more_pages: Sequence[html.PageLink] = ()
     more_metrics: Sequence[metrics.Metric] = ()
@@ -107,6 +109,7 @@ def application(observed: Observed, guard: AdminGuard, restart: Restart) -> web.
             web.get("/icon.svg", icon),
             *destinations.routes(observed.deliveries),
             *dead_letters_api.routes(observed.letters),
+            *fields_api.routes(observed.fields),
             *settings.routes(observed.telemetry, restart),
             *sign_in.routes(guard),
             *observed.more_routes,

@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path as FilePath
 from typing import Any, TextIO
@@ -26,6 +27,7 @@ from gateway.destinations.registry import type_of
 from gateway.errors import GatewayError, RequestError
 from gateway.event import CleanEvent, Decision, Reason, StoredEvent
 from gateway.extensions import registry
+from gateway.fields import store
 from gateway.ingest import Intake, Refusal, Sources
 from gateway.ingest.client_info import Sender
 from gateway.ingest.json_decode import decode
@@ -84,6 +86,8 @@ def explain(
     pseudonymizer = pseudonymizer_for_a_look(configuration)
     orders = switch_history.read(configuration.gateway.data_dir).orders
     rules = compile_rules(configuration, environment, pseudonymizer, orders)
+    table = store.read(configuration.gateway.data_dir, time.time())
+    rules = replace(rules, fields=store.knowing(table, rules.fields))
     intake = read_sample(body, configuration, source)
     settings = configuration.routing.destinations
     destinations = [

@@ -42,6 +42,11 @@ OWN = (
     ),
     Command("audit", "show what was removed, by rule, event and path", "gateway.cli.audit"),
     Command(
+        "fields",
+        "show which fields events have, and accept or drop new ones",
+        "gateway.cli.fields",
+    ),
+    Command(
         "dead-letters",
         "show what destinations refused; replay or discard it",
         "gateway.cli.dead_letters",

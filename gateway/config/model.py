@@ -234,6 +234,13 @@ class AnalyticsJs(Settings):
     """Scheme that browsers reach this gateway with. Empty: the one they used."""
 
 
+class Fields(Settings):
+    """Which fields events have: `gateway fields` lists them, `new_fields` of privacy.yaml acts."""
+
+    learn_for: Seconds = 604800.0
+    """How long every field becomes known by being seen, from the first start on."""
+
+
 class GatewaySettings(Settings):
     """gateway.yaml."""
 
@@ -271,6 +278,7 @@ class GatewaySettings(Settings):
     journal: JournalSettings = JournalSettings()
     dedup: DedupSettings = DedupSettings()
     files: Files = Files()
+    fields: Fields = Fields()
     analytics_js: AnalyticsJs = AnalyticsJs()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much the gateway says on standard error."""

@@ -67,6 +67,10 @@ class Policy(Settings):
     """The address of the person's device: the one thing it may be used for."""
     pseudonyms: Pseudonyms = Pseudonyms()
     rules: tuple[PolicyRule, ...] = ()
+    new_fields: Literal["keep", "hold", "drop"] = "keep"
+    """What becomes of a field that was never seen in its event, once `fields.learn_for` is over and
+    if no schema describes it. `hold`: it leaves once somebody accepts it with `gateway fields`;
+    until then it is taken out. `drop`: it is taken out. `keep`: it leaves, and is counted."""
     keep: tuple[str, ...] = Field(default=())
     """Named exceptions: JSON Pointers that leave as they came. `check` shows each one."""
 

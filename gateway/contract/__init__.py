@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gateway.contract.catalogue import Catalogue
 from gateway.contract.load import load_catalogue
-from gateway.contract.plan import EventPlan
+from gateway.contract.plan import EventPlan, describes
 from gateway.contract.validate import UNPLANNED_BREACH, Examination, NotExaminableError, examine
 from gateway.contract.violations import Breach
 
@@ -19,6 +19,7 @@ __all__ = [
     "EventPlan",
     "Examination",
     "NotExaminableError",
+    "describes",
     "examine",
     "load_catalogue",
 ]

@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema_rs
 
 from gateway.contract.library import Library, Node, is_draft_07
-from gateway.contract.shape import Shape, shapes
+from gateway.contract.shape import Shape, names, shapes, watched
 from gateway.event import JsonPath, Message, Protocol, RawEvent, TelemetryClass
 from gateway.protocols import PROTOCOLS
 
@@ -50,6 +50,14 @@ def _present(message: Any, path: JsonPath) -> bool:
     return True
 
 
+def describes(plan: EventPlan, path: JsonPath) -> bool:
+    """Whether the schema names this member of its events, or something around it."""
+    return any(
+        path[: len(ground)] == ground and names(shape, path[len(ground) :])
+        for ground, shape in plan.listed
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class EventPlan:
     """One schema of the catalogue, compiled."""
@@ -63,6 +71,9 @@ class EventPlan:
     version: int
     engine: jsonschema_rs.Validator = field(repr=False)
     shapes: tuple[tuple[JsonPath, Shape], ...] = field(repr=False)
+    """Of each ground in which something can be unplanned."""
+    listed: tuple[tuple[JsonPath, Shape], ...] = field(repr=False)
+    """The same of each ground, with all that is listed."""
     names: frozenset[str] = field(repr=False)
     """Every member the schema names: these may stand in a message, no other key may."""
     asserts_formats: bool
@@ -81,6 +92,7 @@ def compile_plan(
     telemetry = node.schema["x-telemetry"]
     asserts_formats = telemetry.get("format_assertion", format_assertion)
     match = _match_of(telemetry["match"])
+    listed = shapes(node, match.protocol, library)
     return EventPlan(
         name=node.name,
         file=library.documents[node.name].file,
@@ -91,7 +103,8 @@ def compile_plan(
         version=telemetry.get("version", 1),
         engine=_engine(node, library, registry, asserts_formats=asserts_formats),
         asserts_formats=asserts_formats,
-        shapes=shapes(node, match.protocol, library),
+        shapes=tuple((ground, least) for ground, shape in listed if (least := watched(shape))),
+        listed=listed,
         names=_member_names(node, library),
         has_costly_errors=any(not _COSTLY.isdisjoint(n.schema) for n in library.walk(node)),
     )

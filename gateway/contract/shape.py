@@ -24,7 +24,7 @@ class Shape:
 
 
 def shapes(root: Node, protocol: Protocol, library: Library) -> tuple[tuple[JsonPath, Shape], ...]:
-    """The shape of each ground where something can be unplanned."""
+    """The shape of each ground that clients fill with what they like."""
     found: list[tuple[JsonPath, Shape]] = []
     spec = PROTOCOLS[protocol]
     for path in spec.free_form:
@@ -39,10 +39,39 @@ def shapes(root: Node, protocol: Protocol, library: Library) -> tuple[tuple[Json
     return tuple(found)
 
 
+def watched(shape: Shape | None) -> Shape | None:
+    """The same without the parts in which nothing can be unplanned; None if that is all of it."""
+    if shape is None:
+        return None
+    members = {key: watched(inner) for key, inner in shape.members.items()}
+    items, others = watched(shape.items), watched(shape.others)
+    if not (shape.closed or items or others or any(members.values())):
+        return None
+    return replace(shape, members=members, items=items, others=others)
+
+
+def names(shape: Shape, path: JsonPath) -> bool:
+    """Whether it lists the member at `path`, or something around it and nothing inside that.
+
+    `*` is any item of an array.
+    """
+    here: Shape | None = shape
+    for depth, step in enumerate(path):
+        if here is None or (depth and not (here.members or here.items)):
+            return True
+        if step == "*" and here.items is not None:
+            here = here.items
+        elif step in here.members:
+            here = here.members[str(step)]
+        else:
+            return False
+    return True
+
+
 def _shape(
     nodes: list[Node], library: Library, above: frozenset[frozenset[tuple[str, JsonPath]]]
 ) -> Shape | None:
-    """What `nodes`, all schemas of one value, list together; None if nothing can be unplanned.
+    """What `nodes`, all schemas of one value, list together; None if there are none.
 
     A schema that contains itself is followed once; what repeats inside it counts as open.
     """
@@ -76,15 +105,13 @@ def _shape(
                 for index in range(len(listing)):
                     items += _at(node, (keyword, index))
     following = above | {here}
-    shape = Shape(
+    return Shape(
         members={key: _shape(children, library, following) for key, children in inner.items()},
         closed=listed and not open_ended,
         items=_shape(items, library, following),
         others=_shape(others, library, following),
         patterns=tuple(_pattern(pattern) for pattern in patterns),
     )
-    watched = shape.closed or shape.items or shape.others or any(shape.members.values())
-    return shape if watched else None
 
 
 def _at(node: Node, path: JsonPath) -> list[Node]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import structlog
 
 from gateway.control import Control
 from gateway.errors import JournalError
+from gateway.event import Decision
 from gateway.ingest import Intake
 from gateway.ingest.fair_queue import Turns
 from gateway.intake.accounting import block_of
@@ -39,8 +40,9 @@ class Acceptor:
         turns: Turns,
         screen: Screen,
         refused: Callable[[str, int], None],
+        saw: Callable[[Sequence[Decision]], None],
     ) -> None:
-        """`refused` is called with the reason and the number of events that could not be stored."""
+        """`saw` gets what is durable, `refused` the reason and number of what cannot be stored."""
         self.changes: Counter[tuple[str, str]] = Counter()
         """What the policy changed since the start, by rule and action."""
         self._control = control
@@ -49,6 +51,7 @@ class Acceptor:
         self._turns = turns
         self._screen = screen
         self._refused = refused
+        self._saw = saw
 
     async def take(self, intake: Intake) -> None:
         """Decide the events and make the accepted ones durable. Raises JournalError."""
@@ -75,6 +78,7 @@ class Acceptor:
         if not block.counts:
             return
         await self._journal.append(block)
+        self._saw(decisions)
         for decision in decisions:
             for change in decision.changes:
                 self.changes[change.rule, change.action] += 1

@@ -27,6 +27,7 @@ from gateway.event import (
     TelemetryClass,
     Violation,
 )
+from gateway.pipeline.fields import NOTHING_KNOWN, FieldRules, seen_in, take_out
 from gateway.pipeline.routing import Routes, RoutingFacts
 from gateway.pipeline.telemetry_switch import Switches, refusal
 from gateway.privacy import CompiledPolicy, Omission, pointer
@@ -52,6 +53,7 @@ class Rules:
     switches: Switches
     budget: int = CHARACTERS  # of one event
     revisions: Revisions = UNNUMBERED
+    fields: FieldRules = NOTHING_KNOWN
 
 
 def decide(raw: RawEvent, rules: Rules) -> Decision:
@@ -92,6 +94,10 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
     message = scrubbed.message
     spec = PROTOCOLS[raw.protocol]
     name = None if raw.name is None else spec.name_of(message, raw.type)
+    seen = seen_in(message, raw.protocol, raw.type, name, schema)
+    changes = scrubbed.changes
+    if taken := rules.fields.taken(seen, plan, raw.received_at):
+        changes += take_out(message, taken)
     user = spec.user_of(message)
     facts = RoutingFacts(raw.source, raw.protocol, raw.type, name, schema, telemetry_class, user)
     to, filtered = _routes(examination, rules.routes, facts, message)
@@ -121,8 +127,9 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
         reason=examination.reason,
         schema=schema,
         telemetry_class=telemetry_class,
-        changes=_unread(raw, rules.policy) + scrubbed.changes if raw.misfits else scrubbed.changes,
+        changes=_unread(raw, rules.policy) + changes if raw.misfits else changes,
         violations=violations,
+        fields=seen,
     )
 
 

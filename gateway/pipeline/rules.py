@@ -13,6 +13,7 @@ from gateway.config.privacy import Policy
 from gateway.contract import Catalogue, load_catalogue
 from gateway.errors import ConfigurationError, Mistake
 from gateway.pipeline.decide import Rules
+from gateway.pipeline.fields import FieldRules
 from gateway.pipeline.routing import compile_routes
 from gateway.pipeline.telemetry_switch import Order, switches
 from gateway.privacy import CompiledPolicy, Pseudonymizer, compile_policy
@@ -57,6 +58,7 @@ def compile_rules(
         routes=compile_routes(configuration.routing),
         switches=switches(configuration.gateway.telemetry, environment, orders),
         budget=configuration.gateway.limits.budget,
+        fields=FieldRules(configuration.policy.new_fields, configuration.gateway.fields.learn_for),
         revisions=Revisions(
             policy=Revision(digest=_meaning(configuration.policy)),
             schema=Revision(digest=catalogue.digest),

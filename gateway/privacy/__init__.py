@@ -20,7 +20,7 @@ How rules decide:
 from gateway.privacy.address import client_address
 from gateway.privacy.compiled_policy import CompiledPolicy, Omission, Scrubbed, compile_policy
 from gateway.privacy.errors import ScrubError
-from gateway.privacy.log_safe_text import pointer
+from gateway.privacy.log_safe_text import pointer, scrubbed_text, shape_of
 from gateway.privacy.pseudonyms import Domain, Pseudonymizer
 
 __all__ = [
@@ -33,4 +33,6 @@ __all__ = [
     "client_address",
     "compile_policy",
     "pointer",
+    "scrubbed_text",
+    "shape_of",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gateway.event import CleanText
 from gateway.privacy.detectors import PERSONAL, suspicious
 from gateway.privacy.policy.rule_set import RuleSet
 from gateway.privacy.policy.rules import Rule
 from gateway.privacy.policy.selectors import format_pointer
+from gateway.privacy.scrub.values import shape
 
 _EVERYTHING = RuleSet((), (Rule(0, "log", "mask", frozenset(PERSONAL)),))
 
@@ -23,6 +25,16 @@ def scrubbed_text(text: str) -> CleanText:
         pieces += (text[since:start], f"[{kind}]")
         since = end
     return CleanText("".join((*pieces, text[since:])))
+
+
+def shape_of(value: Any) -> tuple[str, int]:
+    """What a value is, and its length: a detector's name if it is all of the text, or its type."""
+    if isinstance(value, str) and suspicious(value):
+        whole = [kind for start, end, kind, _ in _EVERYTHING.claims(value, 0)
+                 if (start, end) == (0, len(value))]  # fmt: skip
+        if whole:
+            return whole[0], len(value)
+    return shape(value)
 
 
 def pointer(path: Sequence[str | int]) -> CleanText:

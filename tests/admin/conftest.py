@@ -14,6 +14,8 @@ from gateway.admin.routes import Observed, application
 from gateway.admin.sessions import Sessions
 from gateway.config.model import Telemetry
 from gateway.contract import Catalogue, load_catalogue
+from gateway.fields.listing import Listing
+from gateway.fields.table import Place, State
 from gateway.health import Health
 from gateway.pipeline.telemetry_switch import Order, switches
 from gateway.process.hot_restart import RestartError
@@ -64,6 +66,12 @@ class Board:
         self.tried.append(destination)
         return destination == "vendor"
 
+    async def listing(self) -> Listing:
+        raise NotImplementedError
+
+    async def judge(self, places: Sequence[Place], state: State) -> None:
+        raise NotImplementedError
+
     async def revive(self, letters: Sequence[int]) -> None:
         raise NotImplementedError
 
@@ -76,7 +84,7 @@ async def serving(board: Board, folder: Path, token: str) -> AsyncIterator[Clien
     """A browser-like client: it keeps cookies and follows nobody by itself."""
     guard = AdminGuard(token, Sessions.open(folder, token))
     runner = web.AppRunner(
-        application(Observed(board, board, board, board, board), guard, board.restart),
+        application(Observed(board, board, board, board, board, board), guard, board.restart),
         access_log=None,
     )
     await runner.setup()

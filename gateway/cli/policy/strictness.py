@@ -21,6 +21,7 @@ STRICTNESS: Final[Mapping[str, int]] = {
     "mask": 3,
     "drop": 4,
     "omit": 4,
+    "hold": 4,
 }
 """Of the actions. What is not known here counts as letting everything out."""
 WHOLE: Final = frozenset({"string", "number", "object", "array", "boolean", "null"})
