@@ -64,7 +64,7 @@ def compile_snapshot(
     rules = compile_rules(configuration, environment, pseudonymizer)
     return Snapshot(
         rules=rules,
-        guard=EgressGuard(promised(configuration.policy)),
+        guard=EgressGuard(promised(configuration.policy), rules.policy.detectors),
         sources=Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept"),
         limits=gateway.limits,
         trusted_proxies=gateway.trusted_proxies,

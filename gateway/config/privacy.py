@@ -5,13 +5,44 @@ from __future__ import annotations
 import re
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, field_validator, model_validator
 
 from gateway.config.values import Many, Settings
 
-Action = Literal["drop", "mask", "pseudonymize", "truncate", "strip_query", "keep"]
+Action = Literal[
+    "drop", "mask", "pseudonymize", "truncate", "strip_query", "generalize", "partial", "keep"
+]
+SchemaAction = Literal["drop", "mask", "pseudonymize", "truncate", "strip_query", "keep"]
+"""What `x-privacy` may say. `keep` is refused by itself, with what to do instead."""
+Scalar = StrictBool | StrictInt | StrictFloat | str | None
 
 _RULE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_DETECTOR_ID = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+
+
+class WhereMatch(Settings):
+    """A condition on another field of the event as it came, before any rule changes it.
+
+    A field that is not there matches nothing.
+    """
+
+    path: str
+    """JSON Pointer to one field, without wildcards."""
+    equals: Scalar = None
+    """The field has this value."""
+    one_of: tuple[Scalar, ...] = Field(default=(), alias="in")
+    """The field has one of these values."""
+    matches: Many[str] = ()
+    """Globs on the whole text of the field."""
+
+    @model_validator(mode="after")
+    def _one_test(self) -> Self:
+        given = self.model_fields_set & {"equals", "one_of", "matches"}
+        if len(given) != 1:
+            raise ValueError("`where` needs one of equals, in and matches beside its path")
+        if given != {"equals"} and not (self.one_of or self.matches):
+            raise ValueError("`where` has an empty list, which no value is in")
+        return self
 
 
 class RuleMatch(Settings):
@@ -32,6 +63,8 @@ class RuleMatch(Settings):
     type: Many[str] = ()
     """Message types: track, page, screen, identify, group, alias; for Mixpanel event, people,
     groups."""
+    where: WhereMatch | None = None
+    """A condition on another field."""
 
 
 class PolicyRule(Settings):
@@ -42,6 +75,11 @@ class PolicyRule(Settings):
     match: RuleMatch
     action: Action
     """What becomes of it."""
+    to: str | int | None = None
+    """With `generalize`: day, month, year, decade, country, domain, `3 digits`, `10 km`, `10 years`
+    or a number such as 10. What has no such form is dropped."""
+    keep: str | None = None
+    """With `partial`: `last 4` or `first 2`; never more than half of the value."""
     reason: str = ""
     """Why, for the people who read the policy."""
 
@@ -50,6 +88,36 @@ class PolicyRule(Settings):
     def _plain(cls, value: str) -> str:
         if not _RULE_ID.fullmatch(value):
             raise ValueError("write an id of small letters, digits, . - and _")
+        return value
+
+
+class OwnDetector(Settings):
+    """A detector of this policy, for what only its people know: customer numbers, case ids."""
+
+    id: str
+    """What `kind` calls it; also its mask, `[id]`."""
+    pattern: str
+    """A regular expression. What it matches is found, wherever it stands in a text. It must be
+    linear: `+` and `*` reach 64 characters, and a repetition within another must have a limit."""
+    ignore_case: bool = False
+    """Whether capitals and small letters are the same."""
+    examples: Many[str]
+    """Texts in which it must find something, or nothing starts."""
+    counterexamples: Many[str] = ()
+    """Texts in which it must find nothing."""
+
+    @field_validator("id")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        if not _DETECTOR_ID.fullmatch(value):
+            raise ValueError("write an id of small letters, digits, _ and -")
+        return value
+
+    @field_validator("examples")
+    @classmethod
+    def _some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("give one text at least in which the detector finds something")
         return value
 
 
@@ -66,6 +134,10 @@ class Policy(Settings):
     client_ip: Literal["drop", "truncate", "pseudonymize", "keep"] = "drop"
     """The address of the person's device: the one thing it may be used for."""
     pseudonyms: Pseudonyms = Pseudonyms()
+    default: Literal["keep", "drop"] = "keep"
+    """What becomes of a value that no rule takes. `drop` makes the rules an allow-list."""
+    detectors: tuple[OwnDetector, ...] = ()
+    """Detectors beside those of the gateway."""
     rules: tuple[PolicyRule, ...] = ()
     keep: tuple[str, ...] = Field(default=())
     """Named exceptions: JSON Pointers that leave as they came. `check` shows each one."""
@@ -77,4 +149,9 @@ class Policy(Settings):
             if rule.id in seen:
                 raise ValueError(f"two rules have the id `{rule.id}`; each needs its own")
             seen.add(rule.id)
+        names: set[str] = set()
+        for detector in self.detectors:
+            if detector.id in names:
+                raise ValueError(f"two detectors have the id `{detector.id}`; each needs its own")
+            names.add(detector.id)
         return self

@@ -15,7 +15,7 @@ import jsonschema_rs
 from jsonschema import Draft7Validator, Draft202012Validator
 from jsonschema.protocols import Validator
 
-from gateway.config.privacy import Action
+from gateway.config.privacy import SchemaAction
 from gateway.config.sentences import did_you_mean
 from gateway.config.source import Document
 from gateway.contract.identifiers import identified
@@ -37,7 +37,7 @@ from gateway.protocols import NAMED_TYPES, PROTOCOLS
 
 COMMON = "common"
 """`common.schema.json` holds `$defs` that the other files share, and is no event itself."""
-PRIVACY_ACTIONS = tuple(action for action in get_args(Action) if action != "keep")
+PRIVACY_ACTIONS = tuple(action for action in get_args(SchemaAction) if action != "keep")
 
 _KEYWORDS = (
     SCHEMA_MAPS

@@ -10,7 +10,7 @@ business.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from gateway.config.privacy import Policy
 from gateway.destinations.bodies import decoded
 from gateway.destinations.contract import BodyFormat, Request
-from gateway.privacy.detectors import PERSONAL, Scanner, context_of, precheck
+from gateway.privacy.detectors import PERSONAL, Detector, Scanner, context_of, precheck
 
 Value = str | int | float
 
@@ -32,10 +32,10 @@ class EgressGuard:
 
     __slots__ = ("_may_hold", "_scanner")
 
-    def __init__(self, kinds: Iterable[str]) -> None:
-        """`kinds` are detectors of gateway.privacy.detectors: those that no `keep` lets through."""
-        self._scanner = Scanner(kinds)
-        self._may_hold = precheck(self._scanner.kinds)
+    def __init__(self, kinds: Iterable[str], own: Sequence[Detector] = ()) -> None:
+        """`kinds` are those that no `keep` lets through; `own` are the policy's own detectors."""
+        self._scanner = Scanner(kinds, own)
+        self._may_hold = precheck(self._scanner.kinds, own)
 
     def leaks(
         self,
@@ -68,12 +68,13 @@ class EgressGuard:
 
 def promised(policy: Policy) -> frozenset[str]:
     """The kinds that a policy takes out somewhere."""
+    known = {*PERSONAL, *(detector.id for detector in policy.detectors)}
     kinds = {
         kind
         for rule in policy.rules
-        if rule.action in ("drop", "mask", "pseudonymize")
+        if rule.action in ("drop", "mask", "pseudonymize", "partial", "generalize")
         for kind in rule.match.kind
-        if kind in PERSONAL
+        if kind in known
     }
     return frozenset(kinds if policy.client_ip == "keep" else {*kinds, "ipv4", "ipv6"})
 

@@ -10,8 +10,9 @@ from gateway.budget import Budget
 from gateway.config.privacy import Action, Policy
 from gateway.config.source import Document
 from gateway.event import Change, CleanMessage, CleanText, JsonPath, RawEvent, RawMessage
+from gateway.privacy.detectors import Detector
 from gateway.privacy.errors import ScrubError
-from gateway.privacy.log_safe_text import pointer, scrubbed_text
+from gateway.privacy.log_safe_text import BY_GATEWAY, LogSafe, pointer
 from gateway.privacy.policy.compile import compile_planner
 from gateway.privacy.policy.plan import Planner
 from gateway.privacy.pseudonyms import Pseudonymizer
@@ -42,12 +43,18 @@ class Scrubbed:
 class CompiledPolicy:
     """What may leave. Immutable; made by `compile_policy`."""
 
-    __slots__ = ("_client_ip", "_planner", "_pseudonymizer")
+    __slots__ = ("_client_ip", "_planner", "_pseudonymizer", "_safe")
 
     def __init__(self, client_ip: Mode, planner: Planner, pseudonymizer: Pseudonymizer) -> None:
         self._client_ip = client_ip
+        self._safe = LogSafe(planner.own) if planner.own else BY_GATEWAY
         self._planner = planner
         self._pseudonymizer = pseudonymizer
+
+    @property
+    def detectors(self) -> Sequence[Detector]:
+        """Those that the policy brings."""
+        return self._planner.own
 
     def scrub(
         self,
@@ -64,10 +71,10 @@ class CompiledPolicy:
         """
         budget = budget or Budget()
         message = raw.take()
+        plan = self._planner.plan(raw, message, schema)
         changes = _omit(message, omissions, budget) if omissions else []
-        plan = self._planner.plan(raw.protocol, raw.type, raw.name, raw.source, schema)
         settled = settle(self._client_ip, raw, message, self._pseudonymizer.pseudonym)
-        ledger = ScrubLog(plan.keys, self._pseudonymizer, budget)
+        ledger = ScrubLog(plan.keys, self._pseudonymizer, budget, self._safe)
         ledger.tokens.update((token, token) for token in tokens)
         ledger.kept |= settled.spots
         Scrubber(plan, ledger).scrub(message)
@@ -84,11 +91,11 @@ class CompiledPolicy:
 
     def pointer(self, path: JsonPath) -> CleanText:
         """A JSON Pointer fit for logs: a key that is itself personal is masked."""
-        return pointer(path)
+        return self._safe.pointer(path)
 
     def text(self, text: str) -> CleanText:
         """The text fit for logs: everything that a detector knows as personal is masked."""
-        return scrubbed_text(text)
+        return self._safe.text(text)
 
 
 def compile_policy(

@@ -5,30 +5,43 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.event import CleanText
-from gateway.privacy.detectors import PERSONAL, suspicious
+from gateway.privacy.detectors import PERSONAL, Detector, precheck
 from gateway.privacy.policy.rule_set import RuleSet
 from gateway.privacy.policy.rules import Rule
 from gateway.privacy.policy.selectors import format_pointer
 
-_EVERYTHING = RuleSet((), (Rule(0, "log", "mask", frozenset(PERSONAL)),))
 
+class LogSafe:
+    """Masks what the gateway's detectors know, and those that a policy brings."""
 
-def scrubbed_text(text: str) -> CleanText:
-    """The text with everything personal masked, whatever the policy says."""
-    if not suspicious(text):
-        return CleanText(text)
-    pieces: list[str] = []
-    since = 0
-    for start, end, kind, _ in _EVERYTHING.claims(text, 0):
-        pieces += (text[since:start], f"[{kind}]")
-        since = end
-    return CleanText("".join((*pieces, text[since:])))
+    __slots__ = ("_could_hold", "_everything")
 
+    def __init__(self, own: Sequence[Detector] = ()) -> None:
+        kinds = frozenset((*PERSONAL, *(detector.name for detector in own)))
+        self._everything = RuleSet((), (Rule(0, "log", "mask", kinds),), own=own)
+        self._could_hold = precheck((), own)
 
-def pointer(path: Sequence[str | int]) -> CleanText:
-    """A JSON Pointer in which a key that is itself personal is masked."""
-    return CleanText(
-        format_pointer(
-            tuple(scrubbed_text(step) if isinstance(step, str) else step for step in path)
+    def text(self, text: str) -> CleanText:
+        """The text with everything personal masked, whatever the policy says."""
+        if not self._could_hold(text):
+            return CleanText(text)
+        pieces: list[str] = []
+        since = 0
+        for start, end, kind, _ in self._everything.claims(text, 0):
+            pieces += (text[since:start], f"[{kind}]")
+            since = end
+        return CleanText("".join((*pieces, text[since:])))
+
+    def pointer(self, path: Sequence[str | int]) -> CleanText:
+        """A JSON Pointer in which a key that is itself personal is masked."""
+        return CleanText(
+            format_pointer(
+                tuple(self.text(step) if isinstance(step, str) else step for step in path)
+            )
         )
-    )
+
+
+BY_GATEWAY = LogSafe()
+"""Knows the gateway's detectors alone."""
+scrubbed_text = BY_GATEWAY.text
+pointer = BY_GATEWAY.pointer

@@ -19,7 +19,7 @@ Span = tuple[int, int, str]
 Finder = Callable[[str, int], list[Span]]
 """Takes the text and what its key says about it (the flags of `context.py`)."""
 
-_is_name = re.compile("[a-z][a-z0-9_]*").fullmatch
+_is_name = re.compile("[a-z][a-z0-9_-]*").fullmatch
 _PART = re.compile("«(.+?)»", re.DOTALL)
 
 
@@ -61,7 +61,7 @@ class Detector:
 
     def __post_init__(self) -> None:
         if not _is_name(self.name) or self.name == "masked":
-            raise ValueError(f"{self.name!r} is no name for a detector: write small letters and _")
+            raise ValueError(f"{self.name!r} is no name for a detector: write small letters, _ and -")
         for piece in ("meaning", "triggers", "examples", "counterexamples"):
             if not getattr(self, piece):
                 raise ValueError(f"the detector {self.name} has no {piece}")

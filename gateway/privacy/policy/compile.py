@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from gateway.config.privacy import Action, Policy, RuleMatch
 from gateway.config.privacy import PolicyRule as Written
 from gateway.config.sentences import did_you_mean
 from gateway.config.source import Document
 from gateway.errors import ConfigurationError, Mistake
-from gateway.privacy.detectors import KINDS, PERSONAL
+from gateway.privacy.detectors import KINDS, PERSONAL, Detector
+from gateway.privacy.detectors.own import own_detector, wrong_samples
+from gateway.privacy.generalize import FORMS, KEEPS
+from gateway.privacy.policy.conditions import MOST, keys_of
 from gateway.privacy.policy.path_automaton import LARGEST, PathEntry, TooManyPaths
 from gateway.privacy.policy.plan import Planner
 from gateway.privacy.policy.rules import FINAL, Rule
+from gateway.privacy.policy.selection import change_of
 from gateway.privacy.policy.selectors import (
     Pattern,
     check_key_glob,
@@ -24,7 +29,10 @@ from gateway.privacy.policy.selectors import (
     parse_pattern,
     pattern_covers,
 )
+from gateway.protocols import PROTOCOLS
 
+TYPES = frozenset[str]().union(*({*spec.types} | spec.retired_types for spec in PROTOCOLS.values()))
+"""What `type` may name."""
 _TRUNCATES = frozenset({"ipv4", "ipv6"})
 
 
@@ -36,7 +44,9 @@ def compile_planner(
     `annotations` gives, for a schema's name, the pointers that it marks with `x-privacy` and the
     action of each. Raises ConfigurationError with every mistake of the policy and of the schemas.
     """
-    mistakes = list(_mistakes(policy, document))
+    own: list[Detector] = []
+    mistakes = list(_in_detectors(policy, document, own))
+    mistakes += _mistakes(policy, document)
     kept = tuple(_keeps(policy, document, mistakes))
     annotated = {
         name: tuple(
@@ -49,7 +59,7 @@ def compile_planner(
     if mistakes:
         raise ConfigurationError(mistakes)
     try:
-        return Planner(policy, kept, annotated)
+        return Planner(policy, kept, annotated, own)
     except TooManyPaths:
         raise ConfigurationError(
             [
@@ -94,13 +104,40 @@ def _annotation(
     yield PathEntry(pattern, Rule(order, f"schema:{schema}", action, frozenset(), schema=True))
 
 
+def _in_detectors(policy: Policy, document: Document, own: list[Detector]) -> Iterator[Mistake]:
+    """Fills `own` with the detectors of the policy that are as they should be."""
+    for i, written in enumerate(policy.detectors):
+        if written.id in KINDS or written.id == "masked":
+            yield document.mistake(
+                ("detectors", i, "id"), f"`{written.id}` is a word of the gateway; choose another"
+            )
+            continue
+        try:
+            detector = own_detector(written)
+        except ValueError as error:
+            yield document.mistake(("detectors", i, "pattern"), f"{error}")
+            continue
+        wrong = list(wrong_samples(written, detector))
+        for setting, j, what in wrong:
+            yield document.mistake(("detectors", i, setting, j), what)
+        if not wrong:
+            own.append(detector)
+
+
 def _mistakes(policy: Policy, document: Document) -> Iterator[Mistake]:
     sound: list[Written] = []
+    kinds = {*KINDS, *(detector.id for detector in policy.detectors)}
+    conditions: set[str] = set()
     for i, rule in enumerate(policy.rules):
-        found = [*_in_selectors(i, rule.match, document), *_in_action(i, rule, document)]
+        found = [
+            *_in_selectors(i, rule.match, document, kinds),
+            *_in_where(i, rule.match, document, conditions),
+            *_in_action(i, rule, document),
+            *_in_form(i, rule, document),
+        ]
         yield from found
         if not found:
-            earlier = _shadowing(sound, rule)
+            earlier = _shadowing(sound, rule, is_closed=policy.default == "drop")
             if earlier is not None:
                 yield document.mistake(
                     ("rules", i, "id"),
@@ -110,7 +147,61 @@ def _mistakes(policy: Policy, document: Document) -> Iterator[Mistake]:
             sound.append(rule)
 
 
-def _in_selectors(i: int, match: RuleMatch, document: Document) -> Iterator[Mistake]:
+def _in_where(
+    i: int, match: RuleMatch, document: Document, conditions: set[str]
+) -> Iterator[Mistake]:
+    if match.where is None:
+        return
+    place = ("rules", i, "match", "where")
+    try:
+        keys_of(match.where)
+    except ValueError as error:
+        yield document.mistake((*place, "path"), str(error))
+    for j, glob in enumerate(match.where.matches):
+        if glob.startswith("^") or glob.endswith("$") or ".*" in glob or "\\" in glob:
+            yield document.mistake(
+                (*place, "matches", j),
+                f"`{glob}` looks like a regular expression; write a glob of the whole text, with"
+                " `*` for any text",
+            )
+    if any(isinstance(value, bool) for value in match.where.one_of) and any(
+        isinstance(value, str) for value in match.where.one_of
+    ):
+        yield document.mistake(
+            (*place, "in"), 'YAML reads NO, ON and YES as true or false; write "NO" in quotes'
+        )
+    conditions.add(str(match.where))
+    if len(conditions) == MOST + 1:
+        yield document.mistake(
+            place, f"a policy has at most {MOST} different conditions; use fewer of them"
+        )
+
+
+def _in_form(i: int, rule: Written, document: Document) -> Iterator[Mistake]:
+    """What `generalize` and `partial` ask for."""
+    for setting, action, given in (("to", "generalize", rule.to), ("keep", "partial", rule.keep)):
+        if given is not None and rule.action != action:
+            yield document.mistake(
+                ("rules", i, setting), f"`{setting}` belongs to `{action}`, not to `{rule.action}`"
+            )
+    if rule.action == "generalize" and change_of(rule) is None:
+        known = ", ".join(FORMS)
+        near = did_you_mean(str(rule.to), FORMS[:6]) if rule.to is not None else ""
+        wrong = "needs `to`" if rule.to is None else f"knows no `to: {rule.to}`{near}"
+        yield document.mistake(
+            ("rules", i, "action" if rule.to is None else "to"),
+            f"`generalize` {wrong}; write one of {known}",
+        )
+    if rule.action == "partial" and change_of(rule) is None:
+        yield document.mistake(
+            ("rules", i, "action" if rule.keep is None else "keep"),
+            f"`partial` needs `keep`: write {KEEPS}",
+        )
+
+
+def _in_selectors(
+    i: int, match: RuleMatch, document: Document, kinds: AbstractSet[str]
+) -> Iterator[Mistake]:
     for j, text in enumerate(match.path):
         try:
             parse_pattern(text)
@@ -128,10 +219,16 @@ def _in_selectors(i: int, match: RuleMatch, document: Document) -> Iterator[Mist
                 ("rules", i, "match", "event", j), "an empty glob matches no event; remove it"
             )
     for j, kind in enumerate(match.kind):
-        if kind not in KINDS:
+        if kind not in kinds:
             yield document.mistake(
                 ("rules", i, "match", "kind", j),
-                f"`{kind}` is not a detector{did_you_mean(kind, KINDS)}",
+                f"`{kind}` is not a detector{did_you_mean(kind, kinds)}",
+            )
+    for j, name in enumerate(match.type):
+        if name not in TYPES:
+            yield document.mistake(
+                ("rules", i, "match", "type", j),
+                f"`{name}` is not a type of message{did_you_mean(name, TYPES)}",
             )
 
 
@@ -169,7 +266,7 @@ def _in_action(i: int, rule: Written, document: Document) -> Iterator[Mistake]:
         )
 
 
-def _shadowing(earlier: Sequence[Written], later: Written) -> Written | None:
+def _shadowing(earlier: Sequence[Written], later: Written, *, is_closed: bool) -> Written | None:
     """The last of the rules that together decide over all that `later` selects, if they do."""
     match = later.match
     last: Written | None = None
@@ -179,7 +276,16 @@ def _shadowing(earlier: Sequence[Written], later: Written) -> Written | None:
             for selectors in (match.path, match.key, match.kind, match.parameter, match.event)
         )
     ):
-        taker = next((rule for rule in earlier if _takes(rule, match, piece)), None)
+        # What an allow-list keeps is still read by detectors.
+        taker = next(
+            (
+                rule
+                for rule in earlier
+                if _takes(rule, match, piece)
+                and not (is_closed and rule.action == "keep" and match.kind and not rule.match.kind)
+            ),
+            None,
+        )
         if taker is None:
             return None
         last = taker
@@ -190,6 +296,8 @@ def _takes(rule: Written, later: RuleMatch, piece: Sequence[str | None]) -> bool
     """Whether `rule` decides over one combination of selectors. Never true by mistake."""
     match = rule.match
     path, key, kind, parameter, event = piece
+    if match.where is not None and match.where != later.where:
+        return False
     if rule.action not in FINAL or bool(match.parameter) != (parameter is not None):
         return False
     return (

@@ -11,15 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from gateway.config.privacy import Policy
-from gateway.event import Protocol
+from gateway.event import Protocol, RawEvent, RawMessage
 from gateway.privacy.detectors import (
     KINDS,
     Detector,
     context_of,
     may_hold,
     precheck,
-    suspicious,
 )
+from gateway.privacy.policy.conditions import Conditions
+from gateway.privacy.policy.defaults import defaults
 from gateway.privacy.policy.field_rules import FieldRules, Key
 from gateway.privacy.policy.path_automaton import PathEntry, PathState, compile_paths
 from gateway.privacy.policy.rule_set import RuleSet, Window
@@ -59,6 +60,7 @@ class PrivacyPlan:
         "look",
         "nowhere",
         "open",
+        "readings",
         "root",
         "smallest_number",
         "text",
@@ -84,6 +86,8 @@ class PrivacyPlan:
         self.open = RuleSet((), self.text, self._named, own)
         self.smallest_number = 0 if own else 10**12
         """Numbers below it are of no kind, but under a telling key."""
+        self.readings = 1 + len(own)
+        """How often a text is read for its plain words."""
         self._could_hold = precheck((), own)
         self.look = precheck(self.open.scanner.kinds, own)
         """Whether a text may hold anything."""
@@ -159,19 +163,38 @@ class PrivacyPlan:
 class Planner:
     """Finds the plan of an event."""
 
-    __slots__ = ("_annotated", "_compiled", "_conditional", "_kept", "_known", "_plans")
+    __slots__ = (
+        "_annotated",
+        "_compiled",
+        "_conditional",
+        "_conditions",
+        "_could_hold",
+        "_defaults",
+        "_kept",
+        "_known",
+        "_plans",
+        "own",
+    )
 
     def __init__(
         self,
         policy: Policy,
         kept: Sequence[Pattern],
         annotated: Mapping[str, tuple[PathEntry, ...]],
+        own: Sequence[Detector] = (),
     ) -> None:
+        """`own`: the policy's own detectors."""
+        self.own = own
+        self._could_hold = precheck((), own)
         self._kept = tuple(PathEntry(pattern, mark="keep", inside=True) for pattern in kept)
         self._annotated = annotated
-        self._compiled = tuple(Selection(order, rule) for order, rule in enumerate(policy.rules))
+        self._conditions = Conditions(r.match.where for r in policy.rules if r.match.where)
+        self._compiled = tuple(
+            Selection(order, rule, self._conditions) for order, rule in enumerate(policy.rules)
+        )
+        self._defaults = defaults(len(policy.rules)) if policy.default == "drop" else {}
         self._conditional = tuple(w for w in self._compiled if w.is_conditional)
-        self._known: dict[tuple[str | None, ...], PrivacyPlan] = {}
+        self._known: dict[tuple[object, ...], PrivacyPlan] = {}
         self._plans: dict[tuple[object, ...], PrivacyPlan] = {}
         # Too many paths must show at load. One protocol a schema is enough for that: those few of
         # another protocol are planned at their first event.
@@ -180,20 +203,20 @@ class Planner:
         for schema in annotated:
             self._plan(next(iter(PROTOCOLS)), schema, self._compiled)
 
-    def plan(
-        self, protocol: Protocol, kind: str, name: str | None, source: str, schema: str | None
-    ) -> PrivacyPlan:
-        """The plan for events of this sort."""
+    def plan(self, raw: RawEvent, message: RawMessage, schema: str | None) -> PrivacyPlan:
+        """The plan for events of this sort. Conditions look at the message as it came."""
+        kind, name, source = raw.type, raw.name, raw.source
         if schema not in self._annotated:
             schema = None
         if not self._conditional:
             kind, name, source = "", None, ""
-        sort = (protocol, kind, name, source, schema)
+        answers = self._conditions.answers(message) if len(self._conditions) else ()
+        sort = (raw.protocol, kind, name, source, schema, answers)
         known = self._known.get(sort)
         if known is None:
-            active = tuple(w for w in self._compiled if w.is_active(kind, name, source))
-            known = self._plan(protocol, schema, active)
-            if name is None or (len(name) <= _LONGEST_NAME and not suspicious(name)):
+            active = tuple(w for w in self._compiled if w.is_active(kind, name, source, answers))
+            known = self._plan(raw.protocol, schema, active)
+            if name is None or (len(name) <= _LONGEST_NAME and not self._could_hold(name)):
                 _remember(self._known, sort, known)
         return known
 
@@ -203,14 +226,18 @@ class Planner:
         sort = (protocol, schema, active)
         if sort not in self._plans:
             spec = PROTOCOLS[protocol]
+            written = (*active, *self._defaults.get(protocol, ()))
             entries = [
                 *(PathEntry(parse_pattern(text), mark="structural") for text in spec.structural),
                 *(PathEntry(Pattern(place), mark="address") for place in spec.addresses),
                 *self._kept,
                 *(self._annotated[schema] if schema is not None else ()),
-                *(entry for w in active for entry in w.entries()),
+                *(entry for w in written for entry in w.entries()),
             ]
-            _remember(self._plans, sort, PrivacyPlan(active, compile_paths(entries)))
+            plan = PrivacyPlan(
+                written, compile_paths(entries), self.own, closed=bool(self._defaults)
+            )
+            _remember(self._plans, sort, plan)
         return self._plans[sort]
 
 

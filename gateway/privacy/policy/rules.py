@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.config.privacy import Action
+from gateway.privacy.generalize import Shorten
 
 STRICTNESS: dict[Action, int] = {
     "keep": 0,
@@ -21,9 +21,6 @@ STRICTNESS: dict[Action, int] = {
 
 FINAL = frozenset({"drop", "mask", "pseudonymize", "keep"})
 """Actions after which nothing is left to decide; the others only shorten a value."""
-
-Shorten = Callable[[str | int | float, str], str | int | float | None]
-"""Takes a value and the name of its key; gives what may stay of it, None for nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from gateway.config.privacy import PolicyRule as Written
+from gateway.privacy.generalize import Shorten, generalization, partial
+from gateway.privacy.policy.conditions import Conditions
 from gateway.privacy.policy.path_automaton import PathEntry
 from gateway.privacy.policy.rules import Rule
 from gateway.privacy.policy.selectors import any_glob, is_glob, parse_pattern
+
+
+def change_of(written: Written) -> Shorten | None:
+    """What `generalize` and `partial` do; None where what they ask for does not exist."""
+    if written.action == "generalize":
+        return generalization(written.to) if written.to is not None else None
+    if written.action == "partial":
+        return partial(written.keep) if written.keep is not None else None
+    return None
 
 
 class Selection:
@@ -21,6 +33,7 @@ class Selection:
         "_names",
         "_sources",
         "_types",
+        "_where",
         "has_key",
         "is_conditional",
         "is_text",
@@ -29,10 +42,24 @@ class Selection:
         "rule",
     )
 
-    def __init__(self, order: int, written: Written) -> None:
+    def __init__(
+        self,
+        order: int,
+        written: Written,
+        conditions: Conditions | None = None,
+        *,
+        default: bool = False,
+    ) -> None:
         match = written.match
-        self.rule = Rule(order, written.id, written.action, frozenset(match.kind))
-        self._keyed = Rule(order, written.id, written.action, self.rule.kinds, by_key=True)
+        self.rule = Rule(
+            order,
+            written.id,
+            written.action,
+            frozenset(match.kind),
+            default=default,
+            change=change_of(written),
+        )
+        self._keyed = replace(self.rule, by_key=True)
         self.paths = tuple(parse_pattern(text) for text in match.path)
         self.has_key = bool(match.key)
         self.names_something = bool(match.key or match.parameter)
@@ -44,13 +71,18 @@ class Selection:
         self._matches_event = any_glob(match.event)
         self._sources = frozenset(match.source)
         self._types = frozenset(match.type)
-        self.is_conditional = bool(match.event or self._sources or self._types)
+        self._where = (
+            conditions.place(match.where) if conditions is not None and match.where else None
+        )
+        self.is_conditional = bool(match.event or self._sources or self._types or match.where)
         if not (match.path or match.key or match.kind or match.parameter):
             self.paths = (parse_pattern("/*"),)  # everything
 
-    def is_active(self, kind: str, name: str | None, source: str) -> bool:
+    def is_active(self, kind: str, name: str | None, source: str, answers: Sequence[bool]) -> bool:
+        """Whether it holds for events of this sort; `answers` are those of the conditions."""
         return (
-            (not self._types or kind in self._types)
+            (self._where is None or answers[self._where])
+            and (not self._types or kind in self._types)
             and (not self._sources or source in self._sources)
             and (self._matches_event is None or (name is not None and self._matches_event(name)))
         )

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from gateway.budget import Budget
 from gateway.event import Change, CleanText
-from gateway.privacy.log_safe_text import pointer
+from gateway.privacy.log_safe_text import BY_GATEWAY, LogSafe
 from gateway.privacy.policy.field_rules import Key
 from gateway.privacy.policy.plan import Identities
 from gateway.privacy.policy.rule_set import Claim
@@ -38,6 +38,7 @@ class ScrubLog:
     __slots__ = (
         "_keys",
         "_pseudonymizer",
+        "_safe",
         "_steps",
         "budget",
         "changes",
@@ -50,9 +51,14 @@ class ScrubLog:
     )
 
     def __init__(
-        self, keys: Mapping[str, Key], pseudonymizer: Pseudonymizer, budget: Budget
+        self,
+        keys: Mapping[str, Key],
+        pseudonymizer: Pseudonymizer,
+        budget: Budget,
+        safe: LogSafe = BY_GATEWAY,
     ) -> None:
         self.budget = budget
+        self._safe = safe
         self._keys = keys
         self._pseudonymizer = pseudonymizer
         self._steps: dict[str | int, str] = {}
@@ -125,7 +131,7 @@ class ScrubLog:
         """Of a pointer. What is personal in a key is looked for once for all that lies below."""
         clean = self._steps.get(step)
         if clean is None:
-            clean = self._steps[step] = pointer((step,))
+            clean = self._steps[step] = self._safe.pointer((step,))
         return clean
 
     def shortened(self, text: str, new: str, rule: Rule) -> str:
@@ -150,6 +156,9 @@ class ScrubLog:
                     new = self.token(piece)
                 case "truncate":
                     new = network(piece) or f"[{kind}]"
+                case "generalize" | "partial":
+                    short = rule.change(piece, "") if rule.change else None
+                    new = f"[{kind}]" if short is None else str(short)
                 case _:
                     new = f"[{kind}]"
                     plain = unquote(piece) if "%" in piece else piece
@@ -164,7 +173,7 @@ class ScrubLog:
         for (rule, kind), length in lengths.items():
             self.change(rule.action, rule.id, kind, length)
         if found and found[0][:2] == (0, len(text)):
-            if found[0][3].action in ("keep", "truncate"):
+            if found[0][3].action in ("keep", "truncate", "generalize", "partial"):
                 self.keep()
             elif found[0][3].action == "drop":
                 return GONE

@@ -127,7 +127,9 @@ class TextScrubber(ABC):
         may_be_json = text[:1] in "{[ \t\r\n"
         may_have_pairs = "=" in text or '"' in text or "{" in text
         may_have_fields = text_fields.may_have_fields(text) is not None
-        self.ledger.budget.spend(len(text) * (1 + may_be_json + may_have_pairs + may_have_fields))
+        self.ledger.budget.spend(
+            len(text) * (self._plan.readings + may_be_json + may_have_pairs + may_have_fields)
+        )
         if may_be_json:
             embedded = self._embedded(text, place, key)
             if embedded is not None:
