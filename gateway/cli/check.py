@@ -10,14 +10,17 @@ from typing import TextIO
 from gateway.config import Configuration, load
 from gateway.config.loops import loops
 from gateway.config.outgoing import shown
+from gateway.config.privacy import Policy
 from gateway.contract import load_catalogue
 from gateway.errors import ConfigurationError, Mistake
 from gateway.extensions import registry
 from gateway.pipeline.decide import Rules
 from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
+from gateway.privacy.policy.lint import Findings, Known, exempted, lint
 from gateway.telemetry import switch_history
 
 EXAMPLE = "gateway check --config my.yaml"
+_MOST_RULES = 5
 
 
 def options(_parser: argparse.ArgumentParser) -> None:
@@ -27,8 +30,21 @@ def options(_parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) -> int:
     """Print what is in force, or raise ConfigurationError with every mistake."""
     configuration, rules = _everything(given.config, environment)
-    print("\n".join(_summary(configuration, rules)), file=out)
+    findings = lint(configuration.policy, configuration.policy_document, _known(rules))
+    if findings.wrong:
+        raise ConfigurationError([*findings.wrong, *findings.notes])
+    print("\n".join(_summary(configuration, rules, findings)), file=out)
     return 0
+
+
+def _known(rules: Rules) -> Known:
+    """What the schemas name."""
+    plans = rules.catalogue.plans.values()
+    return Known(
+        events=frozenset(name for plan in plans for name in plan.match.names),
+        globs=frozenset(glob for plan in plans for glob in plan.match.globs),
+        words=frozenset(word for plan in plans for word in plan.names),
+    )
 
 
 def _everything(file: FilePath, environment: Mapping[str, str]) -> tuple[Configuration, Rules]:
@@ -52,12 +68,21 @@ def _everything(file: FilePath, environment: Mapping[str, str]) -> tuple[Configu
     return configuration, rules
 
 
-def _summary(configuration: Configuration, rules: Rules) -> list[str]:
+def _kept(policy: Policy, pointer: str) -> str:
+    rules = exempted(policy, pointer)
+    if not rules:
+        return "sent unchanged; no rule takes it"
+    more = f" and {len(rules) - _MOST_RULES} more" if len(rules) > _MOST_RULES else ""
+    return f"sent unchanged, exempt from {', '.join(rules[:_MOST_RULES])}{more}"
+
+
+def _summary(configuration: Configuration, rules: Rules, findings: Findings) -> list[str]:
     gateway, policy, routing = configuration.gateway, configuration.policy, configuration.routing
     lines = [
         f"sources       {', '.join(source.name for source in gateway.sources) or 'any'}",
         f"schemas       {len(rules.catalogue.plans)}, every example valid",
-        f"policy        {len(policy.rules)} rules, client_ip {policy.client_ip}",
+        f"policy        {len(policy.rules)} rules, default {policy.default}, "
+        f"client_ip {policy.client_ip}",
         f"destinations  {', '.join(f'{n} ({d.type})' for n, d in routing.destinations.items())}",
         f"routes        {', '.join(route.name for route in routing.routes)}",
     ]
@@ -66,7 +91,7 @@ def _summary(configuration: Configuration, rules: Rules) -> list[str]:
     if off:
         by = f" (by {rules.switches.locked_by})" if rules.switches.locked_by else ""
         lines.append(f"telemetry     off for {', '.join(off)}{by}")
-    lines += [f"kept          {pointer}: sent unchanged" for pointer in policy.keep]
+    lines += [f"kept          {pointer}: {_kept(policy, pointer)}" for pointer in policy.keep]
     lines += [
         f"kept          {rule.id}: sent unchanged" for rule in policy.rules if rule.action == "keep"
     ]
@@ -79,5 +104,5 @@ def _summary(configuration: Configuration, rules: Rules) -> list[str]:
     lines += [
         f"note          {note}" for hooks in registry.hooks() for note in hooks.notes(configuration)
     ]
-    lines += [f"note          {note}" for note in rules.catalogue.notes]
+    lines += [f"note          {note}" for note in (*rules.catalogue.notes, *findings.notes)]
     return [*lines, "The configuration is good."]

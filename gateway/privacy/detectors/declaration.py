@@ -61,7 +61,9 @@ class Detector:
 
     def __post_init__(self) -> None:
         if not _is_name(self.name) or self.name == "masked":
-            raise ValueError(f"{self.name!r} is no name for a detector: write small letters, _ and -")
+            raise ValueError(
+                f"{self.name!r} is no name for a detector: write small letters, _ and -"
+            )
         for piece in ("meaning", "triggers", "examples", "counterexamples"):
             if not getattr(self, piece):
                 raise ValueError(f"the detector {self.name} has no {piece}")

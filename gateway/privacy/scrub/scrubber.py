@@ -241,7 +241,9 @@ class Scrubber(TextScrubber):
         steps = self._plan.place(hits).steps
         if not steps or steps[-1].by_key:
             return value
-        if steps[-1].action == "drop":
+        if steps[-1].action == "drop" or (
+            value is not None and steps[-1].action in ("generalize", "partial")
+        ):
             return self.ledger.drop(value, steps[-1])
         if steps[-1].action == "mask" and value is not None:
             return self.ledger.mask(value, steps[-1])
