@@ -81,11 +81,12 @@ def _summary(configuration: Configuration, rules: Rules, findings: Findings) -> 
     lines = [
         f"sources       {', '.join(source.name for source in gateway.sources) or 'any'}",
         f"schemas       {len(rules.catalogue.plans)}, every example valid",
-        f"policy        {len(policy.rules)} rules, default {policy.default}, "
-        f"client_ip {policy.client_ip}",
+        f"policy        {len(policy.rules)} rules, client_ip {policy.client_ip}",
         f"destinations  {', '.join(f'{n} ({d.type})' for n, d in routing.destinations.items())}",
         f"routes        {', '.join(route.name for route in routing.routes)}",
     ]
+    if policy.default == "drop":
+        lines.insert(3, "              an allow-list: what no rule lets out is dropped")
     lines += [f"outbound      {line}" for line in shown(configuration.outgoing)]
     off = [name for name, on in rules.switches.enabled.items() if not on]
     if off:

@@ -1,6 +1,6 @@
-"""What in a policy hardly means what its author meant: names that nobody knows, rules without use.
+"""What in a policy hardly means what its author meant: names nobody knows, rules without use.
 
-A gateway starts with such a policy; `check` names each of them, and fails where one is surely wrong.
+A gateway starts with such a policy; `check` names each, and fails where one is surely wrong.
 """
 
 from __future__ import annotations
