@@ -1,7 +1,7 @@
 """Says less of a value: a year of a date, the country of a place, a band of an age, a few digits.
 
 Each reader gives None for what it cannot read, and the caller drops that: what is not understood
-does not leave as it came.
+does not leave as it came. What is general enough already stays, so that an event may be read again.
 """
 
 from __future__ import annotations
@@ -41,15 +41,18 @@ _ISO = re.compile(
 )
 _DAY_FIRST = re.compile(r"([0-9]{1,2})[./\- ]([0-9]{1,2})[./\- ]([0-9]{4})")
 _YEAR_FIRST = re.compile(r"([0-9]{4})[./]([0-9]{1,2})[./]([0-9]{1,2})")
+_DECADE = re.compile(r"([0-9]{3}0)s")
+_BAND = re.compile(r"([0-9]{1,4})-([0-9]{1,4})")
 _YEAR = re.compile(r"(?:1[89]|20)[0-9]{2}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _PAIR = re.compile(rf"(?:geo:)?({_NUMBER.pattern})(?:, ?|; ?| )({_NUMBER.pattern})")
-_POSTCODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z \-]{1,10}[0-9A-Za-z]")
+_POSTCODE = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z \-]{0,10}[0-9A-Za-z])?")
 _LOCALE = re.compile(r"[a-z]{2,3}(?:[-_][A-Z][a-z]{3})?[-_]([A-Z]{2})")
 _CALLING_CODE = re.compile(
     r"\+(1|7|2[07]|2[1-69][0-9]|3[0-469]|3[578][0-9]|4[013-9]|42[0-9]|5[1-8]|5[09][0-9]"
     r"|6[0-6]|6[7-9][0-9]|8[1246]|8[0578][0-9]|9[0-58]|9[679][0-9])[ \-/.()0-9]{5,20}"
 )
+_GENERAL_COUNTRY = re.compile(r"[A-Z]{2}|\+[1-9][0-9]{0,2}")
 _IBAN = re.compile(r"([A-Z]{2})[0-9]{2}[0-9A-Z ]{11,40}")
 _DOMAIN = re.compile(
     r"(?:[^\s@]{1,64}@|[a-z][a-z0-9+.\-]{1,20}://(?:[^\s/@]{0,128}@)?)([a-z0-9.\-]{1,253})(?::[0-9]{1,5})?(?:[/?#]\S{0,4096})?",
@@ -95,7 +98,7 @@ def partial(keep: str) -> Shorten | None:
     most, is_last = int(match[2]), match[1] == "last"
 
     def shorten(value: Value, _: str) -> Value | None:
-        text = value if isinstance(value, str) else _plain(value)
+        text = value if isinstance(value, str) else decimal_text(value)
         if text.startswith(HIDDEN) or text.endswith(HIDDEN):
             return value  # it was shortened before
         signs = [at for at, letter in enumerate(text) if letter.isalnum()]
@@ -132,6 +135,8 @@ def _date(value: Value) -> tuple[int, int, int] | None:
     if not isinstance(value, str):
         return _of_number(value)
     text = value.strip()
+    if match := _DECADE.fullmatch(text):
+        return int(match[1]), 0, 0
     if _YEAR.fullmatch(text):
         return int(text), 0, 0
     if match := _ISO.fullmatch(text) or _YEAR_FIRST.fullmatch(text):
@@ -143,12 +148,13 @@ def _date(value: Value) -> tuple[int, int, int] | None:
             return _possible(year, second, first)
         if second > 12:
             return _possible(year, first, second)
-        return (year, 0, 0) if first and second else None
+        return _possible(year, 1, 0) and (year, 0, 0) if first and second else None
     return None
 
 
 def _possible(year: int, month: int, day: int) -> tuple[int, int, int] | None:
-    return (year, month, day) if 1 <= month <= 12 and 0 <= day <= 31 and year else None
+    is_date = 1800 <= year < 2100 and 1 <= month <= 12 and 0 <= day <= 31
+    return (year, month, day) if is_date else None
 
 
 def _of_number(value: float) -> tuple[int, int, int] | None:
@@ -176,6 +182,8 @@ def _country(value: Value, key: str) -> Value | None:
         return value if len(text) <= 60 and not any(c.isdecimal() for c in text) else None
     if match := _LOCALE.fullmatch(text) or _IBAN.fullmatch(text):
         return match[1]
+    if _GENERAL_COUNTRY.fullmatch(text):
+        return text
     if match := _CALLING_CODE.fullmatch(text):
         return f"+{match[1]}"
     return None
@@ -187,13 +195,13 @@ def _domain(value: Value) -> str | None:
 
 
 def _digits(value: Value, count: int) -> str | None:
-    """The beginning of a postcode: fewer signs than it has."""
-    text = value.strip() if isinstance(value, str) else _plain(value)
+    """The beginning of a postcode."""
+    text = value.strip() if isinstance(value, str) else decimal_text(value)
     if not _POSTCODE.fullmatch(text):
         return None
     signs = [letter for letter in text if letter.isalnum()]
     is_postcode = len(signs) <= 10 and any(letter.isdecimal() for letter in signs)
-    return "".join(signs[:count]) if is_postcode and len(signs) > count else None
+    return "".join(signs[:count]) if is_postcode and len(signs) >= count else None
 
 
 def _grid(value: Value, km: float) -> Value | None:
@@ -207,10 +215,10 @@ def _grid(value: Value, km: float) -> Value | None:
             return None
         narrower = max(math.cos(math.radians(north)), 0.05)
         east = _on_grid(longitude, km / narrower, 180.0)
-        return None if east is None else f"{_plain(north)},{_plain(east)}"
+        return None if east is None else f"{decimal_text(north)},{decimal_text(east)}"
     if _NUMBER.fullmatch(value.strip()):
         new = _on_grid(float(value), km, 180.0)
-        return None if new is None else _plain(new)
+        return None if new is None else decimal_text(new)
     return None
 
 
@@ -233,6 +241,9 @@ def _age_band(value: Value, years: int) -> str | None:
     if number is not None and 0 <= number <= _OLDEST:
         low = int(number) // years * years
         return f"{low}-{low + years - 1}"
+    match = _BAND.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match and int(match[1]) % years == 0 and int(match[2]) == int(match[1]) + years - 1:
+        return match[0]
     date = _date(value)
     if date is None:
         return None
@@ -254,7 +265,7 @@ def _number(value: Value) -> float | None:
     return float(value) if _NUMBER.fullmatch(value.strip()) else None
 
 
-def _plain(value: float) -> str:
+def decimal_text(value: float) -> str:
     """As decimal text, without an exponent."""
     if not math.isfinite(value):
         return "?"

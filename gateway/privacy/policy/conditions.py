@@ -11,8 +11,8 @@ from typing import Any
 
 from gateway.config.privacy import WhereMatch
 from gateway.globs import compile_globs
+from gateway.privacy.generalize import decimal_text
 from gateway.privacy.policy.selectors import parse_pattern
-from gateway.privacy.scrub.values import canonical
 
 MOST = 8
 """Different conditions in a policy; each doubles the plans that an event may need."""
@@ -71,7 +71,7 @@ def _text(value: Any) -> str:
         return value
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
-    return canonical(value)
+    return decimal_text(value)
 
 
 class Conditions:
