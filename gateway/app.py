@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Mapping
 from typing import Self
 
-from gateway import data_usage
+from gateway import data_usage, quarantine
 from gateway.admin.routes import Observed
 from gateway.config import Configuration
 from gateway.consumers import consumers_of
 from gateway.control import Control
 from gateway.deliveries import Deliveries
+from gateway.delivery import QUARANTINE
+from gateway.encryption import PLAIN, Keyring
 from gateway.extensions import registry
 from gateway.extensions.running import RunningExtensions
 from gateway.health_watch import HealthWatch
@@ -22,6 +24,7 @@ from gateway.journal.sqlite import SqliteJournal
 from gateway.privacy import Pseudonymizer
 from gateway.process.data_dir_lock import explained
 from gateway.process.watchdog import Watchdog
+from gateway.quarantine import QuarantineFiles
 from gateway.snapshot import Snapshot, compile_snapshot
 from gateway.status import ListenerCounts, Observer
 
@@ -37,6 +40,7 @@ class Gateway:
         compiled: Snapshot,
         journal: Journal,
         *,
+        ring: Keyring | None = None,
         works_in: str,
     ) -> None:
         """Use `open`."""
@@ -46,7 +50,17 @@ class Gateway:
         self.watchdog = Watchdog()
         self.listeners = ListenerCounts()
         self.control = Control(
-            configuration, environment, pseudonymizer, compiled, lambda: journal.view.counters
+            configuration,
+            environment,
+            pseudonymizer,
+            compiled,
+            lambda: journal.view.counters,
+            ring=ring,
+        )
+        self._quarantine = QuarantineFiles(
+            gateway.data_dir / "quarantine",
+            ring,
+            lambda: journal.view.cursors[QUARANTINE].state,
         )
         self.extensions = RunningExtensions(
             registry.hooks(), self.control, journal, pseudonymizer, gateway.data_dir
@@ -72,7 +86,7 @@ class Gateway:
         self._deliveries = Deliveries(
             journal,
             [
-                *consumers_of(configuration, pseudonymizer, journal),
+                *consumers_of(configuration, pseudonymizer, journal, ring),
                 *self.extensions.consumers,
             ],
             configuration.routing.destinations,
@@ -90,6 +104,10 @@ class Gateway:
             refused_paths=self.backend.refused_paths,
             rules=lambda: self.control.snapshot.rules,
             more=self.extensions.counts,
+            keys=lambda: (
+                ring.writes if ring else PLAIN,
+                journal.encryption_keys | self._quarantine.keys,
+            ),
         )
         self.observed = Observed(
             health=self.watch,
@@ -107,12 +125,16 @@ class Gateway:
         """Open every room. Raises ConfigurationError, JournalError or UnusableError."""
         gateway = configuration.gateway
         folder, window = gateway.data_dir / "journal", gateway.dedup.window
+        ring = await asyncio.to_thread(configuration.keyring, environment)
         with explained(gateway.data_dir):
+            quarantine.check(ring, gateway.data_dir / "quarantine")
             pseudonymizer = Pseudonymizer.open(
                 gateway.data_dir / "keys", configuration.policy.pseudonyms.form
             )
             compiled = compile_snapshot(configuration, environment, pseudonymizer)
-            journal = await asyncio.to_thread(SqliteJournal.open, folder, gateway.journal, window)
+            journal = await asyncio.to_thread(
+                SqliteJournal.open, folder, gateway.journal, window, ring
+            )
             try:
                 opened = cls(
                     configuration,
@@ -120,6 +142,7 @@ class Gateway:
                     pseudonymizer,
                     compiled,
                     journal,
+                    ring=ring,
                     works_in=str(gateway.data_dir.resolve()),
                 )
                 await opened.control.start()
@@ -131,12 +154,14 @@ class Gateway:
 
     async def _start(self) -> None:
         await self._deliveries.start()
+        self._quarantine.start()
         self.watch.start()
         self.extensions.start(self._acceptor.add)
 
     async def close(self, grace: float) -> None:
         """Deliver for at most `grace` seconds what works at once; what remains waits on disk."""
         self.watch.stop()
+        self._quarantine.stop()
         self.extensions.stop()
         await self._deliveries.stop(grace)
         await self._journal.close()

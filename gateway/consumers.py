@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path as FilePath
+from functools import partial
 from typing import Any
 
+from gateway import quarantine
 from gateway.clock import Clock
 from gateway.config import Configuration
-from gateway.config.model import Files
 from gateway.delivery import QUARANTINE, Feed, Sink, audit_feed, destination_feed, quarantine_feed
 from gateway.destinations import Destination, Opening, registry
 from gateway.destinations.jsonl.client import FileDestination, audit_line
-from gateway.destinations.jsonl.mapping import same_event, segment_line
+from gateway.encryption import Keyring
 from gateway.journal import Journal
 from gateway.jsonl.files import LineFiles
-from gateway.jsonl.surplus import Same
 from gateway.privacy import Pseudonymizer
 
 
@@ -34,30 +33,36 @@ def destinations_of(
 
 
 def consumers_of(
-    configuration: Configuration, pseudonymizer: Pseudonymizer, journal: Journal
+    configuration: Configuration,
+    pseudonymizer: Pseudonymizer,
+    journal: Journal,
+    ring: Keyring | None = None,
 ) -> list[tuple[Feed[Any], Sink[Any]]]:
-    """What reads the journal: every destination, and the gateway's own."""
+    """What reads the journal: every destination, and the gateway's own.
+
+    `ring`: what quarantined events are encrypted with.
+    """
     data_dir, files = configuration.gateway.data_dir, configuration.gateway.files
     consumers: list[tuple[Feed[Any], Sink[Any]]] = []
     for destination in destinations_of(configuration, pseudonymizer.mark, journal.clock):
         localise = pseudonymizer.domain(destination.name).localise
         consumers.append((destination_feed(journal, destination.name, localise), destination))
-    audit_files = FileDestination(
-        "audit", _lines(data_dir / "audit", files, journal.clock), audit_line
+    audited = LineFiles(
+        data_dir / "audit",
+        rotate_bytes=files.rotate_bytes,
+        keep_days=files.keep_days,
+        clock=journal.clock,
     )
-    consumers.append((audit_feed(journal), audit_files))
-    quarantined = _lines(data_dir / "quarantine", files, journal.clock, same_event)
-    aside = FileDestination("quarantine", quarantined, segment_line)
+    consumers.append((audit_feed(journal), FileDestination("audit", audited, audit_line)))
+    quarantined = LineFiles(
+        data_dir / "quarantine",
+        rotate_bytes=files.rotate_bytes,
+        keep_days=files.keep_days,
+        clock=journal.clock,
+        same=quarantine.same_line(ring),
+        may_grow=partial(quarantine.is_under_today, ring),
+    )
+    aside = FileDestination("quarantine", quarantined, partial(quarantine.line_of, ring))
     localise = pseudonymizer.domain(QUARANTINE).localise
     consumers.append((quarantine_feed(journal, localise), aside))
     return consumers
-
-
-def _lines(folder: FilePath, files: Files, clock: Clock, same: Same = bytes.__eq__) -> LineFiles:
-    return LineFiles(
-        folder,
-        rotate_bytes=files.rotate_bytes,
-        keep_days=files.keep_days,
-        clock=clock,
-        same=same,
-    )

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 
 from gateway.config import Configuration
 from gateway.contract import Catalogue
+from gateway.encryption import Keyring
+from gateway.errors import ConfigurationError
 from gateway.pipeline.decide import Rules
 from gateway.pipeline.telemetry_switch import Order
 from gateway.privacy import Pseudonymizer
@@ -28,8 +30,10 @@ class Control:
         pseudonymizer: Pseudonymizer,
         compiled: Snapshot,
         counters: Callable[[], Mapping[str, int]],
+        *,
+        ring: Keyring | None = None,
     ) -> None:
-        """`compiled` is in force from `start` on. `counters`: the journal's."""
+        """`compiled` is in force from `start` on. `counters`: the journal's. `ring`: its keys."""
         self.snapshot = compiled
         """What is in force. Whoever needs two things of it reads it once."""
         self._configuration = configuration
@@ -37,6 +41,7 @@ class Control:
         self._environment = environment
         self._pseudonymizer = pseudonymizer
         self._counters = counters
+        self._ring = ring
         self._changing = asyncio.Lock()
         self._under_way = 0
         """Changes that were asked for and do not hold yet."""
@@ -51,6 +56,7 @@ class Control:
         Raises ConfigurationError, OSError or what nobody foresaw; then nothing has changed.
         """
         check_reloadable(configuration, self._configuration)
+        await asyncio.to_thread(self._check_keys, configuration)
         new = await asyncio.to_thread(
             compile_snapshot, configuration, self._environment, self._pseudonymizer
         )
@@ -80,6 +86,15 @@ class Control:
     def catalogue(self) -> Catalogue:
         """The documented events."""
         return self.snapshot.rules.catalogue
+
+    def _check_keys(self, configuration: Configuration) -> None:
+        """Raises ConfigurationError where a key cannot be had any more, or is another one."""
+        ring = configuration.keyring(self._environment)
+        in_force, found = (each and (each.writes, each.ids) for each in (self._ring, ring))
+        if in_force != found:
+            document = configuration.gateway_document
+            what = "a key has changed, and keys change at a restart only; restart, or put it back"
+            raise ConfigurationError([document.mistake(("encryption",), what)])
 
     async def _put_in_force(self, chosen: Callable[[], Snapshot], *orders: Order) -> None:
         self._under_way += 1

@@ -109,6 +109,9 @@ def check_reloadable(new: Configuration, old: Configuration) -> None:
     if new.gateway.data_dir != old.gateway.data_dir:
         what = "data_dir changes at a restart only"
         mistakes.append(new.gateway_document.mistake(("data_dir",), what))
+    if new.gateway.encryption != old.gateway.encryption:
+        what = "encryption changes at a restart only"
+        mistakes.append(new.gateway_document.mistake(("encryption",), what))
     if new.policy.pseudonyms.form != old.policy.pseudonyms.form:
         what = "pseudonyms.form changes at a restart only"
         mistakes.append(new.policy_document.mistake(("pseudonyms", "form"), what))

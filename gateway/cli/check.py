@@ -11,6 +11,7 @@ from gateway.config import Configuration, load
 from gateway.config.loops import loops
 from gateway.config.outgoing import shown
 from gateway.contract import load_catalogue
+from gateway.encryption import Keyring
 from gateway.errors import ConfigurationError, Mistake
 from gateway.extensions import registry
 from gateway.pipeline.decide import Rules
@@ -27,7 +28,8 @@ def options(_parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) -> int:
     """Print what is in force, or raise ConfigurationError with every mistake."""
     configuration, rules = _everything(given.config, environment)
-    print("\n".join(_summary(configuration, rules)), file=out)
+    ring = configuration.keyring(environment)
+    print("\n".join(_summary(configuration, rules, ring)), file=out)
     return 0
 
 
@@ -52,7 +54,7 @@ def _everything(file: FilePath, environment: Mapping[str, str]) -> tuple[Configu
     return configuration, rules
 
 
-def _summary(configuration: Configuration, rules: Rules) -> list[str]:
+def _summary(configuration: Configuration, rules: Rules, ring: Keyring | None) -> list[str]:
     gateway, policy, routing = configuration.gateway, configuration.policy, configuration.routing
     lines = [
         f"sources       {', '.join(source.name for source in gateway.sources) or 'any'}",
@@ -62,6 +64,8 @@ def _summary(configuration: Configuration, rules: Rules) -> list[str]:
         f"routes        {', '.join(route.name for route in routing.routes)}",
     ]
     lines += [f"outbound      {line}" for line in shown(configuration.outgoing)]
+    if ring:
+        lines.append(f"encryption    {_keys(ring)}")
     off = [name for name, on in rules.switches.enabled.items() if not on]
     if off:
         by = f" (by {rules.switches.locked_by})" if rules.switches.locked_by else ""
@@ -81,3 +85,10 @@ def _summary(configuration: Configuration, rules: Rules) -> list[str]:
     ]
     lines += [f"note          {note}" for note in rules.catalogue.notes]
     return [*lines, "The configuration is good."]
+
+
+def _keys(ring: Keyring) -> str:
+    """The ids of the keys; nothing tells a key by its id."""
+    previous = ", ".join(sorted(ring.ids - {ring.writes}))
+    before = f"; previous {previous}" if previous else ""
+    return f"{f'key {ring.writes}' if ring.current else 'off, decrypts'}{before}"

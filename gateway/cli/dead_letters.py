@@ -11,9 +11,8 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path as FilePath
 from typing import Any, Literal, TextIO
 
 from gateway.cli.admin_client import ask
@@ -21,6 +20,7 @@ from gateway.cli.output import json_option, since, since_option, write_json
 from gateway.config import Configuration, load
 from gateway.config.routing import Guarded
 from gateway.config.sentences import did_you_mean
+from gateway.encryption import Keyring
 from gateway.errors import GatewayError, UsageError
 from gateway.event import Reason, Stage
 from gateway.globs import compile_globs
@@ -90,12 +90,13 @@ def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) 
     """Raises UsageError, ConfigurationError and what `decide` raises."""
     which = _filter(given)
     configuration = load(given.config, environment)
+    ring = configuration.keyring(environment)
     if given.verb in ("list", "show"):
-        folder = configuration.gateway.data_dir / "journal"
-        return show(folder, which, whole=given.verb == "show", as_json=given.json, out=out)
+        letters = _letters(configuration, ring, which)
+        return show(letters, whole=given.verb == "show", as_json=given.json, out=out)
     if which.is_open and not given.all:
         raise UsageError(f"say which to {given.verb}, or --all")
-    return decide(given.verb, configuration, which, as_json=given.json, out=out)
+    return decide(given.verb, configuration, ring, which, as_json=given.json, out=out)
 
 
 def _filter(given: argparse.Namespace) -> LetterFilter:
@@ -109,9 +110,9 @@ def _filter(given: argparse.Namespace) -> LetterFilter:
     )
 
 
-def show(folder: FilePath, which: LetterFilter, *, whole: bool, as_json: bool, out: TextIO) -> int:
+def show(found: Iterable[Buried], *, whole: bool, as_json: bool, out: TextIO) -> int:
     """Print the letters, with their events where `whole`. Raises JournalError."""
-    letters = list(_letters(folder, which))
+    letters = list(found)
     if as_json:
         write_json([as_object(letter, whole=whole) for letter in letters], out)
         return 0
@@ -127,22 +128,27 @@ def show(folder: FilePath, which: LetterFilter, *, whole: bool, as_json: bool, o
 
 
 def decide(
-    verb: Verb, configuration: Configuration, which: LetterFilter, *, as_json: bool, out: TextIO
+    verb: Verb,
+    configuration: Configuration,
+    ring: Keyring | None,
+    which: LetterFilter,
+    *,
+    as_json: bool,
+    out: TextIO,
 ) -> int:
     """Have the letters tried again, or delete them for good.
 
     Raises LettersError, JournalError, or what keeps the command from the running gateway.
     """
-    gateway = configuration.gateway
-    folder = gateway.data_dir / "journal"
-    letters = list(_letters(folder, which))
+    data_dir = configuration.gateway.data_dir
+    letters = list(_letters(configuration, ring, which))
     if verb == "replay":
         _can_be_replayed({letter.destination for letter in letters}, configuration)
     ids = [letter.id for letter in letters]
     if ids:
         try:
-            with claimed(gateway.data_dir):
-                asyncio.run(_here(verb, configuration, ids))
+            with claimed(data_dir):
+                asyncio.run(_here(verb, configuration, ring, ids))
         except TakenError:
             for part in _parts(ids):
                 ask(configuration, "POST", f"/api/dead-letters/{verb}", {"ids": part})
@@ -181,9 +187,11 @@ def as_object(letter: Buried, *, whole: bool) -> dict[str, Any]:
     return found | {"message": event.message}
 
 
-def _letters(folder: FilePath, which: LetterFilter) -> Iterator[Buried]:
+def _letters(
+    configuration: Configuration, ring: Keyring | None, which: LetterFilter
+) -> Iterator[Buried]:
     try:
-        with looking(folder) as look:
+        with looking(configuration.gateway.data_dir / "journal", ring) as look:
             yield from filter(which.takes, look.letters())
     except FileNotFoundError:
         return
@@ -213,10 +221,12 @@ def _can_be_replayed(destinations: set[str], configuration: Configuration) -> No
             )
 
 
-async def _here(verb: Verb, configuration: Configuration, ids: Sequence[int]) -> None:
+async def _here(
+    verb: Verb, configuration: Configuration, ring: Keyring | None, ids: Sequence[int]
+) -> None:
     gateway = configuration.gateway
     journal = await asyncio.to_thread(
-        SqliteJournal.open, gateway.data_dir / "journal", gateway.journal
+        SqliteJournal.open, gateway.data_dir / "journal", gateway.journal, ring=ring
     )
     try:
         for part in _parts(ids):

@@ -13,6 +13,7 @@ from gateway.cli.admin_client import ask
 from gateway.cli.output import json_option, write_json
 from gateway.config import Configuration, load
 from gateway.config.sentences import did_you_mean
+from gateway.encryption import Keyring
 from gateway.errors import GatewayError, JournalError, UsageError
 from gateway.journal.sqlite.snapshot import looking
 from gateway.process.data_dir_lock import is_claimed
@@ -53,7 +54,8 @@ def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) 
     configuration = load(given.config, environment)
     known = configuration.routing.destinations
     if given.verb == "list" and given.name is None:
-        return _show(configuration, as_json=given.json, out=out)
+        ring = configuration.keyring(environment)
+        return _show(configuration, ring, as_json=given.json, out=out)
     if given.verb == "list":
         raise UsageError("`list` shows all destinations and takes no name")
     if given.name is None:
@@ -63,10 +65,10 @@ def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) 
     return _try_now(configuration, given.name, as_json=given.json, out=out)
 
 
-def _show(configuration: Configuration, *, as_json: bool, out: TextIO) -> int:
+def _show(configuration: Configuration, ring: Keyring | None, *, as_json: bool, out: TextIO) -> int:
     """Print a line for each."""
     runs = is_claimed(configuration.gateway.data_dir)
-    oldest = _oldest(configuration)
+    oldest = _oldest(configuration, ring)
     found = [
         {**one, "oldest_pending": oldest.get(one["name"]) if one["pending"] else None}
         for one in (_asked(configuration) if runs else _read(configuration))
@@ -124,11 +126,11 @@ def _read(configuration: Configuration) -> list[dict[str, Any]]:
     ]
 
 
-def _oldest(configuration: Configuration) -> dict[str, str]:
+def _oldest(configuration: Configuration, ring: Keyring | None) -> dict[str, str]:
     """When the oldest event that waits for each was received, as far as the journal can tell."""
     found: dict[str, str] = {}
     try:
-        with looking(configuration.gateway.data_dir / "journal") as look:
+        with looking(configuration.gateway.data_dir / "journal", ring) as look:
             view = look.view()
             for name in configuration.routing.destinations:
                 if name in view.cursors and (moment := look.oldest_pending(view, name)):

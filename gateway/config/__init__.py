@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from gateway.config import destination_types
+from gateway.config.encryption import keyring
 from gateway.config.environment import Override, overrides
 from gateway.config.model import Admin, Certificate, GatewaySettings
 from gateway.config.outgoing import Outgoing
@@ -24,6 +25,7 @@ from gateway.config.sentences import did_you_mean, keys_at, near, path_in, sente
 from gateway.config.source import Document, overridden
 from gateway.config.source import load as load_yaml
 from gateway.config.values import Settings
+from gateway.encryption import Keyring
 from gateway.errors import ConfigurationError, Mistake
 from gateway.event import JsonPath
 from gateway.plugins import PluginError
@@ -48,6 +50,13 @@ class Configuration:
     @property
     def schemas_path(self) -> FilePath:
         return FilePath(self.gateway_document.file).parent / self.gateway.schemas.path
+
+    def keyring(self, environment: Mapping[str, str]) -> Keyring | None:
+        """The keys of `encryption`; None without that section. Blocks while a command runs.
+
+        Raises ConfigurationError.
+        """
+        return keyring(self.gateway.encryption, self.gateway_document, environment)
 
     @property
     def tls(self) -> Pair | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from gateway.config.encryption import EncryptionSettings
 from gateway.config.values import (
     Bytes,
     HeaderName,
@@ -270,6 +271,7 @@ class GatewaySettings(Settings):
     limits: Limits = Limits()
     journal: JournalSettings = JournalSettings()
     dedup: DedupSettings = DedupSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
     files: Files = Files()
     analytics_js: AnalyticsJs = AnalyticsJs()
     log_level: Literal["debug", "info", "warning", "error"] = "info"

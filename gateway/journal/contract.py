@@ -83,6 +83,14 @@ class Journal(AppendLog, Protocol):
         ...
 
     @property
+    def encryption_keys(self) -> frozenset[str]:
+        """The ids of the keys that what is stored may need, and `plain`; none: all of it is plain.
+
+        A key that is gone from here is not needed any more.
+        """
+        ...
+
+    @property
     def clock(self) -> Clock:
         """The time to date files by, held against what earlier runs knew."""
         ...

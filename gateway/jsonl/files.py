@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,13 +48,18 @@ class LineFiles:
         keep_days: int = 0,
         clock: Clock | None = None,
         same: Same = bytes.__eq__,
+        may_grow: Callable[[Path], bool] = lambda _file: True,
     ) -> None:
-        """`keep_days` 0 keeps every file. `same`: whether two lines are of the same item."""
+        """`keep_days` 0 keeps every file. `same`: whether two lines are of the same item.
+
+        `may_grow`: whether lines may be added to a file that is there when it is opened.
+        """
         self.folder = folder
         self._rotate_bytes = rotate_bytes
         self._keep_days = keep_days
         self._clock = clock or Clock()
         self._same = same
+        self._may_grow = may_grow
         self._name = Name.of("", 0)
         self._length = 0
         self._handle: int | None = None
@@ -67,7 +73,7 @@ class LineFiles:
         self.close()
         text, _, length = (state or "").rpartition(":")
         name = Name.parse(text)
-        if name is None or not self._resume(name, int(length)):
+        if name is None or not self._resume(name, int(length)) or self._is_finished():
             self._begin()
         return self._state
 
@@ -162,6 +168,9 @@ class LineFiles:
         if self._path.exists():
             self._handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         return lines
+
+    def _is_finished(self) -> bool:
+        return self._handle is not None and not self._may_grow(self._path)
 
     def _begin(self) -> None:
         """Go on in a file that is not there yet; `append` makes it."""

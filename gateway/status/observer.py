@@ -11,6 +11,7 @@ from gateway import __version__
 from gateway.config.routing import Common
 from gateway.deliveries import Deliveries
 from gateway.delivery import Delivery
+from gateway.encryption import PLAIN
 from gateway.health_watch import HealthWatch
 from gateway.journal import DISCARDED, Journal, View
 from gateway.pipeline.decide import Rules
@@ -18,7 +19,7 @@ from gateway.process import logs
 from gateway.process.connections import Connections
 from gateway.process.watchdog import Watchdog
 from gateway.samples import Counts
-from gateway.status.report import DestinationStatus, Status
+from gateway.status.report import DestinationStatus, Encryption, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Observer:
     """What is in force."""
     more: Callable[[], Awaitable[Counts]]
     """What extensions have to add."""
+    keys: Callable[[], tuple[str, frozenset[str]]] = lambda: (PLAIN, frozenset())
+    """What new events are encrypted with, and all that what is stored may need."""
 
     async def status(self) -> Status:
         more = await self.more()
@@ -87,6 +90,7 @@ class Observer:
                 for cause, count in each.ended.items()
             },
             revisions=self.rules().revisions,
+            encryption=Encryption.of(*self.keys()),
             more=more,
         )
 

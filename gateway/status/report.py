@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gateway.encryption import PLAIN
 from gateway.revisions import UNNUMBERED, Revisions
 from gateway.samples import Counts, Distribution, Samples
 from gateway.timestamps import timestamp
@@ -50,6 +51,21 @@ class DestinationStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Encryption:
+    """The ids of the keys that journal and quarantine are encrypted with."""
+
+    key: str | None
+    """What new events are encrypted with; None: they are not."""
+    also_needed: tuple[str, ...]
+    """What events of before are encrypted with; `plain` where some are, or were, not encrypted."""
+
+    @classmethod
+    def of(cls, writes: str, needed: frozenset[str]) -> Encryption:
+        others = needed - {writes}
+        return cls(None if writes == PLAIN else writes, tuple(sorted(others)))
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything a person asks first. received = accepted + rejected."""
 
@@ -80,6 +96,7 @@ class Status:
     """Connections that the gateway ended or refused since the start, by listener and cause."""
     revisions: Revisions = UNNUMBERED
     """Of the policy and the schemas that are in force."""
+    encryption: Encryption = Encryption(None, ())
     more: Counts = field(default_factory=Counts)
     """What extensions add."""
 

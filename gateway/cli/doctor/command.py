@@ -20,7 +20,7 @@ from pathlib import Path as FilePath
 from typing import TextIO
 
 import gateway
-from gateway.cli.doctor import backlog, recovered, repair, running
+from gateway.cli.doctor import backlog, encryption, recovered, repair, running
 from gateway.cli.doctor.destination_probe import reached
 from gateway.cli.doctor.finding import Finding, lines
 from gateway.cli.doctor.running import Running
@@ -30,6 +30,7 @@ from gateway.config import Configuration, load
 from gateway.config.loops import loops
 from gateway.config.model import JournalSettings
 from gateway.config.outgoing import shown
+from gateway.encryption import Keyring
 from gateway.errors import ConfigurationError, GatewayError, JournalError
 from gateway.health import Disk, Health, HealthFacts, reason, size
 from gateway.journal import capacity
@@ -94,10 +95,12 @@ def _findings(
     yield from _configuration(configuration, environment)
     yield from running.findings(process, configuration)
     yield from _keys(data_dir / "keys" / KEY_FILE)
-    used = yield from _journal(configuration, process, progress)
+    ring = yield from _keyring(configuration, environment)
+    used = yield from _journal(configuration, ring, process, progress)
+    yield from encryption.findings(configuration, ring)
     yield from recovered.findings(configuration)
     yield from _disk(configuration, process, used)
-    yield from _clock(data_dir)
+    yield from _clock(data_dir, ring)
     yield from _loops(configuration, process)
     outgoing = configuration.outgoing.marked(_mark(configuration))
     for name, sentence, remedy in reached(configuration.routing.destinations, outgoing):
@@ -204,15 +207,28 @@ def _keys(file: FilePath) -> Iterator[Finding]:
         yield Finding("keys", "good", f"{file} is there, for its user alone; is it in a backup?")
 
 
+def _keyring(
+    configuration: Configuration, environment: Mapping[str, str]
+) -> Generator[Finding, None, Keyring | None]:
+    """Returns the keys of `encryption`, or none where they cannot be had."""
+    try:
+        return configuration.keyring(environment)
+    except ConfigurationError as error:
+        for mistake in error.mistakes:
+            where = f"edit {mistake.file}:{mistake.line}"
+            yield Finding("encryption", "bad", mistake.message, where)
+        return None
+
+
 def _journal(
-    configuration: Configuration, process: Running, progress: Progress
+    configuration: Configuration, ring: Keyring | None, process: Running, progress: Progress
 ) -> Generator[Finding, None, int]:
     """Returns the bytes that the journal holds."""
     folder = configuration.gateway.data_dir / "journal"
     used = 0
     try:
         yield from _own(folder)
-        with looking(folder) as look:
+        with looking(folder, ring) as look:
             used = look.used_bytes()
             yield from backlog.findings(look, configuration, process, progress)
     except FileNotFoundError:
@@ -316,7 +332,7 @@ def _fsync_seconds(folder: FilePath) -> float:
     return statistics.median(taken)
 
 
-def _clock(data_dir: FilePath) -> Iterator[Finding]:
+def _clock(data_dir: FilePath, ring: Keyring | None) -> Iterator[Finding]:
     now = time.time()
     built = FilePath(gateway.__file__).stat().st_mtime
     remedy = "set the clock, and let NTP keep it"
@@ -325,7 +341,7 @@ def _clock(data_dir: FilePath) -> Iterator[Finding]:
         yield Finding("clock", "bad", sentence, remedy)
         return
     try:
-        with looking(data_dir / "journal") as look:
+        with looking(data_dir / "journal", ring) as look:
             newest = look.newest()
     except (FileNotFoundError, JournalError):
         newest = None

@@ -29,9 +29,10 @@ def run(file: Path, environment: Mapping[str, str], *, as_json: bool, out: TextI
     data_dir = configuration.gateway.data_dir
     consumers: dict[str, Stream] = dict.fromkeys(configuration.routing.destinations, "events")
     consumers |= own_consumers()
+    ring = configuration.keyring(environment)
     with claimed(data_dir):
         try:
-            done = repair(data_dir / "journal", consumers, time.time())
+            done = repair(data_dir / "journal", consumers, time.time(), ring)
         except OSError as error:
             raise RepairError(f"{error.filename or data_dir}: {error.strerror}") from None
     if as_json:

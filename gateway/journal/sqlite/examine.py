@@ -5,7 +5,6 @@ Blocks come in pieces, so that memory stays small and the gateway beside is not 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -15,7 +14,7 @@ import orjson
 from gateway.event import StoredEvent
 from gateway.journal.block import Block, Stream
 from gateway.journal.sqlite.letters import dead_letters
-from gateway.journal.sqlite.rows import as_bytes
+from gateway.journal.sqlite.sealing import Connection, block_of_row
 
 BLOCKS = 16
 """Blocks of one piece: 4 MiB of events."""
@@ -116,7 +115,7 @@ def _runs(block: Block, readable: set[int]) -> Iterator[Unreadable]:
 
 
 def stream_examined(
-    connection: sqlite3.Connection,
+    connection: Connection,
     stream: Stream,
     after: int,
     decode: Callable[[Block], Sequence[ItemT]],
@@ -130,24 +129,21 @@ def stream_examined(
                 yield found
 
 
-def _pieces(connection: sqlite3.Connection, stream: Stream, at: int) -> Iterator[list[Block]]:
+def _pieces(connection: Connection, stream: Stream, at: int) -> Iterator[list[Block]]:
     """Each of one commit, and from the last block of the piece before on.
 
     So a gap is seen wherever it is, and is none where the gateway pruned that block meanwhile.
     """
     while True:
         found = connection.execute(_BLOCKS.format(stream=stream), (at, BLOCKS)).fetchall()
-        piece = [
-            Block(first, count, as_bytes(lines) or b"", as_bytes(frames))
-            for first, count, lines, frames in found
-        ]
+        piece = [block_of_row(connection, stream, row) for row in found]
         yield piece
         if len(piece) < BLOCKS:
             return
         at = piece[-1].first
 
 
-def letters_examined(connection: sqlite3.Connection) -> Iterator[Letter]:
+def letters_examined(connection: Connection) -> Iterator[Letter]:
     """Every dead letter, also of those that are to be tried again."""
     for is_replaying in (False, True):
         last = 0

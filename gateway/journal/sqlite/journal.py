@@ -14,6 +14,7 @@ from typing import Self
 
 from gateway.clock import Clock
 from gateway.config.model import JournalSettings as Settings
+from gateway.encryption import Keyring
 from gateway.errors import JournalError
 from gateway.event import StoredEvent
 from gateway.journal.block import (
@@ -57,15 +58,18 @@ class SqliteJournal:
         self._closing = False
 
     @classmethod
-    def open(cls, folder: Path, settings: Settings, window: float = 0) -> Self:
+    def open(
+        cls, folder: Path, settings: Settings, window: float = 0, ring: Keyring | None = None
+    ) -> Self:
         """Open the journal in `folder`, or make it. Blocks. One process at a time delivers from it.
 
-        `window`: seconds for which ids are remembered; 0: none is.
+        `window`: seconds for which ids are remembered; 0: none is. `ring`: the keys to encrypt
+        with; what is not yet under the one of today is brought under it in the writing thread.
 
-        Raises JournalError when it is damaged, empty, foreign or of a newer version, OSError when
-        the folder cannot be made.
+        Raises JournalError when it is damaged, empty, foreign, of a newer version or encrypted with
+        a key that is not in the ring, OSError when the folder cannot be made.
         """
-        opened = open_file(folder)
+        opened = open_file(folder, ring)
         with ExitStack() as undo:
             undo.callback(opened.connection.close)
             with store.explained(opened.file):
@@ -74,7 +78,7 @@ class SqliteJournal:
                 writer.start()
             undo.pop_all()
             undo.callback(writer.stop)
-            reader = Reader(opened.file, store.connect(opened.file), writer.damaged)
+            reader = Reader(opened.file, store.connect(opened.file, ring), writer.damaged)
             undo.pop_all()
         return cls(writer, reader, opened.clock, seen)
 
@@ -179,6 +183,11 @@ class SqliteJournal:
     def used_bytes(self) -> int:
         """What the journal holds on disk, without the space that pruning freed within its file."""
         return self._writer.used_bytes
+
+    @property
+    def encryption_keys(self) -> frozenset[str]:
+        """As the contract says."""
+        return self._writer.keys
 
     async def close(self) -> None:
         """Write what was handed over before, then let go of the file."""

@@ -5,17 +5,18 @@ Everything here runs inside a transaction of the caller's, or reads.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import orjson
 
+from gateway.encryption import PLAIN
 from gateway.errors import JournalError
 from gateway.event import UNREADABLE, CleanBytes, Reason, StoredEvent
 from gateway.journal.block import REASONS, checksum, encode_stored, event_of
 from gateway.journal.cursor import Buried, DeadLetter, Settlement
-from gateway.journal.sqlite import rows
+from gateway.journal.sqlite import sealing
+from gateway.journal.sqlite.sealing import Connection
 
 _LETTERS = """
 SELECT id, destination, died_at, sequence, reason, status, detail, lines, checksum
@@ -24,7 +25,7 @@ WHERE replaying = {replaying} AND {of} AND id > :after ORDER BY id LIMIT :most
 """
 
 
-def bury(connection: sqlite3.Connection, name: str, letters: Iterable[DeadLetter]) -> None:
+def bury(connection: Connection, name: str, letters: Iterable[DeadLetter]) -> None:
     now = time.time()
     connection.executemany(
         "INSERT INTO dead_letters "
@@ -33,21 +34,25 @@ def bury(connection: sqlite3.Connection, name: str, letters: Iterable[DeadLetter
         [
             (
                 name,
-                letter.event.sequence,
+                sequence := letter.event.sequence,
                 str(letter.reason),
                 letter.status,
-                letter.detail,
+                sealing.detail_column(connection, name, sequence, letter.detail),
                 now,
-                lines := encode_stored(letter.event),
-                checksum(letter.event.sequence, lines),
+                *_columns(connection, name, letter.event),
             )
             for letter in letters
         ],
     )
 
 
+def _columns(connection: Connection, name: str, event: StoredEvent) -> tuple[bytes, int | None]:
+    lines, sequence = encode_stored(event), event.sequence
+    return sealing.letter_columns(connection, name, sequence, lines, checksum(sequence, lines))
+
+
 def dead_letters(
-    connection: sqlite3.Connection, name: str | None, after: int, most: int, *, replaying: bool
+    connection: Connection, name: str | None, after: int, most: int, *, replaying: bool
 ) -> Iterator[Buried]:
     """The dead letters behind the id `after`, of one destination or of all."""
     of = "destination = :name" if name else "true"
@@ -55,10 +60,12 @@ def dead_letters(
         _LETTERS.format(replaying=int(replaying), of=of),
         {"name": name, "after": after, "most": most},
     )
-    for place, destination, died_at, sequence, reason, status, detail, lines, crc in found:
-        event = _event(sequence, rows.as_bytes(lines) or b"", crc)
-        letter = DeadLetter(event, REASONS.get(reason, Reason.UNREADABLE), status, detail)
-        yield Buried(place, destination, died_at, letter)
+    for letter_id, destination, died_at, sequence, reason, status, detail, lines, crc in found:
+        place = connection, destination, sequence
+        event = _event(sequence, *sealing.letter_of_row(*place, lines, crc))
+        said = sealing.detail_of_row(*place, detail)
+        letter = DeadLetter(event, REASONS.get(reason, Reason.UNREADABLE), status, said)
+        yield Buried(letter_id, destination, died_at, letter)
 
 
 def _event(sequence: int, lines: bytes, crc: int | None) -> StoredEvent:
@@ -68,9 +75,7 @@ def _event(sequence: int, lines: bytes, crc: int | None) -> StoredEvent:
     return event_of(sequence, lines)
 
 
-def revive(
-    connection: sqlite3.Connection, letters: Sequence[int]
-) -> Mapping[str, Mapping[Reason, int]]:
+def revive(connection: Connection, letters: Sequence[int]) -> Mapping[str, Mapping[Reason, int]]:
     """Mark these dead letters as to be tried again; how many they are, by destination and reason.
 
     Those that are replayed already, or are gone, do not count.
@@ -88,7 +93,7 @@ def revive(
     return found
 
 
-def discard(connection: sqlite3.Connection, letters: Sequence[int]) -> Mapping[str, int]:
+def discard(connection: Connection, letters: Sequence[int]) -> Mapping[str, int]:
     """Delete these dead letters for good; how many they were, by destination."""
     found: dict[str, int] = {}
     deleted = connection.execute(
@@ -101,14 +106,19 @@ def discard(connection: sqlite3.Connection, letters: Sequence[int]) -> Mapping[s
     return found
 
 
-def settle(connection: sqlite3.Connection, settlement: Settlement) -> None:
+def settle(connection: Connection, name: str, settlement: Settlement) -> None:
     """Delete the replayed letters that are done with; the others are dead again, as they were."""
     now = time.time()
     died_again = []
     done = []
+    is_plain = connection.writes == PLAIN
+    sequences = {} if is_plain else _sequences(connection, settlement.outcomes)
     for place, outcome in settlement.outcomes.items():
         if isinstance(outcome, DeadLetter):
-            died_again.append((str(outcome.reason), outcome.status, outcome.detail, now, place))
+            detail = sealing.detail_column(
+                connection, name, sequences.get(place, 0), outcome.detail
+            )
+            died_again.append((str(outcome.reason), outcome.status, detail, now, place))
         else:
             done.append(place)
     changed = connection.executemany(
@@ -123,3 +133,12 @@ def settle(connection: sqlite3.Connection, settlement: Settlement) -> None:
     ).rowcount
     if changed != len(settlement.outcomes):
         raise JournalError("a letter was settled that is not replayed")
+
+
+def _sequences(connection: Connection, letters: Iterable[int]) -> Mapping[int, int]:
+    """The sequences of the events that these letters are of."""
+    found = connection.execute(
+        "SELECT id, sequence FROM dead_letters WHERE id IN (SELECT value FROM json_each(?))",
+        (orjson.dumps([*letters]).decode(),),
+    )
+    return dict(found.fetchall())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-import sqlite3
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +16,12 @@ from pathlib import Path
 import structlog
 
 from gateway.clock import Clock
+from gateway.encryption import Keyring
 from gateway.errors import JournalError
 from gateway.journal.seen_ids import SeenIds
 from gateway.journal.sqlite import high_water, recoveries, rows, store
 from gateway.journal.sqlite.high_water import Mark, Mismatch
+from gateway.journal.sqlite.sealing import Connection
 
 CHECKED_BYTES = 256 * 1024**2
 """Up to this size the whole file is checked at the start, which takes about a second at most."""
@@ -43,18 +44,18 @@ class Opened:
     """The file of the journal, and what the rest of the journal needs to know of it."""
 
     file: Path
-    connection: sqlite3.Connection
+    connection: Connection
     generation: str
     former: tuple[str, ...]
     clock: Clock
     mark: Path
 
 
-def open_file(folder: Path) -> Opened:
+def open_file(folder: Path, ring: Keyring | None = None) -> Opened:
     """Open the file in `folder`, or make it. Blocks; one process at a time.
 
-    Raises JournalError when it is damaged, empty, foreign or of a newer version, OSError when the
-    folder cannot be made.
+    Raises JournalError when it is damaged, empty, foreign, of a newer version or encrypted with a
+    key that is not in the ring, OSError when the folder cannot be made.
     """
     marked = high_water.path(folder)
     mark = high_water.read(marked)
@@ -64,7 +65,7 @@ def open_file(folder: Path) -> Opened:
     file = store.create(folder)
     clock = Clock(mark.time if mark else None)
     with ExitStack() as undo:
-        connection = store.connect(file)
+        connection = store.connect(file, ring)
         undo.callback(connection.close)
         if file.stat().st_size <= CHECKED_BYTES:
             store.check(connection, file)
@@ -110,7 +111,7 @@ def compared(folder: Path, mark: Mark | None) -> Mismatch | None:
     if not file.exists() or file.stat().st_size == 0:
         return high_water.mismatch(mark, None, 0, 0)
     with store.explained(file), closing(store.read_only(file)) as connection:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        version, _ = store.version_of(connection)
         if version == 0:
             return high_water.mismatch(mark, None, 0, 0)
         if version > store.VERSION:

@@ -20,6 +20,7 @@ from gateway.event import StoredEvent
 from gateway.journal.block import AuditLine, Block, Stream, missing
 from gateway.journal.cursor import Buried
 from gateway.journal.sqlite import letters, rows, salvage, store
+from gateway.journal.sqlite.sealing import Connection
 
 Item = TypeVar("Item", StoredEvent, AuditLine)
 Result = TypeVar("Result")
@@ -29,9 +30,7 @@ Decode = Callable[[Block], list[Item]]
 class Reader:
     """Owns the reading connection."""
 
-    def __init__(
-        self, file: Path, connection: sqlite3.Connection, damaged: Callable[[], None]
-    ) -> None:
+    def __init__(self, file: Path, connection: Connection, damaged: Callable[[], None]) -> None:
         """`damaged` is called, in the reading thread, when the file is found to be."""
         self._file = file
         self._damaged = damaged

@@ -17,14 +17,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from gateway.encryption import PLAIN, Keyring, key_of
 from gateway.errors import JournalError
 from gateway.event import Reason
 from gateway.journal import DISCARDED
 from gateway.journal.block import REASONS, STREAMS, Stream, damaged
 from gateway.journal.cursor import Cursor
-from gateway.journal.sqlite import high_water, recoveries, rows, salvage, store
+from gateway.journal.sqlite import high_water, recoveries, rows, salvage, sealing, store
 from gateway.journal.sqlite.high_water import Mark, former
 from gateway.journal.sqlite.opening import compared
+from gateway.journal.sqlite.sealing import Connection
 from gateway.jsonl.surplus import fsync
 from gateway.timestamps import timestamp
 
@@ -41,12 +43,16 @@ class Repaired:
     sentences: tuple[str, ...]
 
 
-def repair(folder: Path, consumers: Mapping[str, Stream], now: float) -> Repaired:
+def repair(
+    folder: Path, consumers: Mapping[str, Stream], now: float, ring: Keyring | None = None
+) -> Repaired:
     """Make the journal in `folder` one that can be opened. `now`: epoch seconds.
 
     `consumers` are those of the configuration: one whose cursor cannot be read starts with the
-    oldest item that is left. Raises JournalError or OSError, and then the journal is as it was.
+    oldest item that is left. `ring`: the keys of an encrypted journal; nothing is repaired where
+    one is missing. Raises JournalError or OSError, and then the journal is as it was.
     """
+    _check_keys(folder, ring)
     marked = high_water.path(folder)
     mark = high_water.read(marked)
     try:
@@ -63,8 +69,8 @@ def repair(folder: Path, consumers: Mapping[str, Stream], now: float) -> Repaire
         _replace(folder, _new(folder))
         sentences.append("a new journal begins; what waited in the old one is lost")
     elif found is None or found.kind == "older":
-        sentences += _rebuilt(folder, copy, consumers, mark)
-    with closing(store.connect(folder / store.FILE)) as connection:
+        sentences += _rebuilt(folder, copy, consumers, mark, ring)
+    with closing(store.connect(folder / store.FILE, ring)) as connection:
         generation = store.begin_generation(connection)
         events, audit = (rows.head(connection, stream) for stream in STREAMS)
     if found and found.kind == "foreign":
@@ -74,6 +80,13 @@ def repair(folder: Path, consumers: Mapping[str, Stream], now: float) -> Repaire
     )
     recoveries.note(folder, now, "; ".join(sentences))
     return Repaired(copy, tuple(sentences))
+
+
+def _check_keys(folder: Path, ring: Keyring | None) -> None:
+    """Raises JournalError where a key is missing: then what is whole would be taken for damage."""
+    file = folder / store.FILE
+    with suppress(sqlite3.Error), closing(store.read_only(file, ring)) as connection:
+        store.check_keys(connection, file)
 
 
 def _is_whole(folder: Path) -> bool:
@@ -138,7 +151,11 @@ def _replace(folder: Path, new: Path) -> None:
 
 
 def _rebuilt(
-    folder: Path, copy: Path, consumers: Mapping[str, Stream], mark: Mark | None
+    folder: Path,
+    copy: Path,
+    consumers: Mapping[str, Stream],
+    mark: Mark | None,
+    ring: Keyring | None,
 ) -> list[str]:
     """Write a new file out of what can be read of the copy, and say what that was."""
     new = _new(folder)
@@ -146,10 +163,13 @@ def _rebuilt(
     try:
         _prepared(copy, work, new)
         with (
-            closing(sqlite3.connect(work, isolation_level=None)) as old,
-            closing(store.connect(new)) as connection,
+            closing(sqlite3.connect(work, isolation_level=None, factory=Connection)) as old,
+            closing(store.connect(new, ring)) as connection,
             store.transaction(connection),
         ):
+            old.ring = ring
+            if ring:
+                store.list_keys(connection, {*ring.ids, PLAIN})
             sentences = _saved(old, connection, consumers, mark)
     finally:
         for file in folder.glob("journal.read*"):
@@ -172,7 +192,7 @@ def _prepared(copy: Path, work: Path, new: Path) -> None:
     ):
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         connection.execute("SELECT 1 FROM cursors LIMIT 1").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        version, _ = store.version_of(connection)
         if 0 < version < store.VERSION:
             store.bring_up_to_date(connection, version)
         return
@@ -187,13 +207,14 @@ def _prepared(copy: Path, work: Path, new: Path) -> None:
 
 
 def _saved(
-    old: sqlite3.Connection,
-    new: sqlite3.Connection,
+    old: Connection,
+    new: Connection,
     consumers: Mapping[str, Stream],
     mark: Mark | None,
 ) -> list[str]:
     """Copy everything that can be read; returns what a person should know of it."""
     sentences = []
+    foreign: Counter[str] = Counter()
     cursors, are_whole = _cursors(old)
     marked = {"events": mark.events if mark else 0, "audit": mark.audit if mark else 0}
     oldest: dict[Stream, int] = {}
@@ -201,8 +222,9 @@ def _saved(
         reached = [cursor.position for cursor in cursors.values() if cursor.stream == stream]
         head = salvage.last(old, stream, max([marked[stream], *reached]))
         after = min(reached, default=0) if are_whole else 0
-        oldest[stream], saved, lost = _copy_stream(old, new, stream, after, head)
+        oldest[stream], saved, lost = _copy_stream(old, new, stream, (after, head), foreign)
         sentences.append(f"{stream}: {saved:,} saved, {lost:,} not readable")
+    _check_foreign(foreign, old.ring)
     if not are_whole:
         for name, stream in consumers.items():
             if name not in cursors:
@@ -227,25 +249,33 @@ def _saved(
 
 
 def _copy_stream(
-    old: sqlite3.Connection, new: sqlite3.Connection, stream: Stream, after: int, head: int
+    old: Connection,
+    new: Connection,
+    stream: Stream,
+    between: tuple[int, int],
+    foreign: Counter[str],
 ) -> tuple[int, int, int]:
-    """Copy what waits behind `after`, and in any case the last item, which numbers the next.
+    """Copy what waits behind a sequence, and in any case the last item, which numbers the next.
 
-    Returns the first sequence kept, how many items were saved, and how many not.
+    Returns the first sequence kept, how many items were saved, and how many not. `foreign` counts
+    the blocks of each key that is not at hand.
     """
+    after, head = between
     saved = lost = first = 0
     for block in salvage.blocks(old, stream, min(after, max(0, head - 1)), head):
         if not first and not after and not block.lines and block.first + block.count <= head:
             continue  # whether it was pruned or lost, nobody can know
         first = first or block.first
         rows.put_block(new, stream, block)
+        if sealing.is_foreign(old, block.lines):
+            foreign[key_of(block.lines)] += 1
         bad = damaged(block, stream)
         lost += bad
         saved += block.count - bad
     return first or 1, saved, lost
 
 
-def _cursors(old: sqlite3.Connection) -> tuple[dict[str, Cursor], bool]:
+def _cursors(old: Connection) -> tuple[dict[str, Cursor], bool]:
     """The cursors that add up, and whether these are all."""
     found, is_whole = salvage.table(old, rows.CURSORS)
     cursors: dict[str, Cursor] = {}
@@ -259,13 +289,17 @@ def _cursors(old: sqlite3.Connection) -> tuple[dict[str, Cursor], bool]:
     return cursors, is_whole
 
 
+def _check_foreign(foreign: Counter[str], ring: Keyring | None) -> None:
+    """Raises JournalError where a key is missing; one that only one block names is damage."""
+    if lacking := frozenset(key for key, count in foreign.items() if count > 1):
+        raise JournalError(f"the journal cannot be repaired: {sealing.missing(lacking, ring)}")
+
+
 Kept = Counter[tuple[str, Reason | Literal["replaying"]]]
 """Dead letters by destination and reason; those that are tried again count apart."""
 
 
-def _letters(
-    old: sqlite3.Connection, new: sqlite3.Connection, cursors: Mapping[str, Cursor]
-) -> Kept:
+def _letters(old: Connection, new: Connection, cursors: Mapping[str, Cursor]) -> Kept:
     """Copy the dead letters of these consumers; how many they are."""
     kept: Kept = Counter()
     for row in salvage.letters(old):
@@ -276,9 +310,7 @@ def _letters(
     return kept
 
 
-def _replaced(
-    new: sqlite3.Connection, cursor: Cursor, kept: Kept, discarded: int
-) -> tuple[Cursor, int]:
+def _replaced(new: Connection, cursor: Cursor, kept: Kept, discarded: int) -> tuple[Cursor, int]:
     """Put a letter that is not readable in the place of each that is lost: so all are counted.
 
     Returns the cursor, and how many these are. `discarded`: by people, of any reason.
@@ -297,7 +329,7 @@ def _replaced(
     return replace(cursor, dead=+dead, replaying=cursor.replaying - gone), lost
 
 
-def _put_letter(new: sqlite3.Connection, row: tuple[object, ...]) -> None:
+def _put_letter(new: Connection, row: tuple[object, ...]) -> None:
     new.execute(
         "INSERT INTO dead_letters (id, destination, sequence, reason, status, detail, died_at, "
         "lines, replaying, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -305,7 +337,7 @@ def _put_letter(new: sqlite3.Connection, row: tuple[object, ...]) -> None:
     )
 
 
-def _counters(old: sqlite3.Connection) -> tuple[dict[str, int], bool]:
+def _counters(old: Connection) -> tuple[dict[str, int], bool]:
     found, is_whole = salvage.table(old, "SELECT name, value FROM counters")
     return {name: value for name, value in found if isinstance(value, int)}, is_whole
 

@@ -5,7 +5,6 @@ Everything here runs inside a transaction of the caller's, or reads.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from typing import Any
@@ -17,6 +16,8 @@ from gateway.event import Reason
 from gateway.journal.block import REASONS, STREAMS, Block, Stream, block_of, split
 from gateway.journal.contract import MARK
 from gateway.journal.cursor import Cursor
+from gateway.journal.sqlite import sealing
+from gateway.journal.sqlite.sealing import Connection
 
 BLOCK_BYTES = 256 * 1024
 """A larger block would make every read of a few events carry it whole."""
@@ -38,7 +39,7 @@ WHERE first <= :passed AND first + count - 1 <= :passed
 """
 
 
-def head(connection: sqlite3.Connection, stream: Stream) -> int:
+def head(connection: Connection, stream: Stream) -> int:
     """The last sequence given in the stream; 0 when there is none."""
     row = connection.execute(
         f"SELECT first + count - 1 FROM {stream} ORDER BY first DESC LIMIT 1"  # noqa: S608 (a Literal)
@@ -46,7 +47,7 @@ def head(connection: sqlite3.Connection, stream: Stream) -> int:
     return int(row[0]) if row else 0
 
 
-def add(connection: sqlite3.Connection, stream: Stream, lines: Sequence[bytes]) -> int:
+def add(connection: Connection, stream: Stream, lines: Sequence[bytes]) -> int:
     """Append `lines`, each one encoded item, and return the new head."""
     last = head(connection, stream)
     for run in split(lines, BLOCK_BYTES):
@@ -55,40 +56,34 @@ def add(connection: sqlite3.Connection, stream: Stream, lines: Sequence[bytes]) 
     return last
 
 
-def put_block(connection: sqlite3.Connection, stream: Stream, block: Block) -> None:
+def put_block(connection: Connection, stream: Stream, block: Block) -> None:
+    lines, frames = sealing.block_columns(connection, stream, block)
     connection.execute(
         f"INSERT INTO {stream} (first, count, lines, frames) VALUES (?, ?, ?, ?)",  # noqa: S608 (a Literal)
-        (block.first, block.count, block.lines, block.frames),
+        (block.first, block.count, lines, frames),
     )
 
 
-def blocks(
-    connection: sqlite3.Connection, stream: Stream, after: int
-) -> Generator[Block, None, None]:
+def blocks(connection: Connection, stream: Stream, after: int) -> Generator[Block, None, None]:
     """The blocks from the one that holds the item behind `after`."""
     with closing(connection.execute(_READ.format(stream=stream), (after + 1,))) as found:
-        for first, items, lines, frames in found:
-            yield Block(first, items, as_bytes(lines) or b"", as_bytes(frames))
+        for row in found:
+            yield sealing.block_of_row(connection, stream, row)
 
 
-def as_bytes(value: object) -> bytes | None:
-    """A column of bytes, even where damage or a person made it a text or a number."""
-    return value if isinstance(value, bytes) or value is None else str(value).encode()
-
-
-def prune(connection: sqlite3.Connection, stream: Stream, passed: int) -> None:
+def prune(connection: Connection, stream: Stream, passed: int) -> None:
     """Delete blocks that end at or before `passed`, the oldest first."""
     at_once = oldest(connection, stream) - 1 + PRUNED_AT_ONCE
     connection.execute(_PRUNE.format(stream=stream), {"passed": min(passed, at_once)})
 
 
-def oldest(connection: sqlite3.Connection, stream: Stream) -> int:
+def oldest(connection: Connection, stream: Stream) -> int:
     """The lowest sequence still held; 1 while there has been none."""
     (first,) = connection.execute(f"SELECT min(first) FROM {stream}").fetchone()  # noqa: S608 (a Literal)
     return int(first or 1)
 
 
-def count(connection: sqlite3.Connection, counts: Mapping[str, int]) -> None:
+def count(connection: Connection, counts: Mapping[str, int]) -> None:
     """Add to the durable counters, in one statement whatever their number."""
     connection.execute(
         "INSERT INTO counters SELECT key, value FROM json_each(?) WHERE true "
@@ -97,14 +92,14 @@ def count(connection: sqlite3.Connection, counts: Mapping[str, int]) -> None:
     )
 
 
-def counters(connection: sqlite3.Connection) -> dict[str, int]:
+def counters(connection: Connection) -> dict[str, int]:
     """All but the marks, of which there may be very many."""
     return dict(
         connection.execute("SELECT name, value FROM counters WHERE name NOT GLOB ?", (f"{MARK}*",))
     )
 
 
-def marked(connection: sqlite3.Connection, names: Sequence[str]) -> set[str]:
+def marked(connection: Connection, names: Sequence[str]) -> set[str]:
     """Those of the marks that are there."""
     found = connection.execute(
         "SELECT name FROM counters WHERE name IN (SELECT value FROM json_each(?))",
@@ -113,23 +108,23 @@ def marked(connection: sqlite3.Connection, names: Sequence[str]) -> set[str]:
     return {name for (name,) in found}
 
 
-def remember(connection: sqlite3.Connection, digests: bytes) -> None:
+def remember(connection: Connection, digests: bytes) -> None:
     """Keep digests of ids with the events they are of, until `forget`."""
     connection.execute("INSERT INTO seen_ids (digests) VALUES (?)", (digests,))
 
 
-def remembered(connection: sqlite3.Connection) -> Iterator[bytes]:
+def remembered(connection: Connection) -> Iterator[bytes]:
     for (digests,) in connection.execute("SELECT digests FROM seen_ids ORDER BY batch"):
         yield digests
 
 
-def newest_remembered(connection: sqlite3.Connection) -> int:
+def newest_remembered(connection: Connection) -> int:
     """The batch that was kept last; 0 for none."""
     (batch,) = connection.execute("SELECT max(batch) FROM seen_ids").fetchone()
     return int(batch or 0)
 
 
-def forget(connection: sqlite3.Connection, batch: int) -> None:
+def forget(connection: Connection, batch: int) -> None:
     """Let go of the digests up to this batch. The newest is kept, so that no number comes twice."""
     connection.execute(
         "DELETE FROM seen_ids WHERE batch <= ? AND batch < (SELECT max(batch) FROM seen_ids)",
@@ -137,7 +132,7 @@ def forget(connection: sqlite3.Connection, batch: int) -> None:
     )
 
 
-def cursors(connection: sqlite3.Connection) -> dict[str, Cursor]:
+def cursors(connection: Connection) -> dict[str, Cursor]:
     """Every cursor there is. Raises JournalError for one whose counts do not add up."""
     found = [cursor(row) for row in connection.execute(CURSORS)]
     return {each.name: each for each in found}
@@ -158,7 +153,7 @@ def cursor(row: tuple[Any, ...]) -> Cursor:
     )
 
 
-def put(connection: sqlite3.Connection, cursor: Cursor, moved_from: int | None) -> None:
+def put(connection: Connection, cursor: Cursor, moved_from: int | None) -> None:
     """Store a cursor, new or `moved_from` the position it must still be at."""
     row = {
         "name": cursor.name,

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from gateway.journal.block import Block, Stream, missing
-from gateway.journal.sqlite import rows, store
+from gateway.journal.sqlite import store
+from gateway.journal.sqlite.sealing import Connection, block_of_row
 
 _BLOCK_AT = """
 SELECT first, count FROM {stream}
@@ -31,9 +32,7 @@ Probe = Callable[[int], Found | None]
 """What stands at a key or next behind it; None where there is nothing or where it is damaged."""
 
 
-def blocks(
-    connection: sqlite3.Connection, stream: Stream, after: int, head: int
-) -> Iterator[Block]:
+def blocks(connection: Connection, stream: Stream, after: int, head: int) -> Iterator[Block]:
     """Blocks that hold every sequence behind `after` up to `head`, in order and without a gap."""
 
     def probe(at: int) -> tuple[int, int] | None:
@@ -47,11 +46,11 @@ def blocks(
         if first > head:
             return
         lines, frames = _one(connection, _LINES.format(stream=stream), (first,)) or (b"", b"")
-        yield Block(first, count, rows.as_bytes(lines) or b"", rows.as_bytes(frames))
+        yield block_of_row(connection, stream, (first, count, lines, frames))
         at = first + count
 
 
-def last(connection: sqlite3.Connection, stream: Stream, known: int) -> int:
+def last(connection: Connection, stream: Stream, known: int) -> int:
     """The last sequence of the stream that can be found, at least `known`."""
 
     def probe(at: int) -> tuple[int, int] | None:
@@ -62,7 +61,7 @@ def last(connection: sqlite3.Connection, stream: Stream, known: int) -> int:
     return known
 
 
-def letters(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+def letters(connection: Connection) -> Iterator[tuple[Any, ...]]:
     """Every dead letter that can be read, as a row, in the order of the ids."""
 
     def probe(at: int) -> tuple[Any, ...] | None:
@@ -74,7 +73,7 @@ def letters(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
         at = found[0]
 
 
-def table(connection: sqlite3.Connection, query: str) -> tuple[list[tuple[Any, ...]], bool]:
+def table(connection: Connection, query: str) -> tuple[list[tuple[Any, ...]], bool]:
     """The rows of a small table up to where it is damaged, and whether it is whole."""
     found: list[tuple[Any, ...]] = []
     try:
@@ -106,7 +105,7 @@ def _next(probe: Probe[Found], at: int, limit: int) -> Found | None:
     return found
 
 
-def _one(connection: sqlite3.Connection, query: str, given: Any) -> tuple[Any, ...] | None:
+def _one(connection: Connection, query: str, given: Any) -> tuple[Any, ...] | None:
     try:
         row: tuple[Any, ...] | None = connection.execute(query, given).fetchone()
     except sqlite3.DatabaseError as error:

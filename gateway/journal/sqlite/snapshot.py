@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from gateway.encryption import Keyring
 from gateway.errors import JournalError
 from gateway.event import StoredEvent
 from gateway.journal.block import AuditLine, audit_of, events_of
@@ -14,6 +14,7 @@ from gateway.journal.contract import View
 from gateway.journal.cursor import Buried
 from gateway.journal.sqlite import letters, rows, store
 from gateway.journal.sqlite.examine import Examined, Letter, letters_examined, stream_examined
+from gateway.journal.sqlite.sealing import Connection
 from gateway.journal.sqlite.transaction import look
 
 _LETTER_COUNTS = "SELECT destination, replaying, count(*) FROM dead_letters GROUP BY 1, 2"
@@ -24,7 +25,7 @@ _INSTRUCTIONS = 500_000
 class Look:
     """All that is read through it is of one commit."""
 
-    def __init__(self, connection: sqlite3.Connection, file: Path) -> None:
+    def __init__(self, connection: Connection, file: Path) -> None:
         """Use `looking`."""
         self._connection = connection
         self._file = file
@@ -73,6 +74,14 @@ class Look:
             found = self._connection.execute(_LETTER_COUNTS).fetchall()
         return {(name, bool(replaying)): count for name, replaying, count in found}
 
+    def keys(self) -> frozenset[str]:
+        """The ids of the encryption keys that what is stored may need, and PLAIN."""
+        return self._connection.listed
+
+    def check_keys(self) -> None:
+        """Raises JournalError where one of them is not at hand."""
+        store.check_keys(self._connection, self._file)
+
     def let_go(self) -> None:
         """What is read from here on may be of later commits, and holds up nobody who writes."""
         self._connection.execute("COMMIT")
@@ -111,22 +120,24 @@ class Look:
 
 
 @contextmanager
-def looking(folder: Path) -> Iterator[Look]:
+def looking(folder: Path, ring: Keyring | None = None) -> Iterator[Look]:
     """Open the journal in `folder` for reading.
 
+    `ring`: what it takes to read events and letters of an encrypted one; the numbers are plain.
     Raises FileNotFoundError where there is none, JournalError where it cannot be read.
     """
     file = folder / store.FILE
     if not file.exists():
         raise FileNotFoundError(file)
     with store.explained(file):
-        connection = store.read_only(file)
+        connection = store.read_only(file, ring)
     with closing(connection), store.explained(file):
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        version, _ = store.version_of(connection)
         if version != store.VERSION:
             raise JournalError(
                 f"{file} is of version {version}, and this gateway reads {store.VERSION}; "
                 "`gateway run` brings an older one up to date"
             )
         connection.execute("BEGIN")
+        connection.listed = store.keys_listed(connection)
         yield Look(connection, file)

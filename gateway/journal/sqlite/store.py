@@ -9,16 +9,22 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gateway.encryption import PLAIN, Keyring
 from gateway.errors import JournalError
+from gateway.journal.sqlite import sealing
+from gateway.journal.sqlite.sealing import Connection
 
 FILE = "journal.db"
 VERSION = 3
 MARKED_SINCE = 3
 """The first version whose journals have a generation."""
+ENCRYPTED = 1000
+"""Added to the version of a file that holds something encrypted, so that a gateway that cannot
+decrypt does not open it."""
 SPARE_BYTES = 64 * 1024**2
 """Freed space that the file keeps for the next events; what is more goes back to the disk."""
 RETURNED_BYTES = 4 * 1024**2
@@ -51,6 +57,8 @@ CREATE TABLE probe (filler BLOB NOT NULL);
 CREATE INDEX dead_letters_of ON dead_letters (destination, id);
 CREATE INDEX replays_of ON dead_letters (destination, id) WHERE replaying = 1
 """
+_KEYS = "CREATE TABLE IF NOT EXISTS encryption_keys (id TEXT PRIMARY KEY) WITHOUT ROWID"
+"""The ids of the keys that rows may need, and PLAIN; only in a file that is ENCRYPTED."""
 _FROM_VERSION_2 = """
 ALTER TABLE events ADD COLUMN frames BLOB;
 ALTER TABLE audit ADD COLUMN frames BLOB;
@@ -69,14 +77,20 @@ def create(folder: Path) -> Path:
     return file
 
 
-def connect(file: Path) -> sqlite3.Connection:
+def connect(file: Path, ring: Keyring | None = None) -> Connection:
     """A connection whose transactions are written out here, usable from any one thread at a time.
 
-    Raises JournalError when the file is damaged or of a newer version.
+    Raises JournalError when the file is damaged or of a newer version, or needs a key that is not
+    in the ring.
     """
     connection = sqlite3.connect(
-        file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        file,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=Connection,
     )
+    connection.ring = ring
     try:
         _prepare(connection, file)
     except BaseException:
@@ -85,16 +99,28 @@ def connect(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def read_only(file: Path) -> sqlite3.Connection:
+def read_only(file: Path, ring: Keyring | None = None) -> Connection:
     """A connection that changes nothing. Raises sqlite3.Error."""
-    return sqlite3.connect(
-        f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None
+    connection = sqlite3.connect(
+        f"{file.resolve().as_uri()}?mode=ro",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        factory=Connection,
     )
+    connection.ring = ring
+    return connection
 
 
-def _prepare(connection: sqlite3.Connection, file: Path) -> None:
+def version_of(connection: sqlite3.Connection) -> tuple[int, bool]:
+    """The version of the file, and whether something in it is encrypted."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return version % ENCRYPTED, version >= ENCRYPTED
+
+
+def _prepare(connection: Connection, file: Path) -> None:
     with explained(file):
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        version, is_encrypted = version_of(connection)
         if version > VERSION:
             raise JournalError(
                 f"{file} was written by a newer gateway (version {version}, this one reads "
@@ -108,6 +134,52 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
         connection.execute("PRAGMA journal_size_limit = 67108864")
         if version < VERSION:
             bring_up_to_date(connection, version)
+        if is_encrypted or connection.writes != PLAIN:
+            _enter_key(connection, file, is_new=version == 0, is_encrypted=is_encrypted)
+
+
+def keys_listed(connection: sqlite3.Connection) -> frozenset[str]:
+    """The ids of the keys that rows of the file may need, and PLAIN; none where it has none."""
+    if not version_of(connection)[1]:
+        return frozenset()
+    return frozenset(key for (key,) in connection.execute("SELECT id FROM encryption_keys"))
+
+
+def check_keys(connection: Connection, file: Path) -> None:
+    """Raises JournalError where the file needs a key that is not at hand. Changes nothing."""
+    connection.listed = keys_listed(connection)
+    at_hand = connection.ring.ids if connection.ring else frozenset()
+    if lacking := connection.listed - at_hand - {PLAIN}:
+        raise JournalError(f"{file}: {sealing.missing(lacking, connection.ring)}")
+
+
+def list_keys(connection: Connection, ids: Iterable[str]) -> None:
+    """Have the file list these keys. Inside a transaction of the caller's."""
+    connection.execute(_KEYS)
+    connection.executemany("INSERT OR IGNORE INTO encryption_keys VALUES (?)", [(i,) for i in ids])
+    connection.execute(f"PRAGMA user_version = {VERSION + ENCRYPTED}")
+    connection.listed = keys_listed(connection)
+
+
+def unlist_keys(connection: Connection) -> None:
+    """Let the file list only what new rows need, because no other row is left."""
+    with transaction(connection):
+        if connection.writes == PLAIN:
+            connection.execute("DROP TABLE encryption_keys")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        else:
+            connection.execute("DELETE FROM encryption_keys WHERE id != ?", (connection.writes,))
+    connection.listed = keys_listed(connection)
+
+
+def _enter_key(connection: Connection, file: Path, *, is_new: bool, is_encrypted: bool) -> None:
+    """Before a row is written with a key, the file lists it."""
+    check_keys(connection, file)
+    if connection.writes in connection.listed:
+        return
+    others = () if is_new or is_encrypted else (PLAIN,)
+    with transaction(connection):
+        list_keys(connection, (connection.writes, *others))
 
 
 def bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:

@@ -16,6 +16,7 @@ from gateway.journal.block import STREAMS, Stream
 from gateway.journal.contract import DISCARDED, MARK, View
 from gateway.journal.cursor import Cursor, Settlement, Step
 from gateway.journal.sqlite import letters, rows, store
+from gateway.journal.sqlite.sealing import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Settle:
 Work = Append | Advance | Follow | Revive | Discard | Settle
 
 
-def look(connection: sqlite3.Connection) -> View:
+def look(connection: Connection) -> View:
     """The view of a journal that nobody follows yet."""
     return View(
         {stream: rows.head(connection, stream) for stream in STREAMS},
@@ -80,7 +81,7 @@ def look(connection: sqlite3.Connection) -> View:
 
 
 def apply(
-    connection: sqlite3.Connection,
+    connection: Connection,
     view: View,
     works: Sequence[Work],
     damaged: Callable[[], None],
@@ -112,7 +113,7 @@ def seen_in(works: Sequence[Work]) -> bytes:
     return b"".join([work.seen for work in works if isinstance(work, Append)])
 
 
-def _append(connection: sqlite3.Connection, view: View, appends: Sequence[Append]) -> View:
+def _append(connection: Connection, view: View, appends: Sequence[Append]) -> View:
     events = [event for append in appends for event in append.events]
     audit = [line for append in appends for line in append.audit]
     heads = dict(view.heads)
@@ -132,7 +133,7 @@ def _append(connection: sqlite3.Connection, view: View, appends: Sequence[Append
     return replace(view, heads=heads, counters=dict(shown))
 
 
-def _advance(connection: sqlite3.Connection, view: View, work: Advance) -> View:
+def _advance(connection: Connection, view: View, work: Advance) -> View:
     if work.name not in view.followed:
         raise JournalError(f"`{work.name}` is not among the consumers of the journal")
     cursor = view.cursors[work.name]
@@ -144,7 +145,7 @@ def _advance(connection: sqlite3.Connection, view: View, work: Advance) -> View:
     return replace(view, cursors={**view.cursors, work.name: moved})
 
 
-def _follow(connection: sqlite3.Connection, view: View, work: Follow) -> View:
+def _follow(connection: Connection, view: View, work: Follow) -> View:
     cursors = dict(view.cursors)
     for name, stream in work.consumers.items():
         known = cursors.get(name)
@@ -159,7 +160,7 @@ def _follow(connection: sqlite3.Connection, view: View, work: Follow) -> View:
     return replace(view, cursors=cursors, followed=dict(work.consumers))
 
 
-def _revive(connection: sqlite3.Connection, view: View, work: Revive) -> View:
+def _revive(connection: Connection, view: View, work: Revive) -> View:
     cursors = dict(view.cursors)
     for name, revived in letters.revive(connection, work.letters).items():
         cursors[name] = cursors[name].reviving(revived)
@@ -167,7 +168,7 @@ def _revive(connection: sqlite3.Connection, view: View, work: Revive) -> View:
     return replace(view, cursors=cursors)
 
 
-def _discard(connection: sqlite3.Connection, view: View, work: Discard) -> View:
+def _discard(connection: Connection, view: View, work: Discard) -> View:
     discarded = letters.discard(connection, work.letters)
     counts = Counter({f"{DISCARDED}/{name}": count for name, count in discarded.items()})
     if counts:
@@ -176,14 +177,14 @@ def _discard(connection: sqlite3.Connection, view: View, work: Discard) -> View:
     return replace(view, counters=dict(counts))
 
 
-def _settle(connection: sqlite3.Connection, view: View, work: Settle) -> View:
+def _settle(connection: Connection, view: View, work: Settle) -> View:
     cursor = view.cursors[work.name].settling(work.settlement)
-    letters.settle(connection, work.settlement)
+    letters.settle(connection, work.name, work.settlement)
     rows.put(connection, cursor, moved_from=cursor.position)
     return replace(view, cursors={**view.cursors, work.name: cursor})
 
 
-def _prune(connection: sqlite3.Connection, view: View) -> bool:
+def _prune(connection: Connection, view: View) -> bool:
     """Delete what every consumer has passed. False: it stays, because the file is damaged."""
     connection.execute("SAVEPOINT prune")
     try:

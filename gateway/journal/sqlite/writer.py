@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from gateway import health
 from gateway.config.model import JournalSettings as Settings
 from gateway.errors import JournalError
@@ -24,6 +26,7 @@ from gateway.journal.contract import DIGEST_BYTES
 from gateway.journal.recent_events import Tail
 from gateway.journal.seen_ids import SYNC_IDS, SeenIds, Sync
 from gateway.journal.sqlite import high_water, rows, store
+from gateway.journal.sqlite.conversion import Conversion
 from gateway.journal.sqlite.high_water import Mark
 from gateway.journal.sqlite.opening import Opened
 from gateway.journal.sqlite.transaction import Append, Work, apply, look, seen_in
@@ -35,6 +38,8 @@ MARK_SECONDS = 1.0
 """How often the mark beside the journal is written at most."""
 TRY_SECONDS = 0.25
 """How often a journal that refuses tries to make room, and whether it still must refuse."""
+log = structlog.get_logger(__name__)
+
 _WEIGH_BYTES = 1024**2
 _WEIGH_SECONDS = 0.5
 
@@ -74,6 +79,7 @@ class Writer:
 
     def start(self) -> None:
         """Look at what the file holds, and begin to write. Blocks. Raises sqlite3.Error."""
+        self._conversion = Conversion(self._connection)
         self._weigh()
         self.view = look(self._connection)
         self._mark()
@@ -91,6 +97,11 @@ class Writer:
             self._stopping = True
             self._wake.notify()
         self._thread.join()
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The ids of the encryption keys that what is stored may need, and PLAIN. Any thread."""
+        return self._connection.listed
 
     def refusal(self) -> str | None:
         """Why nothing can be appended just now, or None. From any thread."""
@@ -137,7 +148,10 @@ class Writer:
     def _longest_wait(self) -> float | None:
         if self.refusal():
             return TRY_SECONDS
-        return MARK_SECONDS if self._marked != self.view.heads else None
+        waits = [MARK_SECONDS] if self._marked != self.view.heads else []
+        if (wait := self._conversion.wait()) is not None:
+            waits.append(wait)
+        return min(waits, default=None)
 
     def _settle(self, group: Sequence[Job]) -> None:
         error: JournalError | None = None
@@ -232,6 +246,7 @@ class Writer:
             self._let_go_of_seen()
         if time.monotonic() - self._marked_at > MARK_SECONDS:
             self._mark()
+        self._convert()
         is_stale = time.monotonic() - self._weighed_at > _WEIGH_SECONDS
         refusal = self.refusal()
         if not (is_stale or refusal or self._unweighed > _WEIGH_BYTES):
@@ -244,6 +259,18 @@ class Writer:
             self._fault = None
         except sqlite3.Error as error:
             self._fault = store.cause(error)
+
+    def _convert(self) -> None:
+        """A piece of what is not yet under the key of today, while the journal takes events."""
+        if self._conversion.wait() is None or self.refusal():
+            return
+        try:
+            self._conversion.work()
+        except sqlite3.Error as failed:
+            if store.is_damage(failed):
+                self.damaged()
+        except JournalError as error:
+            log.error("rows of the journal stay under their key", fault=str(error))  # noqa: TRY400
 
     def _weigh(self) -> None:
         self.used_bytes = store.used_bytes(self._connection)
