@@ -167,7 +167,7 @@ def _material(found: bytes) -> bytes:
     """The bytes of a key: hexadecimal digits and base64 are read as such."""
     if len(found) > _MOST_BYTES:
         raise _KeyError(f"is over {_MOST_BYTES} bytes; {_MAKE}")
-    text = b"".join(found.split()) if found.isascii() else b""
+    text = b"".join(found.split(b"\n")).replace(b"\r", b"") if found.isascii() else b""
     material = found.strip() if found.isascii() else found
     if _HEX.fullmatch(text) and len(text) % 2 == 0:
         material = bytes.fromhex(text.decode())
