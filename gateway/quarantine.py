@@ -18,7 +18,7 @@ import orjson
 import structlog
 
 from gateway.destinations.jsonl.mapping import same_event, segment_line
-from gateway.encryption import PLAIN, Keyring
+from gateway.encryption import PLAIN, Keyring, key_of
 from gateway.errors import GatewayError
 from gateway.event import StoredEvent
 from gateway.jsonl.names import Name
@@ -31,6 +31,10 @@ FIRST_LOOK_SECONDS = 0.5
 _PURPOSE = "quarantine"
 _MARK = b'{"place":"'
 _FIELDS = {"place", "key", "sealed"}
+_HEAD_LENGTH = 16
+"""Characters that hold the id of the key and what stands before it."""
+_SEALED = b',"sealed":"'
+_DAMAGED = dict.fromkeys(_FIELDS, "")
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +55,10 @@ def opened(ring: Keyring | None, line: bytes) -> bytes | None:
         return line.rstrip(b"\n")
     if ring is None:
         return None
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError):
         sealed = b64decode(fields["sealed"], validate=True)
+        if key_of(sealed) != fields["key"]:
+            return None
         return ring.open(_PURPOSE, fields["place"].encode(), sealed)
     return None
 
@@ -86,9 +92,10 @@ def same_line(ring: Keyring | None) -> Callable[[bytes, bytes], bool]:
 
 
 def key_of_line(line: bytes) -> str:
-    """The id of the key that a line is encrypted with, or PLAIN."""
-    fields = _fields(line)
-    return PLAIN if fields is None else str(fields["key"])
+    """The id of the key that a line is encrypted with, or PLAIN; empty where that is damaged."""
+    if (fields := _fields(line)) is None:
+        return PLAIN
+    return fields["key"] if fields["key"] == _key_within(fields) else ""
 
 
 def is_under_today(ring: Keyring | None, file: Path) -> bool:
@@ -100,7 +107,7 @@ def is_under_today(ring: Keyring | None, file: Path) -> bool:
 def keys_in(folder: Path) -> frozenset[str]:
     """The ids of the keys of the files, by their first lines, and PLAIN. Raises OSError."""
     found = (next(_lines(file), b"") for file in _files(folder))
-    return frozenset(key_of_line(line) for line in found if line)
+    return frozenset(filter(None, (key_of_line(line) for line in found if line)))
 
 
 def check(ring: Keyring | None, folder: Path) -> None:
@@ -187,19 +194,28 @@ def _written(ring: Keyring, place: str, line: bytes) -> bytes:
     return orjson.dumps({"place": place, "key": ring.writes, "sealed": sealed})
 
 
+def _key_within(fields: dict[str, str]) -> str:
+    """The id that stands before the ciphertext."""
+    with suppress(ValueError):
+        return key_of(b64decode(fields["sealed"][:_HEAD_LENGTH], validate=True))
+    return ""
+
+
 def _place(file: Path, number: int) -> str:
     return f"{file.name}:{number}"
 
 
 def _fields(line: bytes) -> dict[str, str] | None:
-    """Of an encrypted line; None where it is plain."""
-    if not line.startswith(_MARK):
+    """Of an encrypted line; None where it is plain. An event in plain text has an id of its own."""
+    if not line.startswith(_MARK) and _SEALED not in line:
         return None
-    with suppress(ValueError):
+    with suppress(ValueError, AttributeError):
         found = orjson.loads(line)
         if found.keys() == _FIELDS:
             return {name: str(value) for name, value in found.items()}
-    return None
+        if "messageId" in found:
+            return None
+    return _DAMAGED
 
 
 def _files(folder: Path) -> list[Path]:

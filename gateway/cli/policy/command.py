@@ -63,7 +63,7 @@ def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) 
     today = load(given.config, environment)
     other = with_policy(today, given.new, environment)
     comparison = Comparison()
-    for judged in _judged(given, today, other):
+    for judged in _judged(given, today, other, environment):
         if judged is None:
             comparison.unread += 1
         else:
@@ -83,7 +83,10 @@ def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) 
 
 
 def _judged(
-    given: argparse.Namespace, today: Configuration, other: Configuration
+    given: argparse.Namespace,
+    today: Configuration,
+    other: Configuration,
+    environment: Mapping[str, str],
 ) -> Iterable[events.Judged | None]:
     # One key for both, so that pseudonyms are no difference; and every class is taken.
     pseudonymizer = pseudonymizer_for_a_look(today)
@@ -95,7 +98,7 @@ def _judged(
     if given.events:
         return events.raw(given.events, today, given.source, old, new)
     if given.waiting:
-        return events.waiting(today, old, new)
+        return events.waiting(today, today.keyring(environment), old, new)
     since, until = moment(given.since, "--since"), moment(given.until, "--until")
     folder = _archive(today)
     form = today.policy.pseudonyms.form

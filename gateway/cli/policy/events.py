@@ -19,6 +19,7 @@ from gateway.budget import Budget
 from gateway.cli.explain import ExplainError, read_sample
 from gateway.cli.policy.compare import Scrubbing
 from gateway.config import Configuration
+from gateway.encryption import Keyring
 from gateway.errors import GatewayError, RequestError
 from gateway.event import CleanText, Decision, RawEvent
 from gateway.ingest.json_decode import decode
@@ -126,10 +127,12 @@ def _of_file(message: dict[str, Any], old: Rules, new: Rules, token: re.Pattern[
     return _scrubbed(event, plan.name if plan else "none", tokens, old, new)
 
 
-def waiting(configuration: Configuration, old: Rules, new: Rules) -> Iterator[Judged | None]:
+def waiting(
+    configuration: Configuration, ring: Keyring | None, old: Rules, new: Rules
+) -> Iterator[Judged | None]:
     """The clean events that the journal holds for destinations. Raises GatewayError."""
     try:
-        with looking(configuration.gateway.data_dir / "journal") as look:
+        with looking(configuration.gateway.data_dir / "journal", ring) as look:
             view = look.view()
             names = [name for name in configuration.routing.destinations if name in view.cursors]
             position = min((view.cursors[name].position for name in names), default=None)
