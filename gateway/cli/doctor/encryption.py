@@ -43,7 +43,7 @@ def _needed(needed: frozenset[str], at_hand: frozenset[str]) -> Iterator[Finding
         if key == PLAIN:
             yield Finding(
                 "encryption", "warning", "some events of before are not encrypted, or the file "
-                "was not made anew since they were", _RUNNING,
+                "was not rewritten since they were", _RUNNING,
             )  # fmt: skip
         elif key in at_hand:
             yield Finding("encryption", "warning", f"events need the key {key} still", _RUNNING)

@@ -2,7 +2,7 @@
 
 A row is changed in one transaction, and another key is taken off the list of the file only when no
 row needs it any more; so it may stop at any instant, and begins again at the next start. What was
-never encrypted stays listed until the file is made anew, so that nothing of it is left between the
+never encrypted stays listed until the file is rewritten, so that nothing of it is left between the
 rows or in the WAL.
 """
 
@@ -21,7 +21,7 @@ from gateway.journal.sqlite.sealing import Connection
 PIECE_BYTES = 1024**2
 """What one transaction changes at most, beyond one row."""
 REWRITTEN_BYTES = 64 * 1024**2
-"""Up to this size the file is made anew while events wait, which takes less than a second."""
+"""Up to this size the file is rewritten while events wait, which takes less than a second."""
 SHARE = 0.25
 """Of the writing thread's time."""
 TRY_SECONDS = 30.0
@@ -84,7 +84,7 @@ class Conversion:
     def _finished(self) -> bool:
         connection = self._connection
         was_plain = PLAIN in connection.listed and connection.writes != PLAIN
-        if was_plain and not _made_anew(connection):
+        if was_plain and not _rewritten(connection):
             return False
         store.unlist_keys(connection)
         connection.execute("PRAGMA secure_delete = OFF")
@@ -93,7 +93,7 @@ class Conversion:
         return True
 
 
-def _made_anew(connection: Connection) -> bool:
+def _rewritten(connection: Connection) -> bool:
     """Leave nothing of what was plain in the file; False where it is too large for now."""
     if store.used_bytes(connection) > REWRITTEN_BYTES:
         return False
