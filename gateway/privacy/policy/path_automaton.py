@@ -68,20 +68,20 @@ class PathState:
 
 
 class TooManyPaths(Exception):  # noqa: N818 (not an error of a person's making by itself)
-    """The patterns need more than LARGEST states."""
+    """The patterns need more states than there may be."""
 
 
 _Places = frozenset[tuple[int, int]]
 
 
-def compile_paths(entries: Sequence[PathEntry]) -> PathState:
-    """The state of the event itself. Raises TooManyPaths."""
+def compile_paths(entries: Sequence[PathEntry], most: int = LARGEST) -> PathState:
+    """The state of the event itself. Raises TooManyPaths where it takes more than `most` states."""
     states: dict[_Places, PathState] = {}
     pending: list[_Places] = []
 
     def state(places: _Places) -> PathState:
         if places not in states:
-            if len(states) >= LARGEST:
+            if len(states) >= most:
                 raise TooManyPaths
             states[places] = PathState(
                 [entries[i] for i, at in sorted(places) if _holds(entries[i], at)]

@@ -22,7 +22,12 @@ from gateway.privacy.detectors import (
 from gateway.privacy.policy.conditions import Conditions
 from gateway.privacy.policy.defaults import defaults
 from gateway.privacy.policy.field_rules import FieldRules, Key
-from gateway.privacy.policy.path_automaton import PathEntry, PathState, compile_paths
+from gateway.privacy.policy.path_automaton import (
+    LARGEST,
+    PathEntry,
+    PathState,
+    compile_paths,
+)
 from gateway.privacy.policy.rule_set import RuleSet, Window
 from gateway.privacy.policy.rules import Hits, Rule, in_order
 from gateway.privacy.policy.selection import Selection
@@ -196,12 +201,13 @@ class Planner:
         self._conditional = tuple(w for w in self._compiled if w.is_conditional)
         self._known: dict[tuple[object, ...], PrivacyPlan] = {}
         self._plans: dict[tuple[object, ...], PrivacyPlan] = {}
-        # Too many paths must show at load. One protocol a schema is enough for that: those few of
-        # another protocol are planned at their first event.
+        # Too many paths must show at load. Only wildcards multiply, so a schema without them is
+        # planned at its first event; of the others, one protocol is enough.
         for protocol in PROTOCOLS:
             self._plan(protocol, None, self._compiled)
-        for schema in annotated:
-            self._plan(next(iter(PROTOCOLS)), schema, self._compiled)
+        for schema, entries in annotated.items():
+            if any(entry.pattern.literal is None for entry in entries):
+                self._plan(next(iter(PROTOCOLS)), schema, self._compiled)
 
     def plan(self, raw: RawEvent, message: RawMessage, schema: str | None) -> PrivacyPlan:
         """The plan for events of this sort. Conditions look at the message as it came."""
@@ -226,16 +232,19 @@ class Planner:
         sort = (protocol, schema, active)
         if sort not in self._plans:
             spec = PROTOCOLS[protocol]
+            annotated = self._annotated[schema] if schema is not None else ()
             written = (*active, *self._defaults.get(protocol, ()))
             entries = [
                 *(PathEntry(parse_pattern(text), mark="structural") for text in spec.structural),
                 *(PathEntry(Pattern(place), mark="address") for place in spec.addresses),
                 *self._kept,
-                *(self._annotated[schema] if schema is not None else ()),
+                *annotated,
                 *(entry for w in written for entry in w.entries()),
             ]
+            # A pattern without wildcards adds at most one state a step, whatever the others are.
+            most = LARGEST + sum(len(entry.pattern.literal or ()) for entry in annotated)
             plan = PrivacyPlan(
-                written, compile_paths(entries), self.own, closed=bool(self._defaults)
+                written, compile_paths(entries, most), self.own, closed=bool(self._defaults)
             )
             _remember(self._plans, sort, plan)
         return self._plans[sort]
