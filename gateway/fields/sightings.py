@@ -6,7 +6,7 @@ Bounded: so many sets of keys, each so large. What is over is counted and not lo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,17 +18,21 @@ from gateway.pipeline.fields import (
     ITEM,
     LONGEST,
     NEW,
+    Branch,
     Path,
     event_key,
     field_pointer,
     is_exempt,
     is_small,
     paths,
+    tree,
 )
 from gateway.privacy import scrubbed_text, shape_of
 
 MOST = 512
 """Sets of keys between two looks."""
+_ITEMS = 20
+"""Of an array that are looked into for shapes."""
 _INDEX = re.compile(r"/\d+(?=/|$)")
 
 
@@ -67,7 +71,7 @@ class Sightings:
             first=decision.received_at,
             last=decision.received_at,
             library=_library(message),
-            shapes={path: found for path in every if (found := _shape(message, path))},
+            shapes=_shapes(message, every),
             held=_held(decision.changes),
         )
 
@@ -104,18 +108,20 @@ def _held(changes: tuple[Change, ...]) -> dict[str, tuple[str, int]]:
     }
 
 
-def _shape(node: Any, path: Path) -> tuple[str, int] | None:
-    for step in path:
-        if isinstance(node, list):
-            node = next((item for item in node if isinstance(item, dict) and step in item), None)
-            if step == ITEM and node is None:
-                return None
-        if step == ITEM:
-            continue
-        if not isinstance(node, dict) or step not in node:
-            return None
-        node = node[step]
-    return shape_of(node)
+def _shapes(message: Any, every: Iterable[Path]) -> dict[Path, tuple[str, int]]:
+    """What stands at each place, of arrays in the first items."""
+    found: dict[Path, tuple[str, int]] = {}
+    waiting: list[tuple[Any, Branch[Path]]] = [(message, tree((path, path) for path in every))]
+    while waiting:
+        node, branch = waiting.pop()
+        if branch.value is not None:
+            found.setdefault(branch.value, shape_of(node))
+        if isinstance(node, list) and ITEM in branch.below:
+            waiting += [(item, branch.below[ITEM]) for item in reversed(node[:_ITEMS])]
+        elif isinstance(node, dict):
+            below = branch.below
+            waiting += [(value, below[key]) for key, value in node.items() if key in below]
+    return found
 
 
 def _library(message: Any) -> str:

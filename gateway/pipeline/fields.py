@@ -9,11 +9,11 @@ Pure: what is known comes in with the rules, and what was seen goes out with the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import inf
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from gateway.contract import EventPlan, describes
 from gateway.event import Change, CleanMessage, CleanText, Message, Protocol, SeenFields
@@ -26,6 +26,8 @@ Signature: TypeAlias = tuple[Any, ...]
 """The keys of an object, and of what lies inside: equal for events of equal keys."""
 EventKey: TypeAlias = tuple[str, str]
 """Protocol, and name of the event; its type where names are not those of events."""
+
+Value = TypeVar("Value")
 
 ITEM: Final = "*"
 ANY: Final = "*"
@@ -40,6 +42,14 @@ LONGEST = 200
 _MOST_REMEMBERED = 1024
 _LETTERS = 8192
 _ID = re.compile(r"\d+|[0-9a-fA-F]{16,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+@dataclass(slots=True)
+class Branch(Generic[Value]):
+    """What ends here, and what goes on."""
+
+    value: Value | None = None
+    below: dict[str, Branch[Value]] = field(default_factory=dict)
 
 
 class Taken(NamedTuple):
@@ -179,12 +189,12 @@ def event_key(seen: SeenFields, path: Path) -> EventKey:
     """What a field is kept under; nothing personal is in it."""
     if (path[0], False) in _PLACES[seen.protocol]:
         return seen.protocol, ANY
-    return seen.protocol, _shown(seen.event)[:LONGEST]
+    return seen.protocol, _shown(seen.event[: 4 * LONGEST])[:LONGEST]
 
 
 def field_pointer(path: Path) -> str:
     """A pointer fit to be kept: keys that are ids are one, and personal ones are masked."""
-    return "".join(map(_step, path))
+    return "".join(_step(key) if len(key) <= LONGEST else pointer((key,)) for key in path)
 
 
 @lru_cache(4096)
@@ -205,27 +215,38 @@ def is_exempt(protocol: Protocol, plan: EventPlan | None, path: Path) -> bool:
 
 
 def take_out(message: CleanMessage, taken: tuple[Taken, ...]) -> tuple[Change, ...]:
-    """Take fields out of a clean message, in place."""
+    """Take fields out of a clean message, in place and in one walk."""
     changes: list[Change] = []
-    for one in taken:
-        _take(message, one.path, (), one, changes)
+    _take(message, tree((one.path, one) for one in taken), (), changes)
     return tuple(changes)
 
 
+def tree(paths: Iterable[tuple[Path, Value]]) -> Branch[Value]:
+    """The paths by their keys, from the outside in."""
+    root: Branch[Value] = Branch()
+    for path, value in paths:
+        node = root
+        for key in path:
+            node = node.below.setdefault(key, Branch())
+        node.value = value
+    return root
+
+
 def _take(
-    node: Any, path: Path, above: tuple[str | int, ...], one: Taken, changes: list[Change]
+    node: Any, branch: Branch[Taken], above: tuple[str | int, ...], changes: list[Change]
 ) -> None:
     if isinstance(node, list):
-        rest = path[1:] if path and path[0] == ITEM else path
-        for index, item in enumerate(node):
-            _take(item, rest, (*above, index), one, changes)
-    elif isinstance(node, dict) and path and path[0] in node:
-        key, *rest_of_path = path
-        if rest_of_path:
-            _take(node[key], tuple(rest_of_path), (*above, key), one, changes)
-        else:
-            value = node.pop(key)
-            kind, length = shape_of(value)
+        if inner := branch.below.get(ITEM):
+            for index, item in enumerate(node):
+                _take(item, inner, (*above, index), changes)
+    elif isinstance(node, dict):
+        below = branch.below
+        for key in [key for key in node if key in below]:
+            one = below[key].value
+            if one is None:
+                _take(node[key], below[key], (*above, key), changes)
+                continue
+            kind, length = shape_of(node.pop(key))
             changes.append(Change(pointer((*above, key)), one.action, one.rule, kind, length))
 
 

@@ -25,6 +25,7 @@ from gateway.pipeline.decide import Rules, decide
 from gateway.pipeline.fields import FieldRules
 from gateway.pipeline.rules import compile_rules
 from gateway.privacy import Pseudonymizer
+from tests.linear import is_linear
 from tests.wire.running import ROOT, WRITE_KEY, Gateway, running
 
 SECRET = "ada.lovelace@mail.example"
@@ -196,6 +197,18 @@ def test_random_keys_fill_neither_memory_nor_disk(rules: Rules) -> None:
     over = table.over
     table.add([long], 0.0)
     assert table.over == over + 1
+
+
+def test_work_grows_as_an_event_does(rules: Rules) -> None:
+    def made(size: int) -> dict[str, Any]:
+        return {"event": "E", "properties": {"l": [{f"k{n}q": n} for n in range(size)]}}
+
+    def work(message: dict[str, Any]) -> None:
+        decision = decided(rules, message, mode="hold", since=0.0)
+        assert len(decision.changes) == len(message["properties"]["l"])
+        Sightings().add(decision)
+
+    assert is_linear(work, made, 3000)
 
 
 def test_keys_that_are_ids_are_one_field(rules: Rules) -> None:
