@@ -14,7 +14,7 @@ import pytest
 from gateway.cli import main
 from gateway.cli.policy import command
 from gateway.cli.policy.strictness import doubts
-from gateway.config.privacy import Policy
+from gateway.config.privacy import OwnDetector, Policy, PolicyRule, RuleMatch
 from tests.wire.running import ROOT, WRITE_KEY, running
 
 SECRET = "ada.lovelace@mail.example"
@@ -117,6 +117,27 @@ def test_a_stricter_policy_fails_only_where_any_difference_does(folder: Path) ->
     assert diff(folder, new, "--fail-on", "any")[0] == 1
 
 
+def test_a_finer_form_of_a_value_lets_more_out(folder: Path) -> None:
+    event = {**EVENT, "properties": {"born": "1990-05-17"}}
+    today = "rules: [{id: born, match: {key: born}, action: generalize, to: year}]\n"
+    (folder / "privacy.yaml").write_text(today)
+    code, found = diff(folder, today.replace("year", "month"), events=[event])
+    assert (code, [one[0] for one in fields(found)]) == (1, ["looser"])
+    finer = today.replace("generalize, to: year", "mask")
+    code, found = diff(folder, finer, events=[event])
+    assert (code, [one[0] for one in fields(found)]) == (0, ["tighter"])
+
+
+def test_an_allow_list_is_compared_as_any_policy(folder: Path) -> None:
+    code, found = diff(folder, f"default: drop\n{TODAY}")
+    assert code == 0
+    assert {one[0] for one in fields(found)} <= {"stays", "tighter", "renamed"}
+    (folder / "privacy.yaml").write_text(f"default: drop\n{TODAY}")
+    code, found = diff(folder, TODAY)
+    assert code == 1
+    assert ("leaves", "/properties/plan") in {one[:2] for one in fields(found)}
+
+
 def test_another_name_of_a_rule_is_no_difference_that_fails(folder: Path) -> None:
     code, found = diff(folder, TODAY.replace("id: contact,", "id: contacts,"), "--fail-on", "any")
     assert code == 0
@@ -178,6 +199,15 @@ def test_what_clean_events_cannot_show_is_read_from_the_files(
 
 
 def test_settings_can_be_looser_too() -> None:
+    assert doubts(Policy(default="drop"), Policy()) == ["default"]
+    assert doubts(Policy(), Policy(default="drop")) == []
+    assert doubts(Policy(new_fields="hold"), Policy()) == ["new_fields"]
+    assert doubts(Policy(), Policy(new_fields="drop")) == []
+    ours = OwnDetector(id="case", pattern="CASE-[0-9]{4}", examples=("CASE-1234",))
+    assert doubts(Policy(detectors=(ours,)), Policy()) == ["detectors"]
+    assert doubts(Policy(), Policy(detectors=(ours,))) == []
+    allowed = PolicyRule(id="a", match=RuleMatch(key=("a",)), action="mask")
+    assert doubts(Policy(default="drop"), Policy(default="drop", rules=(allowed,))) == ["rule a"]
     assert doubts(Policy(client_ip="drop"), Policy(client_ip="keep")) == ["client_ip"]
     assert doubts(Policy(), Policy(keep=("/userId",))) == ["keep"]
 

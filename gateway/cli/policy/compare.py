@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 from gateway.cli.policy.strictness import STRICTNESS, WHOLE
 from gateway.event import Change
 from gateway.privacy import pointer
+from gateway.privacy.policy.rules import FINAL
 
 Effect = Literal["leaves", "stays", "looser", "tighter", "renamed"]
 """What would be different of a field: it leaves and stayed before; the reverse; more or less of it
@@ -120,15 +121,20 @@ def _effect(
 
 
 def _covers(new: Sequence[Change], old: Sequence[Change]) -> bool:
-    """Whether nothing that `old` took is left by `new`. In doubt it is not."""
+    """Whether nothing that `old` took is left by `new`. In doubt it is not.
+
+    The same change made once more explains no difference, unless there are others beside it.
+    """
     return all(
-        any(
-            STRICTNESS.get(mine.action, 0) >= STRICTNESS.get(theirs.action, 9)
-            and ((mine.kind, mine.length) == (theirs.kind, theirs.length) or mine.kind in WHOLE)
-            for mine in new
-        )
+        any(_is_stricter(mine, theirs) or (mine == theirs and len(new) > len(old)) for mine in new)
         for theirs in old
     )
+
+
+def _is_stricter(mine: Change, theirs: Change) -> bool:
+    rank, other = STRICTNESS.get(mine.action, 0), STRICTNESS.get(theirs.action, 9)
+    is_whole = mine.kind in WHOLE or (mine.kind, mine.length) == (theirs.kind, theirs.length)
+    return is_whole and (rank > other or (rank == other and mine.action in FINAL))
 
 
 def _fields(message: Mapping[str, Any] | None) -> dict[tuple[str, ...], list[Any]]:

@@ -5,48 +5,53 @@ It errs to one side: where it says no, no event can tell them apart in that dire
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from gateway.config.privacy import Policy, PolicyRule
+from gateway.privacy.policy.rules import STRICTNESS as OF_RULES
 
-STRICTNESS: Final[Mapping[str, int]] = {
-    "keep": 0,
-    "partial": 1,
-    "generalize": 1,
-    "truncate": 1,
-    "strip_query": 1,
-    "replace": 1,
-    "pseudonymize": 2,
-    "mask": 3,
-    "drop": 4,
-    "omit": 4,
-    "hold": 4,
-}
+STRICTNESS: Final = dict[str, int](OF_RULES.items()) | {"replace": 1, "omit": 4, "hold": 4}
 """Of the actions. What is not known here counts as letting everything out."""
+_NEW_FIELDS = ("keep", "hold", "drop")
 WHOLE: Final = frozenset({"string", "number", "object", "array", "boolean", "null"})
 """Kinds of a change that took a whole value."""
 
 
 def doubts(old: Policy, new: Policy) -> list[str]:
     """Rules and settings of the old policy that the new one may fall behind. Empty: none."""
-    judged = {"client_ip", "rules", "keep", "pseudonyms"}
-    found = [
-        name
-        for name in type(old).model_fields
-        if name not in judged and getattr(old, name) != getattr(new, name)
-    ]
+    found: list[str] = []
     if STRICTNESS.get(new.client_ip, 0) < STRICTNESS.get(old.client_ip, 0):
         found.append("client_ip")
+    if (old.default, new.default) == ("drop", "keep"):
+        found.append("default")
+    if _NEW_FIELDS.index(new.new_fields) < _NEW_FIELDS.index(old.new_fields):
+        found.append("new_fields")
+    if not set(old.detectors) <= set(new.detectors):
+        found.append("detectors")
     if set(new.keep) - set(old.keep):
         found.append("keep")
+    found += [name for name in type(old).model_fields if _is_unjudged(name, old, new)]
     waiting = list(old.rules)
     for rule in new.rules:
         if waiting and _is_as_strict(rule, waiting[0]):
             waiting.pop(0)
-        elif (waiting and rule.action != "drop") or (not waiting and rule.action == "keep"):
+        elif _may_let_out(rule, old, comes_first=bool(waiting)):
             found.append(f"rule {rule.id}")
     return found + [f"rule {rule.id}" for rule in waiting]
+
+
+def _may_let_out(rule: PolicyRule, old: Policy, *, comes_first: bool) -> bool:
+    """Whether a further rule may take a value from a stricter one, or from a default that drops."""
+    if comes_first or old.default == "drop":
+        return rule.action != "drop" or bool(rule.match.kind or rule.match.parameter)
+    return rule.action == "keep"
+
+
+_JUDGED = {"client_ip", "pseudonyms", "default", "detectors", "rules", "new_fields", "keep"}
+
+
+def _is_unjudged(name: str, old: Policy, new: Policy) -> bool:
+    return name not in _JUDGED and getattr(old, name) != getattr(new, name)
 
 
 def _is_as_strict(new: PolicyRule, old: PolicyRule) -> bool:
