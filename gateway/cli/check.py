@@ -91,6 +91,10 @@ def _summary(
     ]
     if policy.default == "drop":
         lines.insert(3, "              an allow-list: what no rule lets out is dropped")
+    if policy.new_fields != "keep":
+        lines.append(
+            f"new fields    {policy.new_fields}, until `gateway fields accept` lets them out"
+        )
     lines += [f"outbound      {line}" for line in shown(configuration.outgoing)]
     if ring:
         lines.append(f"encryption    {_keys(ring)}")

@@ -158,6 +158,13 @@ def test_what_is_known_learning_or_described_by_a_schema_leaves(rules: Rules) ->
     assert {one.pointer for one in sightings(rules, bought)} == {"/properties/other"}
 
 
+def test_a_reload_changes_what_becomes_of_new_ones_and_not_what_is_known() -> None:
+    known = {("segment", "Viewed"): frozenset({"/properties/plan"})}
+    before = FieldRules("keep", 7.0, 1.0, known, known)
+    after = before.under(FieldRules("hold", 9.0))
+    assert after == FieldRules("hold", 9.0, 1.0, known, known)
+
+
 def test_what_is_dropped_never_leaves_and_nothing_else_is_touched(rules: Rules) -> None:
     dropped = {("segment", "Viewed"): frozenset({"/properties/items/*/tags"})}
     decision = decided(rules, EVENT, dropped=dropped)
@@ -291,6 +298,13 @@ async def test_a_person_reviews_what_is_held(tmp_path: Path) -> None:
         assert await sent(2) == {"plan": "gold-plan"}
         done = await asked(gateway, "drop", "--event", "Viewed", "--all")
         assert done.stdout == "2 fields dropped\n"
+
+        checked = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "gateway", "check", "--config", "gateway.yaml"],
+            cwd=gateway.folder, capture_output=True, timeout=60, check=True,
+        )  # fmt: skip
+        assert b"new fields    hold, until" in checked.stdout
 
         await gateway.kill()  # what was decided is on disk
         text = (gateway.data / "fields.json").read_text()
