@@ -13,7 +13,7 @@ import pytest
 
 from gateway.cli import main
 from gateway.cli.policy import command
-from gateway.cli.policy.strictness import doubts
+from gateway.cli.policy.strictness import doubts, for_single_destinations
 from gateway.config.privacy import OwnDetector, Policy, PolicyRule, RuleMatch
 from tests.wire.running import ROOT, WRITE_KEY, running
 
@@ -196,6 +196,20 @@ def test_what_clean_events_cannot_show_is_read_from_the_files(
         )
 
     assert set(doubts(policy(old), policy(new))) == set(doubted)
+
+
+def test_rules_for_single_destinations_are_not_judged() -> None:
+    class Narrow(RuleMatch):
+        destination: tuple[str, ...] = ()
+
+    def policy(action: str) -> Policy:
+        match = Narrow(key=("email",), destination=("vendor",))
+        rule = PolicyRule.model_construct(id="vendor-mail", match=match, action=action)
+        return Policy.model_construct(rules=(rule,))
+
+    assert for_single_destinations(policy("keep"), policy("keep")) == []
+    assert for_single_destinations(Policy(), policy("keep")) == ["rule vendor-mail"]
+    assert set(for_single_destinations(policy("drop"), policy("keep"))) == {"rule vendor-mail"}
 
 
 def test_settings_can_be_looser_too() -> None:

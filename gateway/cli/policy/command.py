@@ -11,7 +11,7 @@ from typing import Any, Final, TextIO
 from gateway.cli.output import json_option, moment, since_option, write_json
 from gateway.cli.policy import events
 from gateway.cli.policy.compare import Comparison, Effect, Row
-from gateway.cli.policy.strictness import doubts
+from gateway.cli.policy.strictness import doubts, for_single_destinations
 from gateway.config import Configuration, load, with_policy
 from gateway.errors import UsageError
 from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
@@ -68,7 +68,9 @@ def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) 
             comparison.unread += 1
         else:
             comparison.add(*judged)
-    unjudged = [] if given.events else doubts(today.policy, other.policy)
+    policies = today.policy, other.policy
+    unjudged = for_single_destinations(*policies) + ([] if given.events else doubts(*policies))
+    unjudged = list(dict.fromkeys(unjudged))
     if given.json:
         write_json(_as_json(comparison, unjudged, exact=bool(given.events)), out)
     else:
@@ -149,5 +151,5 @@ def _report(comparison: Comparison, unjudged: list[str], *, exact: bool) -> Iter
         yield f"\n{comparison.more} further differences were counted, and not apart"
     if not exact:
         yield f"\n{_BLIND}"
-        if unjudged:
-            yield f"Not judged: {', '.join(unjudged)}."
+    if unjudged:
+        yield f"Not judged: {', '.join(unjudged)}."

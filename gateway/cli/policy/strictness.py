@@ -40,6 +40,21 @@ def doubts(old: Policy, new: Policy) -> list[str]:
     return found + [f"rule {rule.id}" for rule in waiting]
 
 
+def for_single_destinations(old: Policy, new: Policy) -> list[str]:
+    """Rules for single destinations that only one of the two policies has.
+
+    What they let out travels beside the common event, which is what is compared.
+    """
+    one, other = _narrow(old), _narrow(new)
+    return [f"rule {rule.id}" for rule in one if rule not in other] + [
+        f"rule {rule.id}" for rule in other if rule not in one
+    ]
+
+
+def _narrow(policy: Policy) -> list[PolicyRule]:
+    return [rule for rule in policy.rules if getattr(rule.match, "destination", ())]
+
+
 def _may_let_out(rule: PolicyRule, old: Policy, *, comes_first: bool) -> bool:
     """Whether a further rule may take a value from a stricter one, or from a default that drops."""
     if comes_first or old.default == "drop":
