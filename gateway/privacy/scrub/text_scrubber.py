@@ -108,8 +108,17 @@ class TextScrubber(ABC):
 
     def _keep(self, text: str) -> None:
         self.ledger.keep()
-        if self._kept_inside is not None:
-            self._kept_inside.append(text)
+        if self._kept_inside is None:
+            self._kept_inside = []
+        self._kept_inside.append(text)
+
+    def _leave(self, above: list[str] | None) -> None:
+        """What is kept in a text is in the text around it, too."""
+        kept = self._kept_inside
+        if above is not None:
+            self._kept_inside = above
+            if kept is not None:
+                above += kept
 
     def _decider(self, text: str, place: RuleSet, key: Key) -> Rule | None:
         """The rule that keeps or drops a text because all of it is of one kind."""
@@ -149,12 +158,13 @@ class TextScrubber(ABC):
         self.ledger.budget.spend(
             len(text) * (self._plan.readings + may_be_json + may_have_pairs + may_have_fields)
         )
-        above, self._kept_inside = self._kept_inside, []
+        above = self._kept_inside
+        self._kept_inside = None
         if may_be_json:
             embedded = self._embedded(text, place, key)
             if embedded is not None:
                 self._is_decided = False
-                self._kept_inside = above
+                self._leave(above)
                 return embedded
         spot = self.ledger.spot
         if may_have_fields:
@@ -167,12 +177,11 @@ class TextScrubber(ABC):
             text = self._decoded(text, place, key)
         self.ledger.spot = spot
         found = place.claims(text, key.context)
-        kept, self._kept_inside = self._kept_inside, above
-        if kept:
+        kept = self._kept_inside
+        if kept is not None:
             self.ledger.budget.spend(len(text) * len(kept))
             found = _outside(text, kept, found)
-            if above is not None:
-                above += kept
+        self._leave(above)
         self._is_decided = bool(found) and found[0][:2] == (0, len(text))
         return self.ledger.pieces(text, found) if found else text
 

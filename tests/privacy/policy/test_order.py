@@ -243,6 +243,30 @@ def test_rules_on_names_inside_what_is_kept(
     assert after is None or first == after
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x tok=maria@kunde.example y",
+        'x={"tok":"maria@kunde.example"}',
+        '{"x":"{\\"tok\\":\\"maria@kunde.example\\"}","n":1}',
+    ],
+)
+def test_what_a_rule_on_its_name_keeps_inside_a_text(
+    compiled: Compile, event: MakeEvent, text: str
+) -> None:
+    policy = compiled(
+        rules(
+            "match: {parameter: tok}, action: keep",
+            "match: {key: tok}, action: keep",
+            "match: {kind: email}, action: mask",
+        )
+    )
+    properties = {"a": text, "b": "maria@kunde.example", "c": f"{text} jo@kunde.example"}
+    message = {"type": "track", "event": "E", "properties": properties}
+    after = inside(policy.scrub(event(message)).message)["properties"]
+    assert after == {"a": text, "b": "[email]", "c": f"{text} [email]"}
+
+
 def test_shortening_comes_where_it_stands(compiled: Compile, event: MakeEvent) -> None:
     def after(*lines: str) -> Any:
         message = {"type": "track", "event": "E", "properties": {"a": "of maria@kunde.example now"}}
