@@ -112,6 +112,11 @@ class TextScrubber(ABC):
             self._kept_inside = []
         self._kept_inside.append(text)
 
+    def _enter(self) -> list[str] | None:
+        above = self._kept_inside
+        self._kept_inside = None
+        return above
+
     def _leave(self, above: list[str] | None) -> None:
         """What is kept in a text is in the text around it, too."""
         kept = self._kept_inside
@@ -158,8 +163,7 @@ class TextScrubber(ABC):
         self.ledger.budget.spend(
             len(text) * (self._plan.readings + may_be_json + may_have_pairs + may_have_fields)
         )
-        above = self._kept_inside
-        self._kept_inside = None
+        above = self._enter()
         if may_be_json:
             embedded = self._embedded(text, place, key)
             if embedded is not None:

@@ -106,6 +106,25 @@ def test_each_way_out(
     assert after(compiled, event, policy(*rules), MESSAGE).get("properties") == left
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"context": {"library": {"name": {"x": "geheim"}, "secret": "geheim", "version": "1"}}},
+        {"context": {"consent": {"x": "geheim", "categoryPreferences": {"ads": True}}}},
+        {"_metadata": {"x": "geheim", "bundled": ["Segment.io"]}},
+        {"integrations": {"All": True, "Mixpanel": {"x": "geheim"}}},
+        {"version": "geheim"},
+        {"geheim": {}},
+        {"options": {"geheim": []}},
+    ],
+)
+def test_no_structure_is_a_way_out(
+    compiled: Compile, event: MakeEvent, extra: dict[str, Any]
+) -> None:
+    message = after(compiled, event, policy(), {"event": "E", "messageId": "m", **extra})
+    assert "geheim" not in json.dumps(message)
+
+
 def test_named_exceptions_leave(compiled: Compile, event: MakeEvent) -> None:
     message = after(compiled, event, policy(more="keep: [/properties/plan]\n"), MESSAGE)
     assert message["properties"] == {"plan": "pro maria@kunde.example"}
