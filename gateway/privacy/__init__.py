@@ -3,10 +3,12 @@
 `compile_policy` makes privacy.yaml ready for events, `CompiledPolicy.scrub` makes one event clean.
 
 How rules decide:
-- Rules are tried in order, and the first that matches a value decides over it. A rule with `path`
-  or `key` matches a value and all inside it. A rule with `kind` matches the pieces of a text that
-  its detectors find, or a number; later rules see what is left. A rule with both needs both.
-- `keep` ends it for the value. `strip_query` and `truncate` only shorten: the rest goes on.
+- Rules take effect in the order of the file, each on what those above it left. A rule with `path`
+  or `key` is about a value and all inside it. A rule with `kind` is about the pieces of a text that
+  its detectors find, or about a number. A rule with both needs both.
+- `keep` ends it for the value. `strip_query`, `truncate`, `generalize` and `partial` only shorten:
+  the rest goes on.
+- `default: drop` is two rules more, below all others.
 - A rule on keys (`*email*`) leaves alone what can be nothing personal (true, false, null, empty
   text) and the fields without which a message is none (type, messageId, timestamps …); to reach
   those, name their path without a key. Detectors look into them all the same.

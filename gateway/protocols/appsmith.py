@@ -48,6 +48,7 @@ APPSMITH = ProtocolSpec(
     addresses=(),
     address_goes_to=(),
     structural=("/viewMode", "/isAnonymousUser", "/instanceId", "/createdAt"),
+    indispensable=("/viewMode", "/isAnonymousUser", "/instanceId", "/createdAt"),
     free_form=((),),
     removable_below=frozenset(),
     essential_properties=(),

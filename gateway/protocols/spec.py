@@ -63,6 +63,9 @@ class ProtocolSpec:
     structural: tuple[str, ...]
     """Path selectors of the fields without which a message is none. A rule touches them only by
     naming their path."""
+    indispensable: tuple[str, ...]
+    """What stays in an allow-list though no rule names it: of the structural fields those without
+    which a message could not be delivered, and nothing that a client fills as it likes."""
     free_form: tuple[Keys, ...]
     """The objects that clients fill with what they like; unplanned properties are looked for there.
     The empty path is the message itself."""
@@ -79,7 +82,7 @@ class ProtocolSpec:
             raise ValueError(f"{self.protocol}: types, ids, identities or structure are missing")
         if not set(self.address_goes_to) <= set(self.addresses):
             raise ValueError(f"{self.protocol}: an address would go where no address is looked for")
-        if not all(path.startswith("/") for path in self.structural):
+        if not all(path.startswith("/") for path in (*self.structural, *self.indispensable)):
             raise ValueError(f"{self.protocol}: a structural path must begin with `/`")
         named = frozenset(name for name, of in self.types.items() if of.name_key is not None)
         planned = frozenset(name for name, of in self.types.items() if of.is_planned_by_name)

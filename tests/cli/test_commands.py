@@ -327,3 +327,32 @@ def test_two_gateways_do_not_share_a_folder(tmp_path: Path) -> None:
     assert second.returncode == 1
     assert b"another gateway" in second.stderr
     assert first.returncode == 0
+
+
+def test_check_names_what_a_policy_hardly_means(folder: Path) -> None:
+    policy = folder / "config" / "privacy.yaml"
+    policy.write_text(
+        "rules:\n"
+        "  - {id: a, match: {path: /propertes/email}, action: drop}\n"
+        "  - {id: b, match: {path: /traits/x, event: [Ordr Completed]}, action: drop}\n"
+        "keep: [/properties/x]\n"
+    )
+    done = gateway("check", folder=folder)
+    assert done.returncode == 78
+    assert b"privacy.yaml:2: `/propertes/email`" in done.stderr
+    assert b"did you mean `properties`?" in done.stderr
+    assert b"did you mean `Order Completed`?" in done.stderr
+    policy.write_text(
+        "rules:\n  - {id: mail, match: {kind: email}, action: mask}\nkeep: [/properties/x]\n"
+    )
+    done = gateway("check", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert b"/properties/x: sent unchanged, exempt from mail" in done.stdout
+    policy.write_text("rules:\n  - {id: a, match: {key: x, type: trak}, action: drop}\n")
+    done = gateway("check", folder=folder)
+    assert done.returncode == 78
+    assert b"`trak` is not a type of message (did you mean `track`?)" in done.stderr
+    policy.write_text("keep: [/properties/x]\n")
+    done = gateway("check", folder=folder)
+    assert done.returncode == 0
+    assert b"the policy has no rules" in done.stdout

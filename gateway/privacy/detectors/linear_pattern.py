@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 REACH = 64
 """How many characters `+` and `*` reach."""
-MOST_STEPS = 512
+MOST_STEPS = 1024
 """At one place of a text."""
 _LONGEST = 1000
-_OTHER = 128
-"""Stands for every character that is not ASCII."""
-_CHARACTERS = frozenset(range(_OTHER + 1))
+_ALPHABET = (*map(chr, range(128)), "\u00a0", "\u0663", "\u00e9", "\u2014")
+"""ASCII, and a space, a digit, a letter and another sign that stand for all that is not."""
+_OTHERS = frozenset(range(128, len(_ALPHABET)))
 _REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
 _OF_ONE = (op.LITERAL, op.NOT_LITERAL, op.ANY, op.IN)
 
@@ -163,16 +163,20 @@ def _all_ways(ways: int, low: int, high: int) -> int:
 
 
 def _characters(kind: Any, given: Any, flags: int) -> frozenset[int]:
-    if kind is op.LITERAL and not flags & re.IGNORECASE:
-        return frozenset((min(given, _OTHER),))
-    if kind is op.LITERAL and given >= _OTHER:
-        return frozenset((_OTHER,)) | _matched(kind, given, flags)
-    return _matched(kind, given, flags) | {_OTHER}
-
-
-def _matched(kind: Any, given: Any, flags: int) -> frozenset[int]:
-    """Which characters of ASCII one part of a pattern takes."""
+    """Which characters of the alphabet one part of a pattern takes; rather too many."""
     state = _parser.State()
     state.flags = flags & ~re.VERBOSE | re.UNICODE
     one = _compiler.compile(_parser.SubPattern(state, [(kind, given)]), state.flags)
-    return frozenset(code for code in range(_OTHER) if one.match(chr(code)))
+    found = frozenset(code for code, letter in enumerate(_ALPHABET) if one.match(letter))
+    return found | _OTHERS if _names_others(kind, given) else found
+
+
+def _names_others(kind: Any, given: Any) -> bool:
+    if kind is op.LITERAL:
+        return bool(given >= 128)
+    if kind is op.IN:
+        return any(
+            what >= 128 if part is op.LITERAL else part is op.RANGE and what[1] >= 128
+            for part, what in given
+        )
+    return False

@@ -158,7 +158,7 @@ def _in_where(
     except ValueError as error:
         yield document.mistake((*place, "path"), str(error))
     for j, glob in enumerate(match.where.matches):
-        if glob.startswith("^") or glob.endswith("$") or ".*" in glob or "\\" in glob:
+        if glob.startswith(("^", ".*")) or glob.endswith("$") or "\\" in glob:
             yield document.mistake(
                 (*place, "matches", j),
                 f"`{glob}` looks like a regular expression; write a glob of the whole text, with"

@@ -20,7 +20,7 @@ from gateway.privacy.detectors import (
     precheck,
 )
 from gateway.privacy.policy.conditions import Conditions
-from gateway.privacy.policy.defaults import defaults
+from gateway.privacy.policy.defaults import defaults_of, inside_structure
 from gateway.privacy.policy.field_rules import FieldRules, Key
 from gateway.privacy.policy.path_automaton import (
     LARGEST,
@@ -197,7 +197,7 @@ class Planner:
         self._compiled = tuple(
             Selection(order, rule, self._conditions) for order, rule in enumerate(policy.rules)
         )
-        self._defaults = defaults(len(policy.rules)) if policy.default == "drop" else {}
+        self._defaults = defaults_of(len(policy.rules)) if policy.default == "drop" else {}
         self._conditional = tuple(w for w in self._compiled if w.is_conditional)
         self._known: dict[tuple[object, ...], PrivacyPlan] = {}
         self._plans: dict[tuple[object, ...], PrivacyPlan] = {}
@@ -233,13 +233,16 @@ class Planner:
         if sort not in self._plans:
             spec = PROTOCOLS[protocol]
             annotated = self._annotated[schema] if schema is not None else ()
-            written = (*active, *self._defaults.get(protocol, ()))
+            defaults = self._defaults.get(protocol, ())
+            structural = spec.indispensable if defaults else spec.structural
+            written = (*active, *defaults)
             entries = [
-                *(PathEntry(parse_pattern(text), mark="structural") for text in spec.structural),
+                *(PathEntry(parse_pattern(text), mark="structural") for text in structural),
                 *(PathEntry(Pattern(place), mark="address") for place in spec.addresses),
                 *self._kept,
                 *annotated,
                 *(entry for w in written for entry in w.entries()),
+                *inside_structure(structural, defaults),
             ]
             # A pattern without wildcards adds at most one state a step, whatever the others are.
             most = LARGEST + sum(len(entry.pattern.literal or ()) for entry in annotated)

@@ -27,11 +27,11 @@ class Window(NamedTuple):
     every_kind: bool = False  # and all detectors, wherever they stand
 
     def holds(self, rule: Rule) -> bool:
-        """Whether a rule acts in it. What a detector found for a `keep` above it stays kept."""
+        """Whether a rule acts in it. What a `keep` above it kept stays kept."""
         if self.after < rule.order < self.before:
             return True
         is_kept = rule.action == "keep" and rule.order < self.before
-        return bool(rule.kinds) and (self.every_kind or is_kept)
+        return is_kept or (self.every_kind and bool(rule.kinds))
 
     def inside(self, hits: Hits) -> Hits:
         """The rules on pieces among them."""
@@ -49,6 +49,7 @@ class RuleSet:
         "decided_at",
         "drop",
         "hits",
+        "is_taken",
         "keepers",
         "reads_shapes",
         "rest",
@@ -77,9 +78,13 @@ class RuleSet:
         self.keepers = tuple(
             rule
             for rule in self.rules
-            if rule.action == "keep" and last is not None and rule.order < last.order
+            if rule.action in ("keep", "drop") and last is not None and rule.order < last.order
         )
-        """Rules that come first and keep a value that is wholly of some kind."""
+        """Rules that come first and decide over a value that is wholly of some kind."""
+        if last is not None and last.default:
+            self.keepers = tuple(rule for rule in self.keepers if rule.action == "keep")
+        self.is_taken = last is not None and last.action in ("drop", "mask")
+        """Whether nothing of a value is left in the end, whatever is done to pieces of it."""
         self.stages = tuple(self._stages(named, closed=closed))
         after = max((window.before for _, window in self.stages if window), default=None)
         self.rest = None if after is None else Window(after)
@@ -93,7 +98,6 @@ class RuleSet:
 
     def _stages(self, named: Sequence[int], *, closed: bool) -> Iterator[Stage]:
         kinds = [rule.order for rule in self.rules]
-        is_taken = bool(self.steps) and self.steps[-1].action in ("drop", "mask")
         since = _FIRST
         for rule in self.steps:
             is_keep = rule.action == "keep"
@@ -101,7 +105,7 @@ class RuleSet:
             needed = any(since < order < rule.order for order in acting)
             if closed and is_keep and kinds:
                 yield rule, Window(since, rule.order, every_kind=True)
-            elif needed and not is_taken:
+            elif needed and not self.is_taken:
                 yield rule, Window(since, rule.order)
                 since = rule.order
             else:

@@ -258,12 +258,12 @@ class Scrubber(TextScrubber):
         """A number is found whole: the first rule that takes it decides, and `drop` over it."""
         claim = place.claim_of_number(value, key.context) if place.rules else None
         for rule, window in place.stages:
-            if claim is not None and (
-                claim[1].order < rule.order or (window is not None and window.every_kind)
+            if (
+                claim is not None
+                and (claim[1].order < rule.order or (window is not None and window.every_kind))
+                and (claim[1].action in ("keep", "drop") or not place.is_taken)
             ):
-                taken = rule.action in ("drop", "mask") and claim[1].action != "keep"
-                if not taken:
-                    return self._number_of_kind(value, claim)
+                return self._number_of_kind(value, claim)
             match rule.action:
                 case "drop":
                     return self.ledger.drop(value, rule)

@@ -7,7 +7,11 @@ back as the same text; no exception of this module holds a value.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import orjson
 
@@ -25,7 +29,7 @@ from gateway.privacy.nested_text import (
 from gateway.privacy.policy.field_rules import Key
 from gateway.privacy.policy.path_automaton import PathState
 from gateway.privacy.policy.plan import PrivacyPlan
-from gateway.privacy.policy.rule_set import RuleSet, Window
+from gateway.privacy.policy.rule_set import Claim, RuleSet, Window
 from gateway.privacy.policy.rules import Hits, Rule
 from gateway.privacy.scrub.scrub_log import MASK, ScrubLog
 from gateway.privacy.scrub.truncate import shortened, without_query
@@ -42,13 +46,14 @@ HASH_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b
 class TextScrubber(ABC):
     """The part of one scrub that reads texts; containers in a text go the way of all containers."""
 
-    __slots__ = ("_depth", "_is_decided", "_parameters", "_plan", "ledger")
+    __slots__ = ("_depth", "_is_decided", "_kept_inside", "_parameters", "_plan", "ledger")
 
     def __init__(self, plan: PrivacyPlan, ledger: ScrubLog) -> None:
         self._plan = plan
         self._depth = 0
         self._parameters = 0
         self._is_decided = False  # one rule decided over all of the text that was read last
+        self._kept_inside: list[str] | None = None  # values in the text at hand that a rule keeps
         self.ledger = ledger
 
     @abstractmethod
@@ -59,10 +64,12 @@ class TextScrubber(ABC):
         if not text:
             return text if place.drop is None else self.ledger.drop(text, place.drop)
         for rule, window in place.stages:
-            for keeper in place.keepers:
-                self.ledger.budget.spend(len(text))
-                if keeper.order < rule.order and _is_whole(text, keeper, place, key):
-                    self.ledger.keep()
+            if place.keepers:
+                decider = self._decider(text, place, key)
+                if decider is not None and decider.order < rule.order:
+                    if decider.action == "drop":
+                        return self.ledger.drop(text, decider)
+                    self._keep(text)
                     return text
             if window is not None:
                 text = self._within(window, text, place, key)
@@ -79,7 +86,7 @@ class TextScrubber(ABC):
                     return self.ledger.pseudonymize(text, rule, "string")
                 case "keep":
                     if window is None or not window.every_kind:
-                        self.ledger.keep()
+                        self._keep(text)
                     return text
                 case "strip_query":
                     text = self.ledger.shortened(text, without_query(text), rule)
@@ -98,6 +105,32 @@ class TextScrubber(ABC):
         if place.reads_shapes or self._plan.look(text):
             return self._text(text, place, key)
         return text
+
+    def _keep(self, text: str) -> None:
+        self.ledger.keep()
+        if self._kept_inside is None:
+            self._kept_inside = []
+        self._kept_inside.append(text)
+
+    def _enter(self) -> list[str] | None:
+        above = self._kept_inside
+        self._kept_inside = None
+        return above
+
+    def _leave(self, above: list[str] | None) -> None:
+        """What is kept in a text is in the text around it, too."""
+        kept = self._kept_inside
+        if above is not None:
+            self._kept_inside = above
+            if kept is not None:
+                above += kept
+
+    def _decider(self, text: str, place: RuleSet, key: Key) -> Rule | None:
+        """The rule that keeps or drops a text because all of it is of one kind."""
+        self.ledger.budget.spend(len(text))
+        claims = place.claims(text, key.context)
+        is_whole = bool(claims) and claims[0][:2] == (0, len(text))
+        return claims[0][3] if is_whole and claims[0][3] in place.keepers else None
 
     def _within(self, window: Window, text: str, place: RuleSet, key: Key) -> Any:
         """What the rules of a window, and no other, leave of a text."""
@@ -130,10 +163,12 @@ class TextScrubber(ABC):
         self.ledger.budget.spend(
             len(text) * (self._plan.readings + may_be_json + may_have_pairs + may_have_fields)
         )
+        above = self._enter()
         if may_be_json:
             embedded = self._embedded(text, place, key)
             if embedded is not None:
                 self._is_decided = False
+                self._leave(above)
                 return embedded
         spot = self.ledger.spot
         if may_have_fields:
@@ -146,6 +181,11 @@ class TextScrubber(ABC):
             text = self._decoded(text, place, key)
         self.ledger.spot = spot
         found = place.claims(text, key.context)
+        kept = self._kept_inside
+        if kept is not None:
+            self.ledger.budget.spend(len(text) * len(kept))
+            found = _outside(text, kept, found)
+        self._leave(above)
         self._is_decided = bool(found) and found[0][:2] == (0, len(text))
         return self.ledger.pieces(text, found) if found else text
 
@@ -240,6 +280,27 @@ class TextScrubber(ABC):
         return new if isinstance(new, str) else MASK
 
 
-def _is_whole(text: str, keeper: Rule, place: RuleSet, key: Key) -> bool:
-    found = place.scanner.find(text, key.context)
-    return any(span[:2] == (0, len(text)) and span[2] in keeper.kinds for span in found)
+def _outside(text: str, kept: Sequence[str], found: list[Claim]) -> list[Claim]:
+    """The claims that lie in no value that a rule on its name keeps."""
+    spans = [
+        (at, at + len(form))
+        for value in dict.fromkeys(kept)
+        for form in {value, quote(value, safe=""), quote_plus(value)}
+        for at in _places(text, form)
+    ]
+    spans.sort()
+    starts = [start for start, _ in spans]
+    ends = list(accumulate((end for _, end in spans), max))
+
+    def is_inside(claim: Claim) -> bool:
+        before = bisect_right(starts, claim[0])
+        return before > 0 and claim[1] <= ends[before - 1]
+
+    return [claim for claim in found if not is_inside(claim)]
+
+
+def _places(text: str, piece: str) -> Iterator[int]:
+    at = text.find(piece) if piece else -1
+    while at >= 0:
+        yield at
+        at = text.find(piece, at + len(piece))
