@@ -281,14 +281,14 @@ class Change:
     destinations: tuple[str, ...] = ()  # whom alone the rule is for; none: it is for all
 
     def as_json(self) -> dict[str, str | int | list[str]]:
-        told: dict[str, str | int | list[str]] = {
+        account: dict[str, str | int | list[str]] = {
             "pointer": self.pointer,
             "action": self.action,
             "rule": self.rule,
             "kind": self.kind,
             "length": self.length,
         }
-        return {**told, "destinations": [*self.destinations]} if self.destinations else told
+        return {**account, "destinations": [*self.destinations]} if self.destinations else account
 
 
 @dataclass(frozen=True, slots=True)

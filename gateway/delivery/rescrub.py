@@ -1,6 +1,6 @@
 """One consumer's items, made such as the policy in force would have them, just before they leave.
 
-What that removed is told: in the audit, by a line for each event, and in a counter.
+What that removed stands in the audit, a line for each event, and is counted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gateway.pipeline.decide import Rules
 
 _FEW = 20
 """Events that are scrubbed on the event loop; more of them take a thread."""
-_MOST_TOLD = 10_000
+_MOST_KNOWN = 10_000
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ class Rescrub:
     unable: Callable[[StoredEvent], Outcome]
     """What becomes of an event that cannot be read; the same becomes of one without a policy."""
     scrubbed: int = 0
-    _told: OrderedDict[tuple[int, str], str] = field(default_factory=OrderedDict)
+    _accounted: OrderedDict[tuple[int, str], str] = field(default_factory=OrderedDict)
     """Under which revision the audit has an event. A batch that is halved is prepared again."""
 
     def is_current(self, events: Sequence[StoredEvent]) -> bool:
@@ -81,7 +81,7 @@ class Rescrub:
         else:
             made = self._made(events, rules)
         if made.changes:
-            await self._tell(events, made.changes, rules)
+            await self._account(events, made.changes, rules)
         for cause in set(made.failed.values()):
             log.error("the policy in force failed", consumer=self.consumer, fault=cause)
         failed = {event.sequence: event for event in events if event.sequence in made.failed}
@@ -108,7 +108,7 @@ class Rescrub:
             return replace(outcome, reason=Reason.NOT_SCRUBBED, detail="the policy failed on it")
         return Reason.NOT_SCRUBBED
 
-    async def _tell(
+    async def _account(
         self,
         events: Sequence[StoredEvent],
         changes: Mapping[int, Sequence[Change]],
@@ -119,12 +119,12 @@ class Rescrub:
         new = [
             event
             for event in events
-            if event.sequence in changes and self._told.get(_name(event)) != mark
+            if event.sequence in changes and self._accounted.get(_name(event)) != mark
         ]
         for event in new:
-            self._told[_name(event)] = mark
-        while len(self._told) > _MOST_TOLD:
-            self._told.popitem(last=False)
+            self._accounted[_name(event)] = mark
+        while len(self._accounted) > _MOST_KNOWN:
+            self._accounted.popitem(last=False)
         self.scrubbed += len(new)
         lines = [
             audit_line.again(event.header, self.consumer, changes[event.sequence]) for event in new

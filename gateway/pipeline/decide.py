@@ -103,9 +103,22 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
     facts = RoutingFacts(raw.source, raw.protocol, raw.type, name, schema, telemetry_class, user)
     to, filtered = _routes(examination, rules.routes, facts, message)
     if spare is not None:
+
+        def hold(own: CleanMessage) -> None:
+            fields = seen_in(own, raw.protocol, raw.type, name, schema)
+            if held := rules.fields.taken(fields, plan, raw.received_at):
+                take_out(own, held)
+
         scrubbed = rules.policy.shared(
-            spare, scrubbed, to, schema=schema, omissions=omissions, work=rules.budget
+            spare,
+            replace(scrubbed, changes=changes),
+            to,
+            schema=schema,
+            omissions=omissions,
+            work=rules.budget,
+            hold=hold,
         )
+        changes = scrubbed.changes
         message = scrubbed.message
         name = None if raw.name is None else spec.name_of(message, raw.type)
         user = spec.user_of(message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -133,12 +133,14 @@ class CompiledPolicy:
         schema: str | None,
         omissions: Sequence[Omission],
         work: int,
+        hold: Callable[[CleanMessage], None] = lambda _: None,
     ) -> Scrubbed:
         """The event for the destinations `to`: a message for all of them, with overlays beside it.
 
         `raw` is the `spare` of an event, and `for_all` what the rules for all destinations leave of
         it. Each destination gets what the rules leave for it alone. The common message holds what
-        they leave for every one of them. `work` may be spent on each of the messages.
+        they leave for every one of them. `work` may be spent on each of the messages. `hold` takes
+        out what is new and waits for a review, as it was taken out of `for_all`.
         """
         wanted = set(to)
         views: list[View] = []
@@ -151,12 +153,15 @@ class CompiledPolicy:
             wanted -= own.destinations
             copy = replace(raw, message=_copied(raw.message))
             seen = self.scrub(copy, schema, omissions, budget=Budget(work), destination=names[0])
+            hold(seen.message)
             views.append(View(names, tuple(own.named_by), seen.message, seen.pseudonyms))
             for change in seen.changes:
                 if of := own.named_by.get(change.rule):
-                    told = replace(change, pointer=_known(change.pointer, for_all), destinations=of)
-                    if told not in changes:
-                        changes.append(told)
+                    stated = replace(
+                        change, pointer=_known(change.pointer, for_all), destinations=of
+                    )
+                    if stated not in changes:
+                        changes.append(stated)
             if own.tightens and seen.message != common.message:
                 common = self._again(raw, common, schema, names[0], work)
         rest = tuple(sorted(wanted))
