@@ -9,7 +9,9 @@ from typing import Any
 
 from gateway.config.routing import Common, Guarded
 from gateway.delivery import Delivery, DeliveryOptions, Egress, Feed, Replay, Sink, VendorCare
-from gateway.delivery.replay_policy import permitted, revised
+from gateway.delivery.feed import own_overlays
+from gateway.delivery.policy_in_force import permitted, rerouted
+from gateway.delivery.rescrub import Rescrub
 from gateway.destinations import Rendered, Service
 from gateway.destinations.egress_guard import texts_in
 from gateway.destinations.registry import type_of
@@ -59,32 +61,38 @@ class Deliveries:
         return False
 
     def _delivery(self, feed: Feed[Any], sink: Sink[Any]) -> Delivery[Any]:
+        if feed.stream == "audit":
+            return Delivery(self._journal, feed, sink)
+        policing = Rescrub(
+            feed.name, lambda: self._snapshot().rules, self._journal, feed.unreadable
+        )
+        feed = own_overlays(feed)
         settings = self._destinations.get(feed.name)
         if settings is None:
-            return Delivery(self._journal, feed, sink)
+            return Delivery(self._journal, feed, sink, policing=policing)
         kind = type_of(settings)
         service = kind.service(settings)
         feed = replace(feed, user=service.user or feed.user)
         if not isinstance(settings, Guarded) or kind.body is None:
-            return Delivery(self._journal, feed, sink, _options(service))
+            return Delivery(self._journal, feed, sink, _options(service), policing=policing)
         name = feed.name
         egress = Egress(
             name,
             settings.egress,
             kind.body,
-            guard=lambda: self._snapshot().guard,
-            permits=lambda event: permitted(event, self._snapshot().rules),
+            guard=lambda: self._snapshot().guards.of(name),
+            permits=lambda event: permitted(event, name, self._snapshot().rules),
             configured=texts_in(settings.model_dump()),
         )
 
         def revise(event: StoredEvent) -> StoredEvent | Reason:
-            return revised(event, name, self._snapshot().rules)
+            return rerouted(event, name, self._snapshot().rules) or event
 
         def render(events: Sequence[StoredEvent]) -> Rendered:
             return sink.render([feed.localise(event) for event in events])
 
-        care = VendorCare(egress, Replay(revise, render))
-        return Delivery(self._journal, feed, sink, _options(service), care=care)
+        care = VendorCare(egress, Replay(revise, render, policing.prepare))
+        return Delivery(self._journal, feed, sink, _options(service), policing=policing, care=care)
 
 
 def _options(service: Service) -> DeliveryOptions:

@@ -32,11 +32,15 @@ CleanMessage = NewType("CleanMessage", dict[str, CleanJson])
 travel, and nothing raw can be put into it."""
 CleanBytes = NewType("CleanBytes", bytes)
 """A clean message, a header or an audit line, serialised."""
+OverlayBytes = NewType("OverlayBytes", bytes)
+"""What rules let out to single destinations, sealed: `gateway.privacy.overlays` alone reads it, for
+the destination that it is for. It fits nowhere where clean things are asked for."""
 SchemaText = NewType("SchemaText", str)
 """A sentence of a schema's own words, names and limits; made in `gateway.contract.violations`."""
 GatewayMark = NewType("GatewayMark", str)
 """Names a gateway that an event has passed; read from requests in `gateway.config.outgoing`."""
 NO_TEXT: Final = CleanText("")
+NO_OVERLAYS: Final = OverlayBytes(b"")
 
 Message = dict[str, Any]
 """A message in a form that the types do not follow: while it is parsed, or in a vendor's words."""
@@ -195,6 +199,11 @@ class Reason(StrEnum):
         Stage.DEAD,
         "Its request contained what the policy removes, and the destination's `egress` is `block`.",
     )
+    NOT_SCRUBBED = (
+        "not_scrubbed",
+        Stage.DEAD,
+        "Older than the policy in force, which failed on it; or its schema is gone.",
+    )
     UNCHECKED = (
         "unchecked",
         Stage.DEAD,
@@ -269,15 +278,17 @@ class Change:
     rule: str  # id in privacy.yaml, or one of the gateway's own: `contract`, `wire:id`, …
     kind: str  # a detector's name, or the JSON type of what went
     length: int  # characters of a string, digits of a number, members of an object or array
+    destinations: tuple[str, ...] = ()  # whom alone the rule is for; none: it is for all
 
-    def as_json(self) -> dict[str, str | int]:
-        return {
+    def as_json(self) -> dict[str, str | int | list[str]]:
+        account: dict[str, str | int | list[str]] = {
             "pointer": self.pointer,
             "action": self.action,
             "rule": self.rule,
             "kind": self.kind,
             "length": self.length,
         }
+        return {**account, "destinations": [*self.destinations]} if self.destinations else account
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +322,7 @@ class Header:
     to: tuple[str, ...]  # destinations
     filtered: Mapping[str, Reason]  # for every other destination, why not
     hops: tuple[GatewayMark, ...] = ()  # the gateways it passed before this one
+    revision: str = ""  # of the policy and the schemas that it was made clean by; 0.1.0 wrote none
 
 
 UNREADABLE = Header(
@@ -336,10 +348,11 @@ class CleanEvent:
 
     header: Header
     message: CleanMessage
+    overlays: OverlayBytes = field(default=NO_OVERLAYS, repr=False)
 
     def stored(self, sequence: int) -> StoredEvent:
         """As the journal will give it back at this place in the log."""
-        return StoredEvent(sequence, self.header, serialised(self.message))
+        return StoredEvent(sequence, self.header, serialised(self.message), self.overlays)
 
 
 def serialised(message: CleanMessage) -> CleanBytes:
@@ -353,6 +366,7 @@ class StoredEvent:
     sequence: int
     header: Header
     body: CleanBytes  # the message, serialised; where it is not readable, the damaged bytes
+    overlays: OverlayBytes = field(default=NO_OVERLAYS, repr=False)
 
     @property
     def is_readable(self) -> bool:

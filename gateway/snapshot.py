@@ -15,7 +15,7 @@ from gateway import revision_history, tls
 from gateway.config import Configuration
 from gateway.config.model import AnalyticsJs, GatewaySettings, Limits, Telemetry
 from gateway.config.values import Network
-from gateway.destinations.egress_guard import EgressGuard, promised
+from gateway.destinations.egress_guard import EgressGuards
 from gateway.errors import ConfigurationError, Mistake
 from gateway.ingest import Sources
 from gateway.ingest.segment import browser_stop
@@ -33,7 +33,7 @@ class Snapshot:
     """What requests are read with and events are decided under, all of one configuration."""
 
     rules: Rules
-    guard: EgressGuard
+    guards: EgressGuards
     sources: Sources
     limits: Limits
     trusted_proxies: Sequence[Network]
@@ -70,7 +70,7 @@ def compile_snapshot(
     rules = compile_rules(configuration, environment, pseudonymizer)
     return Snapshot(
         rules=rules,
-        guard=EgressGuard(promised(configuration.policy), rules.policy.detectors),
+        guards=EgressGuards(configuration.policy, rules.policy.detectors),
         sources=Sources(gateway.sources, accept_unknown=gateway.unknown_keys == "accept"),
         limits=gateway.limits,
         trusted_proxies=gateway.trusted_proxies,

@@ -83,6 +83,13 @@ METRICS = (
         "Leaks that the egress guard found in finished requests since the start.",
     ),
     Metric(
+        "gateway_destination_scrubbed_again_total",
+        "counter",
+        ("destination",),
+        "Events that were accepted under an older policy, and from which the one in force removed"
+        " more before they were sent, since the start.",
+    ),
+    Metric(
         "gateway_destination_left_out_total",
         "counter",
         ("destination", "part", "reason"),

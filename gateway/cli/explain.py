@@ -21,6 +21,7 @@ from gateway.config import Configuration, load
 from gateway.config.model import GatewaySettings
 from gateway.config.sentences import did_you_mean
 from gateway.consumers import destinations_of
+from gateway.delivery.policy_in_force import today
 from gateway.destinations import BodyFormat, Destination, DestinationType, Request, finished
 from gateway.destinations.bodies import UnreadableError, decoded
 from gateway.destinations.registry import type_of
@@ -33,7 +34,7 @@ from gateway.ingest.client_info import Sender
 from gateway.ingest.json_decode import decode
 from gateway.ingest.protocol import Sample
 from gateway.ingest.registry import INGESTS
-from gateway.pipeline.decide import decide
+from gateway.pipeline.decide import Rules, decide
 from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
 from gateway.privacy import Pseudonymizer
 from gateway.telemetry import switch_history
@@ -95,7 +96,9 @@ def explain(
         for destination in destinations_of(configuration, pseudonymizer.mark)
     ]
     fates = [_refused(refusal) for refusal in intake.refusals]
-    fates += [_fate(decide(raw, rules), destinations, pseudonymizer) for raw in intake.events]
+    fates += [
+        _fate(decide(raw, rules), destinations, pseudonymizer, rules) for raw in intake.events
+    ]
     if as_json:
         write_json(fates[0] if len(fates) == 1 else fates, out)
     else:
@@ -152,6 +155,7 @@ def _fate(
     decision: Decision,
     destinations: Sequence[tuple[Destination, DestinationType[Any]]],
     pseudonymizer: Pseudonymizer,
+    rules: Rules,
 ) -> dict[str, Any]:
     fate: dict[str, Any] = {
         "outcome": "rejected" if decision.event is None else "accepted",
@@ -170,7 +174,7 @@ def _fate(
     if decision.event is not None:
         record = _stored(decision.event)
         fate["destinations"] = {
-            destination.name: delivery(destination, kind, record, pseudonymizer)
+            destination.name: delivery(destination, kind, record, pseudonymizer, rules)
             for destination, kind in destinations
         }
     return fate
@@ -186,11 +190,13 @@ def delivery(
     kind: DestinationType[Any],
     record: StoredEvent,
     pseudonymizer: Pseudonymizer,
+    rules: Rules,
 ) -> dict[str, Any]:
     """The requests that a destination would get of one event, or the reason why none."""
     if reason := record.header.filtered.get(destination.name):
         return _filtered(reason)
-    localised = pseudonymizer.domain(destination.name).localise(record)
+    own, _ = today(record, destination.name, rules)
+    localised = pseudonymizer.domain(destination.name).localise(own)
     rendered = destination.render([localised])
     if reason := rendered.filtered.get(record.sequence):
         return _filtered(reason)
@@ -249,7 +255,8 @@ def _lines(fate: dict[str, Any]) -> Iterator[str]:
         yield f"  breaks   {violation['pointer'] or '/'}  {violation['message']}"
     for change in fate.get("changes", ()):
         size = f"{change['kind']}, length {change['length']}"
-        yield f"  {change['action']:<12} {change['pointer']}  ({size})  rule {change['rule']}"
+        of = f", for {', '.join(names)}" if (names := change.get("destinations")) else ""
+        yield f"  {change['action']:<12} {change['pointer']}  ({size})  rule {change['rule']}{of}"
     for name, delivery in fate.get("destinations", {}).items():
         if "filtered" in delivery:
             yield f"  to {name}: not sent, {delivery['filtered']}: {delivery['meaning']}"

@@ -95,6 +95,8 @@ def load(file: FilePath, environment: Mapping[str, str]) -> Configuration:
         mistakes += _unreadable_authorities(gateway, gateway_document, environment)
     if policy and policy_document and gateway:
         mistakes += _unknown_sources(gateway, policy, policy_document)
+    if policy and policy_document and routing:
+        mistakes += _unknown_destinations(routing, policy, policy_document)
     if mistakes or not (gateway and policy and routing and policy_document and routing_document):
         raise ConfigurationError(mistakes)
     return Configuration(
@@ -347,6 +349,18 @@ def _unknown_sources(
         yield from _not_sources(
             gateway, rule.match.source, document, ("rules", i, "match", "source")
         )
+
+
+def _unknown_destinations(
+    routing: Routing, policy: Policy, document: Document
+) -> Iterable[Mistake]:
+    for i, rule in enumerate(policy.rules):
+        for j, name in enumerate(rule.match.destination):
+            if name not in routing.destinations:
+                yield document.mistake(
+                    ("rules", i, "match", "destination", j),
+                    f"`{name}` is not a destination{did_you_mean(name, routing.destinations)}",
+                )
 
 
 def _not_sources(

@@ -65,6 +65,9 @@ class RuleMatch(Settings):
     groups."""
     where: WhereMatch | None = None
     """A condition on another field."""
+    destination: Many[str] = ()
+    """Names of destinations in routing.yaml: the rule holds for what is sent to them alone. What it
+    lets out travels beside the event, and reaches nobody else."""
 
 
 class PolicyRule(Settings):
@@ -145,6 +148,19 @@ class Policy(Settings):
     until then it is taken out. `drop`: it is taken out. `keep`: it leaves, and is counted."""
     keep: tuple[str, ...] = Field(default=())
     """Named exceptions: JSON Pointers that leave as they came. `check` shows each one."""
+
+    def rules_for(self, destination: str | None = None) -> tuple[PolicyRule, ...]:
+        """The rules that hold for a destination; without one, those that hold for all of them."""
+        return tuple(
+            rule
+            for rule in self.rules
+            if not rule.match.destination or destination in rule.match.destination
+        )
+
+    @property
+    def named_destinations(self) -> frozenset[str]:
+        """The destinations that have rules of their own."""
+        return frozenset(name for rule in self.rules for name in rule.match.destination)
 
     @model_validator(mode="after")
     def _ids_differ(self) -> Self:

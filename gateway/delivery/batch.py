@@ -7,7 +7,7 @@ refuses, the batch is halved until it is found. What is left keeps its order.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 from gateway.delivery.ack_window import Outcome
@@ -34,8 +34,21 @@ class Item(Protocol):
 ItemT = TypeVar("ItemT", bound=Item)
 
 
-Send = Callable[[Request | Draft, Sequence[ItemT]], Awaitable[Delivered | Rejected]]
+class Outdated:
+    """Says of a request that was not sent: the policy changed since its items were prepared."""
+
+
+OUTDATED = Outdated()
+
+Send = Callable[[Request | Draft, Sequence[ItemT]], Awaitable[Delivered | Rejected | Outdated]]
 """Sends a request, given the items in it, and returns when there is a verdict."""
+Prepare = Callable[[Sequence[ItemT]], Awaitable[tuple[Sequence[ItemT], Mapping[int, Outcome]]]]
+"""Makes items such as may be sent now; of those that may not, their outcomes."""
+
+
+async def as_they_are(items: Sequence[ItemT]) -> tuple[Sequence[ItemT], Mapping[int, Outcome]]:
+    """What no policy looks at."""
+    return items, {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +68,41 @@ async def carry(
     items: Sequence[ItemT],
     render: Callable[[Sequence[ItemT]], Rendered],
     send: Send[ItemT],
+    prepare: Prepare[ItemT] = as_they_are,
 ) -> Result[ItemT]:
-    """Render the items and send their requests in order."""
+    """Prepare the items, render them and send their requests in order.
+
+    A dead letter keeps the item as it was given, and what is to be sent again is given again so.
+    """
+    prepared, refused_now = await prepare(items)
+    ready = {item.sequence: item for item in prepared}
+    known = {item.sequence: item for item in items if item.sequence in ready}
+    if not ready:
+        return Result(refused_now)
     try:
-        rendered = render(items)
+        rendered = render(prepared)
     except Exception as error:  # noqa: BLE001 (an event that render trips over must not stop the rest)
-        return _unrenderable(items, fault(error))
-    known = {item.sequence: item for item in items}
-    outcomes: dict[int, Outcome] = dict(rendered.filtered)
+        result = _unrenderable([*known.values()], fault(error))
+        return replace(result, outcomes={**refused_now, **result.outcomes})
+    outcomes: dict[int, Outcome] = {**refused_now, **rendered.filtered}
     sent = {sequence for request in rendered.requests for sequence in request.events}
     for sequence in known.keys() - sent - outcomes.keys():
         forgotten = Rejected(Reason.UNRENDERABLE, None, "left out")
         outcomes[sequence] = _dead(known[sequence], forgotten, forgotten.detail)
     state = None
     for place, request in enumerate(rendered.requests):
-        verdict = await send(request, [known[sequence] for sequence in request.events])
+        verdict = await send(request, [ready[sequence] for sequence in request.events])
         if isinstance(verdict, Delivered):
             state = verdict.state or state
             continue
-        refused = _refused(request, verdict)
-        for sequence, detail in refused.items():
-            outcomes[sequence] = _dead(known[sequence], verdict, detail)
-        if refused and (verdict.others_arrived or len(refused) == len(request.events)):
-            continue
+        must_halve = False
+        if isinstance(verdict, Rejected):
+            refused = _refused(request, verdict)
+            for sequence, detail in refused.items():
+                outcomes[sequence] = _dead(known[sequence], verdict, detail)
+            if refused and (verdict.others_arrived or len(refused) == len(request.events)):
+                continue
+            must_halve = not refused
         unsent = {sequence for later in rendered.requests[place:] for sequence in later.events}
         rest = [known[sequence] for sequence in sorted(unsent - outcomes.keys())]
         for sequence in known.keys() - unsent:
@@ -85,7 +110,7 @@ async def carry(
         left_out = {
             sequence: parts for sequence, parts in rendered.left_out.items() if sequence in outcomes
         }
-        return Result(outcomes, [rest] if refused else _halves(rest), state, left_out)
+        return Result(outcomes, _halves(rest) if must_halve else [rest], state, left_out)
     for sequence in known:
         outcomes.setdefault(sequence)
     return Result(outcomes, (), state, rendered.left_out)

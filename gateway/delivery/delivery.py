@@ -13,17 +13,18 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import structlog
 
 from gateway.delivery.backoff import MOST_ASKED_SECONDS
-from gateway.delivery.batch import Item, ItemT
+from gateway.delivery.batch import OUTDATED, Item, ItemT, Outdated, as_they_are
 from gateway.delivery.concurrency import Limit, Slots
 from gateway.delivery.egress import Egress
 from gateway.delivery.feed import Feed
 from gateway.delivery.poison_requests import PoisonWatch, Successes
 from gateway.delivery.replay import Replay
+from gateway.delivery.rescrub import Policing
 from gateway.delivery.session import DeliveryOptions, Session, SessionCalls, Stop, either
 from gateway.delivery.waiting import Sleeper, Wait, Waiting
 from gateway.destinations import (
@@ -91,15 +92,20 @@ class Delivery(Generic[ItemT]):
         sink: Sink[ItemT],
         pace: DeliveryOptions = DeliveryOptions(),  # noqa: B008 (frozen)
         *,
+        policing: Policing[ItemT] | None = None,
         care: VendorCare | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        """The journal must follow the feed by `start`. `draw` gives the jitter, in [0, 1)."""
+        """The journal must follow the feed by `start`. `draw` gives the jitter, in [0, 1).
+
+        Without `policing`, items leave as they are stored.
+        """
         self.name = feed.name
         self._journal = journal
         self._feed = feed
         self._sink = sink
         self._pace = pace
+        self._policing = policing
         self._care = care
         self._draw = draw
         self._limit = Limit(pace.lanes)
@@ -128,6 +134,11 @@ class Delivery(Generic[ItemT]):
     def leaks(self) -> Mapping[str, int]:
         """What its guard found since the start, by kind."""
         return self._care.egress.leaks if self._care else {}
+
+    @property
+    def scrubbed_again(self) -> int:
+        """Events from which a later policy removed more before they left, since the start."""
+        return self._policing.scrubbed if self._policing else 0
 
     @property
     def status(self) -> DeliveryStatus:
@@ -174,7 +185,12 @@ class Delivery(Generic[ItemT]):
             if state is not None and state != kept:
                 await self._journal.advance(self.name, Step(state=state))
             ways = SessionCalls(
-                self._read, self._render, self._send, self._advance, self._note_left_out
+                self._read,
+                self._render,
+                self._send,
+                self._advance,
+                self._policing.prepare if self._policing else as_they_are,
+                self._note_left_out,
             )
             session = Session(
                 self._journal, self._feed, ways, self._pace, self._stopping, due=self._due
@@ -208,7 +224,9 @@ class Delivery(Generic[ItemT]):
     async def _advance(self, step: Step) -> None:
         await self._until_done(lambda: self._journal.advance(self.name, step))
 
-    async def _send(self, request: Request | Draft, items: Sequence[Item]) -> Delivered | Rejected:
+    async def _send(
+        self, request: Request | Draft, items: Sequence[Any]
+    ) -> Delivered | Rejected | Outdated:
         others = self._successes if self._pace.gives_up else Successes()
         patience = PoisonWatch(request, others)
         sleeper = Sleeper()
@@ -219,10 +237,10 @@ class Delivery(Generic[ItemT]):
     async def _attempt(
         self,
         request: Request | Draft,
-        items: Sequence[Item],
+        items: Sequence[Any],
         patience: PoisonWatch,
         sleeper: Sleeper,
-    ) -> Verdict:
+    ) -> Verdict | Outdated:
         """One attempt when there is a slot for it; none while the destination asked for a pause."""
         async with self._slots.one():
             until, cause = self._asked
@@ -230,7 +248,7 @@ class Delivery(Generic[ItemT]):
             if until > began:
                 return RetryLater(cause, until - began)
             ready = await self._ready(request, items)
-            if isinstance(ready, Rejected):
+            if not isinstance(ready, Request):
                 patience.ended()
                 return ready
             began = time.monotonic()
@@ -247,12 +265,20 @@ class Delivery(Generic[ItemT]):
             self._asked = now + min(verdict.after, MOST_ASKED_SECONDS), verdict.cause
         return patience.failed(verdict, now)
 
-    async def _ready(self, request: Request | Draft, items: Sequence[Item]) -> Request | Rejected:
+    async def _ready(
+        self, request: Request | Draft, items: Sequence[Any]
+    ) -> Request | Rejected | Outdated:
         """The request as it leaves in this attempt: what the guard reads is what is sent."""
+        if self._is_outdated(items):
+            return OUTDATED
         if not self._care:
             return finished(request)
         events = [item for item in items if isinstance(item, StoredEvent)]
-        return await self._care.egress.passed(request, events)
+        ready = await self._care.egress.passed(request, events)
+        return OUTDATED if self._is_outdated(items) else ready
+
+    def _is_outdated(self, items: Sequence[Any]) -> bool:
+        return self._policing is not None and not self._policing.is_current(items)
 
     async def _replay(self, care: VendorCare) -> None:
         """Carry the dead letters that are to be tried again, until `stop`."""

@@ -7,12 +7,13 @@ be called as they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from gateway.delivery.ack_window import Outcome
 from gateway.event import Header, Reason, StoredEvent
 from gateway.journal import AuditLine, DeadLetter, Journal, Stream
+from gateway.privacy.overlays import narrowed
 
 AUDIT = "audit/"
 """The consumer that writes the audit to `data_dir/audit/`."""
@@ -75,6 +76,18 @@ def audit_feed(journal: Journal) -> Feed[AuditLine]:
     return Feed(
         AUDIT, "audit", journal.audit, lambda _: None, lambda line: line, lambda _: "", passed_over
     )
+
+
+def own_overlays(feed: Feed[StoredEvent]) -> Feed[StoredEvent]:
+    """The feed without what the events hold for other destinations alone."""
+
+    async def read(after: int, *, most: int, size: int) -> Sequence[StoredEvent]:
+        events = await feed.read(after, most=most, size=size)
+        if not any(event.overlays for event in events):
+            return events
+        return [narrowed(event, feed.name) for event in events]
+
+    return replace(feed, read=read)
 
 
 def passed_over(_: object) -> Reason:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.delivery.ack_window import Outcome
-from gateway.delivery.batch import Send, carry
+from gateway.delivery.batch import Prepare, Send, as_they_are, carry
 from gateway.destinations import Rendered
 from gateway.errors import fault
 from gateway.event import Reason, StoredEvent
@@ -22,8 +22,9 @@ class Replay:
     """How the letters of one destination go out again."""
 
     revise: Callable[[StoredEvent], StoredEvent | Reason]
-    """An event as it may be sent today, or why it may not."""
+    """An event that may be sent today, or why it may not."""
     render: Callable[[Sequence[StoredEvent]], Rendered]
+    prepare: Prepare[StoredEvent] = as_they_are
 
     async def __call__(
         self, letters: Sequence[Buried], send: Send[StoredEvent]
@@ -39,7 +40,7 @@ class Replay:
                 outcomes[letter.id] = revision
         batches: deque[Sequence[StoredEvent]] = deque([events] if events else [])
         while batches:
-            result = await carry(batches.popleft(), self.render, send)
+            result = await carry(batches.popleft(), self.render, send, self.prepare)
             outcomes.update(result.outcomes)
             batches.extendleft(reversed(result.again))
         return outcomes
@@ -50,4 +51,4 @@ class Replay:
         try:
             return self.revise(letter.event)
         except Exception as error:  # noqa: BLE001 (whatever it is, the event must not travel)
-            return DeadLetter(letter.event, Reason.UNRENDERABLE, None, fault(error))
+            return DeadLetter(letter.event, Reason.NOT_SCRUBBED, None, fault(error))

@@ -18,7 +18,7 @@ import structlog
 
 from gateway.delivery.ack_window import AckWindow
 from gateway.delivery.backoff import Backoff
-from gateway.delivery.batch import ItemT, Send, carry
+from gateway.delivery.batch import ItemT, Prepare, Send, as_they_are, carry
 from gateway.delivery.feed import Feed
 from gateway.destinations import Rendered
 from gateway.event import Reason
@@ -62,6 +62,7 @@ class SessionCalls(Generic[ItemT]):
     render: Callable[[Sequence[ItemT]], Rendered]
     send: Send[ItemT]
     advance: Callable[[Step], Awaitable[None]]
+    prepare: Prepare[ItemT] = as_they_are
     left_out: Callable[[str, Reason], None] = lambda _part, _reason: None
     """Gets each part of an item that was not sent."""
 
@@ -204,7 +205,7 @@ class Session(Generic[ItemT]):
         batches = deque([items])
         while batches:
             batch = batches.popleft()
-            result = await carry(batch, self._ways.render, self._ways.send)
+            result = await carry(batch, self._ways.render, self._ways.send, self._ways.prepare)
             for sequence, outcome in result.outcomes.items():
                 self._window.settle(sequence, outcome)
             for parts in result.left_out.values():

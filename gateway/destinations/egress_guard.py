@@ -66,12 +66,28 @@ class EgressGuard:
             yield from {kind for _, _, kind in self._scanner.find(text, flags)}
 
 
-def promised(policy: Policy) -> frozenset[str]:
-    """The kinds that a policy takes out somewhere."""
+class EgressGuards:
+    """The guard of each destination, by what the policy promises for it."""
+
+    __slots__ = ("_for_all", "_own")
+
+    def __init__(self, policy: Policy, own: Sequence[Detector] = ()) -> None:
+        """`own` are the detectors that the policy brings."""
+        self._for_all = EgressGuard(promised(policy), own)
+        self._own = {
+            name: EgressGuard(promised(policy, name), own) for name in policy.named_destinations
+        }
+
+    def of(self, destination: str) -> EgressGuard:
+        return self._own.get(destination, self._for_all)
+
+
+def promised(policy: Policy, destination: str | None = None) -> frozenset[str]:
+    """The kinds that a policy takes out somewhere of what goes to a destination."""
     known = {*PERSONAL, *(detector.id for detector in policy.detectors)}
     kinds = {
         kind
-        for rule in policy.rules
+        for rule in policy.rules_for(destination)
         if rule.action in ("drop", "mask", "pseudonymize", "partial", "generalize")
         for kind in rule.match.kind
         if kind in known

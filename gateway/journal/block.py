@@ -2,7 +2,8 @@
 
 `sqlite3 journal.db 'SELECT lines FROM events'` shows what waits, and `jq` reads it. Beside them
 stand the length and the CRC-32 of each item, made with its sequence: an item that is given back is
-the one that was written, at the place where it was written, or it is marked as not readable.
+the one that was written, at the place where it was written, or it is marked as not readable. What
+rules let out to single destinations stands at the end of the header, as `overlays`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from zlib import crc32
 import orjson
 
 from gateway.event import (
+    NO_OVERLAYS,
     UNREADABLE,
     CleanBytes,
     CleanEvent,
     Header,
+    OverlayBytes,
     Reason,
     StoredEvent,
     serialised,
@@ -31,6 +34,10 @@ REASONS = {str(reason): reason for reason in Reason}
 STREAMS: tuple[Stream, ...] = ("events", "audit")
 
 _FRAME = struct.Struct("<II")
+_OVERLAYS = b',"overlays":['
+"""Where the overlays begin in the line of a header, behind all else. No text holds these bytes: a
+quotation mark in a text has a backslash before it."""
+_OVERLAYS_END = b"}]}"
 _LINES: dict[Stream, int] = {"events": 2, "audit": 1}
 """Lines of one item."""
 _MOST = 0xFFFFFFFF
@@ -97,7 +104,7 @@ def encode(event: CleanEvent) -> bytes:
     if len(_FRESH) >= _MOST_FRESH:
         _FRESH.clear()
     _FRESH[header] = event.header
-    return b"%b\n%b\n" % (header, serialised(event.message))
+    return b"%b\n%b\n" % (_sealed(header, event.overlays), serialised(event.message))
 
 
 def items(lines: bytes, stream: Stream) -> list[bytes]:
@@ -112,7 +119,7 @@ def encode_stored(event: StoredEvent) -> bytes:
     """Both lines; of an event that is not readable, the damaged bytes."""
     if not event.is_readable:
         return event.body
-    return b"%b\n%b\n" % (orjson.dumps(event.header), event.body)
+    return b"%b\n%b\n" % (_sealed(orjson.dumps(event.header), event.overlays), event.body)
 
 
 def block_of(first: int, items: Sequence[bytes]) -> Block:
@@ -210,14 +217,30 @@ def _by_lines(lines: bytes, stream: Stream) -> list[bytes]:
 def event_of(sequence: int, item: bytes) -> StoredEvent:
     """An event out of its two lines; where they are not its lines, it is not readable."""
     end = item.find(b"\n")
+    line, overlays = item[:end], NO_OVERLAYS
+    if line.endswith(_OVERLAYS_END):
+        line, overlays = _opened(line)
     try:
-        return StoredEvent(sequence, _header(item[:end]), CleanBytes(item[end + 1 : -1]))
+        return StoredEvent(sequence, _header(line), CleanBytes(item[end + 1 : -1]), overlays)
     except (ValueError, KeyError, TypeError):
         return StoredEvent(sequence, UNREADABLE, CleanBytes(item))
 
 
 def line_of(sequence: int, item: bytes, *, is_whole: bool = True) -> AuditLine:
     return AuditLine(sequence, CleanBytes(item.removesuffix(b"\n")), is_whole)
+
+
+def _sealed(line: bytes, overlays: OverlayBytes) -> bytes:
+    """The line of a header with the overlays, which are a JSON list, as its last member."""
+    return b"%b%b%b}" % (line[:-1], _OVERLAYS[:-1], overlays) if overlays else line
+
+
+def _opened(line: bytes) -> tuple[bytes, OverlayBytes]:
+    """A header's own line, and its overlays."""
+    own, mark, rest = line.partition(_OVERLAYS)
+    if not mark:
+        return line, NO_OVERLAYS
+    return own + b"}", OverlayBytes(b"[" + rest[:-1])
 
 
 def _header(line: bytes) -> Header:

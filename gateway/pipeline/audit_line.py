@@ -6,12 +6,13 @@ that could not be read. The line is written in the transaction that makes the ev
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
 from gateway.contract.violations import UNPLANNED_EVENT
-from gateway.event import CleanBytes, Decision, Protocol, Reason
+from gateway.event import Change, CleanBytes, Decision, Header, Protocol, Reason
 from gateway.timestamps import timestamp
 
 _KEPT_NOWHERE = frozenset({Reason.TELEMETRY_OFF, Reason.OPTED_OUT})
@@ -47,6 +48,28 @@ def line(decision: Decision) -> CleanBytes | None:
     if decision.violations:
         entry["violations"] = [violation.as_json() for violation in decision.violations]
     return CleanBytes(orjson.dumps(entry))
+
+
+def again(header: Header, destination: str, changes: Iterable[Change]) -> CleanBytes:
+    """The line of an accepted event from which a later policy removed more before it left."""
+    return CleanBytes(
+        orjson.dumps(
+            {
+                "time": timestamp(header.received_at),
+                "messageId": header.message_id,
+                "source": header.source,
+                "protocol": header.protocol,
+                "type": header.type,
+                "event": header.name,
+                "schema": header.schema,
+                "class": header.telemetry_class,
+                "outcome": "accepted",
+                "again": True,
+                "destination": destination,
+                "changes": [change.as_json() for change in changes],
+            }
+        )
+    )
 
 
 def lost_piece(protocol: Protocol, source: str, kind: str | None, received_at: float) -> CleanBytes:

@@ -90,6 +90,7 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
     if raw.user_agent:
         raw.message.setdefault(USER_AGENT, raw.user_agent)
     omissions = [Omission(path, "contract") for path in examination.omit]
+    spare = rules.policy.spare(raw)
     scrubbed = rules.policy.scrub(raw, schema, omissions, budget=budget)
     message = scrubbed.message
     spec = PROTOCOLS[raw.protocol]
@@ -101,6 +102,26 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
     user = spec.user_of(message)
     facts = RoutingFacts(raw.source, raw.protocol, raw.type, name, schema, telemetry_class, user)
     to, filtered = _routes(examination, rules.routes, facts, message)
+    if spare is not None:
+
+        def hold(own: CleanMessage) -> None:
+            fields = seen_in(own, raw.protocol, raw.type, name, schema)
+            if held := rules.fields.taken(fields, plan, raw.received_at):
+                take_out(own, held)
+
+        scrubbed = rules.policy.shared(
+            spare,
+            replace(scrubbed, changes=changes),
+            to,
+            schema=schema,
+            omissions=omissions,
+            work=rules.budget,
+            hold=hold,
+        )
+        changes = scrubbed.changes
+        message = scrubbed.message
+        name = None if raw.name is None else spec.name_of(message, raw.type)
+        user = spec.user_of(message)
     header = Header(
         message_id=spec.id_of(message),
         source=raw.source,
@@ -115,6 +136,7 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
         to=to,
         filtered=filtered,
         hops=raw.hops,
+        revision=rules.revisions.mark,
     )
     return Decision(
         source=raw.source,
@@ -123,7 +145,7 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
         name=name,
         message_id=header.message_id,
         received_at=raw.received_at,
-        event=CleanEvent(header, message),
+        event=CleanEvent(header, message, scrubbed.overlays),
         reason=examination.reason,
         schema=schema,
         telemetry_class=telemetry_class,

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from gateway.budget import Budget
 from gateway.config.privacy import Action, Policy
 from gateway.config.source import Document
-from gateway.event import Change, CleanMessage, CleanText, JsonPath, RawEvent, RawMessage
+from gateway.event import (
+    NO_OVERLAYS,
+    Change,
+    CleanMessage,
+    CleanText,
+    JsonPath,
+    OverlayBytes,
+    RawEvent,
+    RawMessage,
+)
 from gateway.privacy.detectors import Detector
 from gateway.privacy.errors import ScrubError
 from gateway.privacy.log_safe_text import BY_GATEWAY, LogSafe, pointer
-from gateway.privacy.policy.compile import compile_planner
+from gateway.privacy.overlays import View, sealed
+from gateway.privacy.policy.compile import compile_planners
+from gateway.privacy.policy.destinations import DestinationRules
 from gateway.privacy.policy.plan import Planner
 from gateway.privacy.pseudonyms import Pseudonymizer
 from gateway.privacy.scrub.client_ip import Mode, settle
@@ -38,18 +49,28 @@ class Scrubbed:
     message: CleanMessage
     changes: tuple[Change, ...]
     pseudonyms: tuple[CleanText, ...]
+    overlays: OverlayBytes = NO_OVERLAYS
 
 
 class CompiledPolicy:
     """What may leave. Immutable; made by `compile_policy`."""
 
-    __slots__ = ("_client_ip", "_planner", "_pseudonymizer", "_safe")
+    __slots__ = ("_client_ip", "_of", "_own", "_planner", "_pseudonymizer", "_safe")
 
-    def __init__(self, client_ip: Mode, planner: Planner, pseudonymizer: Pseudonymizer) -> None:
+    def __init__(
+        self,
+        client_ip: Mode,
+        planner: Planner,
+        pseudonymizer: Pseudonymizer,
+        own: Sequence[DestinationRules] = (),
+    ) -> None:
+        """`own`: of the destinations that have rules of their own."""
         self._client_ip = client_ip
         self._safe = LogSafe(planner.own) if planner.own else BY_GATEWAY
         self._planner = planner
         self._pseudonymizer = pseudonymizer
+        self._own = own
+        self._of = {name: rules for rules in own for name in rules.destinations}
 
     @property
     def detectors(self) -> Sequence[Detector]:
@@ -61,19 +82,27 @@ class CompiledPolicy:
         raw: RawEvent,
         schema: str | None = None,
         omissions: Sequence[Omission] = (),
+        *,
         tokens: Iterable[CleanText] = (),
         budget: Budget | None = None,
+        destination: str | None = None,
+        as_it_came: RawMessage | None = None,
     ) -> Scrubbed:
         """Take the message and make it clean, in place. Raises rather than give back half of it.
 
         `tokens` are the pseudonyms that an event holds which was clean once: they stay. `budget` is
-        what may still be spent on the event; OverBudgetError says that it was not enough.
+        what may still be spent on the event; OverBudgetError says that it was not enough. The rules
+        are those for all destinations, and those for `destination`. Their conditions look at
+        `as_it_came`, where the message is not the one that came.
         """
+        own = self._of.get(destination) if destination else None
+        planner = own.planner if own else self._planner
         budget = budget or Budget()
         message = raw.take()
-        plan = self._planner.plan(raw, message, schema)
+        plan = planner.plan(raw, message if as_it_came is None else as_it_came, schema)
         changes = _omit(message, omissions, budget) if omissions else []
-        settled = settle(self._client_ip, raw, message, self._pseudonymizer.pseudonym)
+        tokens = frozenset(tokens)
+        settled = settle(self._client_ip, raw, message, self._pseudonymizer.pseudonym, tokens)
         ledger = ScrubLog(plan.keys, self._pseudonymizer, budget, self._safe)
         ledger.tokens.update((token, token) for token in tokens)
         ledger.kept |= settled.spots
@@ -88,6 +117,77 @@ class CompiledPolicy:
         tokens = {*ledger.tokens.values(), *settled.tokens.values()}
         clean = cast("CleanMessage", message)
         return Scrubbed(clean, tuple(changes), tuple(sorted(tokens)))
+
+    def spare(self, raw: RawEvent) -> RawEvent | None:
+        """A copy for `shared`, where a rule for single destinations may reach into the event."""
+        if not any(rules.is_active(raw) for rules in self._own):
+            return None
+        return replace(raw, message=_copied(raw.message))
+
+    def shared(
+        self,
+        raw: RawEvent,
+        for_all: Scrubbed,
+        to: Sequence[str],
+        *,
+        schema: str | None,
+        omissions: Sequence[Omission],
+        work: int,
+        hold: Callable[[CleanMessage], None] = lambda _: None,
+    ) -> Scrubbed:
+        """The event for the destinations `to`: a message for all of them, with overlays beside it.
+
+        `raw` is the `spare` of an event, and `for_all` what the rules for all destinations leave of
+        it. Each destination gets what the rules leave for it alone. The common message holds what
+        they leave for every one of them. `work` may be spent on each of the messages. `hold` takes
+        out what is new and waits for a review, as it was taken out of `for_all`.
+        """
+        wanted = set(to)
+        views: list[View] = []
+        changes = [*for_all.changes]
+        common = for_all
+        for own in self._own:
+            names = tuple(sorted(own.destinations & wanted))
+            if not names or not own.is_active(raw):
+                continue
+            wanted -= own.destinations
+            copy = replace(raw, message=_copied(raw.message))
+            seen = self.scrub(copy, schema, omissions, budget=Budget(work), destination=names[0])
+            hold(seen.message)
+            views.append(View(names, tuple(own.named_by), seen.message, seen.pseudonyms))
+            for change in seen.changes:
+                if of := own.named_by.get(change.rule):
+                    stated = replace(
+                        change, pointer=_known(change.pointer, for_all), destinations=of
+                    )
+                    if stated not in changes:
+                        changes.append(stated)
+            if own.tightens and seen.message != common.message:
+                common = self._again(raw, common, schema, names[0], work)
+        rest = tuple(sorted(wanted))
+        views.append(View(rest, (), for_all.message, for_all.pseudonyms))
+        apart = [view for view in views if view.to and view.message != common.message]
+        return Scrubbed(common.message, tuple(changes), common.pseudonyms, sealed(apart))
+
+    def _again(
+        self, raw: RawEvent, clean: Scrubbed, schema: str | None, destination: str, work: int
+    ) -> Scrubbed:
+        """What is left of a clean message by the rules for one destination."""
+        message = _copied(cast("RawMessage", clean.message))
+        once_more = replace(raw, message=message, client_address=None)
+        return self.scrub(
+            once_more,
+            schema,
+            tokens=clean.pseudonyms,
+            budget=Budget(work),
+            destination=destination,
+            as_it_came=raw.message,
+        )
+
+    def rules_of(self, destination: str) -> Collection[str]:
+        """The ids of the rules that name it."""
+        own = self._of.get(destination)
+        return own.named_by.keys() if own else ()
 
     def pointer(self, path: JsonPath) -> CleanText:
         """A JSON Pointer fit for logs: a key that is itself personal is masked."""
@@ -109,8 +209,20 @@ def compile_policy(
     `annotations` are the pointers that each schema marks with `x-privacy`, and their actions.
     Raises ConfigurationError with every mistake of the policy and of the schemas.
     """
-    planner = compile_planner(policy, document, annotations)
-    return CompiledPolicy(policy.client_ip, planner, pseudonymizer)
+    planner, own = compile_planners(policy, document, annotations)
+    return CompiledPolicy(policy.client_ip, planner, pseudonymizer, own)
+
+
+def _copied(value: Any) -> Any:
+    if type(value) is dict:
+        return {key: _copied(member) for key, member in value.items()}
+    return [_copied(item) for item in value] if type(value) is list else value
+
+
+def _known(place: CleanText, for_all: Scrubbed) -> CleanText:
+    """The place, without names that the rules for all destinations took."""
+    taken = (one.pointer for one in for_all.changes if place.startswith(f"{one.pointer}/"))
+    return min(taken, key=len, default=place)
 
 
 def _omit(message: RawMessage, omissions: Sequence[Omission], budget: Budget) -> list[Change]:

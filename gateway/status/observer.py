@@ -114,6 +114,7 @@ def _destination(delivery: Delivery[Any], settings: Common, view: View) -> Desti
         next_try=status.wait.next_try if status.wait else None,
         requests_at_once=delivery.requests_at_once,
         leaks=dict(delivery.leaks),
+        scrubbed_again=delivery.scrubbed_again,
         left_out={(part, str(reason)): n for (part, reason), n in delivery.left_out.items()},
     )
 

@@ -33,6 +33,8 @@ class DestinationStatus:
     leaks: Mapping[str, int]  # what its guard found since the start, by kind
     left_out: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Parts of events that were not sent since the start, by part and reason."""
+    scrubbed_again: int = 0
+    """Events from which a later policy removed more before they left, since the start."""
     state: str = "idle"  # stopped, idle, delivering or waiting
     waiting_since: float | None = None  # epoch seconds: the first failure
     next_try: float | None = None
@@ -161,6 +163,7 @@ class Status:
             "gateway_egress_leaks_total": {
                 (d.name, kind): n for d in each for kind, n in d.leaks.items()
             },
+            "gateway_destination_scrubbed_again_total": {(d.name,): d.scrubbed_again for d in each},
             "gateway_destination_left_out_total": {
                 (d.name, part, reason): n for d in each for (part, reason), n in d.left_out.items()
             },

@@ -14,7 +14,7 @@ import pytest
 
 from gateway.config import load
 from gateway.delivery import Delivery, Egress, Replay, VendorCare, destination_feed
-from gateway.delivery.replay_policy import permitted
+from gateway.delivery.policy_in_force import permitted
 from gateway.destinations import (
     BodyFormat,
     Delivered,
@@ -68,7 +68,7 @@ def egress(
         mode,
         body,
         guard=lambda: guard,
-        permits=lambda event: permitted(event, compiled),
+        permits=lambda event: permitted(event, "vendor", compiled),
     )
 
 

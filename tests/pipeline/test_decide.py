@@ -102,6 +102,9 @@ def test_what_the_policy_fails_on_is_not_kept(shipped: Rules) -> None:
         def pointer(self, *_: object) -> str:
             return ""
 
+        def spare(self, _: RawEvent) -> None:
+            return None
+
         def scrub(self, raw: RawEvent, *_: object, **__: object) -> None:
             raise RuntimeError(f"cannot handle {raw.message}")
 

@@ -112,7 +112,9 @@ class Judge:
         fate = REJECTED
         if decision is not None and decision.event is not None:
             destination, kind = next(one for one in self.destinations if one[0].name == name)
-            found = delivery(destination, kind, decision.event.stored(0), self.pseudonymizer)
+            found = delivery(
+                destination, kind, decision.event.stored(0), self.pseudonymizer, self.rules
+            )
             fate = str(found.get("filtered", SENT))
             requests = found.get("requests", _ABSENT)
         wanted = expected.destinations.get(name, fate)

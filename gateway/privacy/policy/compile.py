@@ -18,6 +18,7 @@ from gateway.privacy.detectors import KINDS, PERSONAL, Detector
 from gateway.privacy.detectors.own import own_detector, wrong_samples
 from gateway.privacy.generalize import FORMS, KEEPS
 from gateway.privacy.policy.conditions import MOST, keys_of
+from gateway.privacy.policy.destinations import DestinationRules, destination_rules
 from gateway.privacy.policy.path_automaton import LARGEST, PathEntry, TooManyPaths
 from gateway.privacy.policy.plan import Planner
 from gateway.privacy.policy.rules import FINAL, Rule
@@ -36,10 +37,10 @@ TYPES = frozenset[str]().union(*({*spec.types} | spec.retired_types for spec in 
 _TRUNCATES = frozenset({"ipv4", "ipv6"})
 
 
-def compile_planner(
+def compile_planners(
     policy: Policy, document: Document, annotations: Mapping[str, Sequence[tuple[str, Action]]]
-) -> Planner:
-    """What finds the plan of each event.
+) -> tuple[Planner, tuple[DestinationRules, ...]]:
+    """What finds the plan of each event, and of each event for destinations with own rules.
 
     `annotations` gives, for a schema's name, the pointers that it marks with `x-privacy` and the
     action of each. Raises ConfigurationError with every mistake of the policy and of the schemas.
@@ -59,7 +60,9 @@ def compile_planner(
     if mistakes:
         raise ConfigurationError(mistakes)
     try:
-        return Planner(policy, kept, annotated, own)
+        common = policy.model_copy(update={"rules": policy.rules_for()})
+        rules = destination_rules(policy, lambda narrowed: Planner(narrowed, kept, annotated, own))
+        return Planner(common, kept, annotated, own), rules
     except TooManyPaths:
         raise ConfigurationError(
             [
@@ -308,6 +311,10 @@ def _takes(rule: Written, later: RuleMatch, piece: Sequence[str | None]) -> bool
         and _one_covers(match.kind, kind, str.__eq__)
         and (not match.source or (bool(later.source) and set(later.source) <= set(match.source)))
         and (not match.type or (bool(later.type) and set(later.type) <= set(match.type)))
+        and (
+            not match.destination
+            or (bool(later.destination) and set(later.destination) <= set(match.destination))
+        )
     )
 
 

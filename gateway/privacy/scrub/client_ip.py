@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -29,9 +29,16 @@ class Settled:
 
 
 def settle(
-    mode: Mode, raw: RawEvent, message: RawMessage, pseudonym: Callable[[str], CleanText]
+    mode: Mode,
+    raw: RawEvent,
+    message: RawMessage,
+    pseudonym: Callable[[str], CleanText],
+    tokens: Collection[str] = (),
 ) -> Settled:
-    """Apply `client_ip` to the message of the event, in place."""
+    """Apply `client_ip` to the message of the event, in place.
+
+    `tokens` are the pseudonyms of an event that was clean once.
+    """
     done = Settled()
     given = False
     for place in PROTOCOLS[raw.protocol].addresses:
@@ -39,6 +46,10 @@ def settle(
         if holder is None or place[-1] not in holder:
             continue
         given = True
+        value = holder[place[-1]]
+        if mode == "pseudonymize" and isinstance(value, str) and value in tokens:
+            done.spots.add((id(holder), place[-1]))
+            continue
         _settle(mode, holder, place, pseudonym, done)
     if raw.client_address:
         _hide(raw.client_address, done)

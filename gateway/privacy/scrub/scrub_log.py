@@ -100,6 +100,8 @@ class ScrubLog:
     def pseudonymize(self, text: str, rule: Rule, kind: str) -> str:
         prefix = DEVICE if text.startswith(DEVICE) and len(text) > len(DEVICE) else ""
         own = text[len(prefix) :]
+        if self.tokens.get(own) == own:
+            return text  # of an event that was clean once
         self.identities[own] = rule
         self.change("pseudonymize", rule.id, kind, len(text))
         return prefix + self.token(own)

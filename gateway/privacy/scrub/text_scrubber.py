@@ -81,7 +81,7 @@ class TextScrubber(ABC):
                 case "mask":
                     return text if text == MASK else self.ledger.mask(text, rule)
                 case "pseudonymize":
-                    if text == HASH_OF_NOTHING:
+                    if text in (HASH_OF_NOTHING, MASK):
                         return text
                     return self.ledger.pseudonymize(text, rule, "string")
                 case "keep":
