@@ -269,15 +269,17 @@ class Change:
     rule: str  # id in privacy.yaml, or one of the gateway's own: `contract`, `wire:id`, …
     kind: str  # a detector's name, or the JSON type of what went
     length: int  # characters of a string, digits of a number, members of an object or array
+    destination: str | None = None  # the one whose copy the rule is about; None: of all
 
     def as_json(self) -> dict[str, str | int]:
-        return {
+        told: dict[str, str | int] = {
             "pointer": self.pointer,
             "action": self.action,
             "rule": self.rule,
             "kind": self.kind,
             "length": self.length,
         }
+        return told if self.destination is None else {**told, "destination": self.destination}
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +289,8 @@ class Violation:
     type: str  # Required-Missing, Datatype-Mismatch, Additional-Properties, Unplanned-Event, …
     pointer: CleanText
     message: SchemaText
+    code: str = ""  # what the sentence is made of: see gateway.contract.violations
+    arguments: tuple[SchemaText | int, ...] = ()
 
     def as_json(self) -> dict[str, str]:
         return {"type": self.type, "pointer": self.pointer, "message": self.message}
@@ -395,3 +399,7 @@ class Decision:
     violations: tuple[Violation, ...] = ()
     fields: SeenFields | None = None  # of an event that is accepted
     fault: str | None = None  # where the code failed, with reason `privacy_failed`
+    policy_revision: int = 0
+    schema_revision: int = 0
+    library: CleanText = NO_TEXT  # name/version of what sent it
+    app_version: CleanText = NO_TEXT

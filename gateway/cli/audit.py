@@ -16,6 +16,7 @@ import orjson
 from gateway.cli.output import json_option, since, since_option, write_json
 from gateway.config import load
 from gateway.globs import compile_globs
+from gateway.pipeline import audit_line
 
 EXAMPLE = "gateway audit --since 7d --event 'Order *'"
 
@@ -38,6 +39,7 @@ class Totals:
     """What was removed."""
 
     lines: int = 0
+    unreadable: int = 0
     first: str = ""
     last: str = ""
     rules: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -51,16 +53,16 @@ class Totals:
         self.lines += 1
         self.first = min(self.first or line["time"], line["time"])
         self.last = max(self.last, line["time"])
-        changes = line.get("changes", ())
+        changes = line["changes"]
         for change in changes:
             self.rules[change["rule"], change["action"]] += 1
             self.paths[re.sub(r"/\d+(?=/|$)", "/*", change["pointer"])] += 1
             self.kinds[change["kind"]] += 1
         if changes:
             self.events[_event(line)] += len(changes)
-        if reason := line.get("reason"):
+        if reason := line["reason"]:
             self.reasons[reason] += 1
-        for violation in line.get("violations", ()):
+        for violation in line["violations"]:
             self.violations[violation["type"]] += 1
 
     def as_json(self) -> dict[str, Any]:
@@ -68,6 +70,7 @@ class Totals:
             "events": self.lines,
             "from": self.first or None,
             "to": self.last or None,
+            "unreadable": self.unreadable,
             "changes": sum(self.rules.values()),
             "by_rule": [
                 {"rule": rule, "action": action, "count": count}
@@ -104,7 +107,7 @@ def show(folder: FilePath, chosen: AuditFilter, *, as_json: bool, follow: bool, 
     totals = Totals()
     for file in sorted(folder.glob("*.jsonl")):
         with file.open("rb") as lines:
-            for line in _parsed(lines):
+            for line in _parsed(lines, totals):
                 if chosen.takes(line):
                     totals.add(line)
     if as_json:
@@ -115,6 +118,8 @@ def show(folder: FilePath, chosen: AuditFilter, *, as_json: bool, follow: bool, 
 
 
 def _report(totals: Totals) -> Iterator[str]:
+    if totals.unreadable:
+        yield f"{totals.unreadable} lines cannot be read; `gateway audit verify` says where"
     if not totals.lines:
         yield "Nothing was removed or refused."
         return
@@ -145,9 +150,9 @@ def _follow(folder: FilePath, chosen: AuditFilter, *, as_json: bool, out: TextIO
 
 
 def _brief(line: dict[str, Any]) -> str:
-    what = [f"{c['action']} {c['pointer']} ({c['rule']})" for c in line.get("changes", ())]
-    what += [f"{v['type']} {v['pointer']}" for v in line.get("violations", ())]
-    if reason := line.get("reason"):
+    what = [f"{c['action']} {c['pointer']} ({c['rule']})" for c in line["changes"]]
+    what += [f"{v['type']} {v['pointer']}: {v['message']}" for v in line["violations"]]
+    if reason := line["reason"]:
         what.insert(0, f"{line['outcome']}: {reason}")
     return f"{line['time']} {line['source']} {_event(line)} {line['messageId']}  {'; '.join(what)}"
 
@@ -163,16 +168,29 @@ def _tail(folder: FilePath) -> Iterator[dict[str, Any]]:
                     if not raw.endswith(b"\n"):
                         break
                     offsets[file] = offsets.get(file, 0) + len(raw)
-                    yield orjson.loads(raw)
+                    if (line := _read(raw)) is not None:
+                        yield line
         time.sleep(0.5)
 
 
-def _parsed(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+def _parsed(lines: Iterator[bytes], totals: Totals) -> Iterator[dict[str, Any]]:
     """Whole lines; one that is just being written is left for the next look."""
     for raw in lines:
-        if raw.endswith(b"\n"):
-            yield orjson.loads(raw)
+        if not raw.endswith(b"\n"):
+            return
+        if (line := _read(raw)) is None:
+            totals.unreadable += 1
+        else:
+            yield line
+
+
+def _read(raw: bytes) -> dict[str, Any] | None:
+    """None where it is no line of the audit: `gateway audit verify` says where."""
+    try:
+        return audit_line.expanded(orjson.loads(raw))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
 def _event(line: dict[str, Any]) -> str:
-    return str(line.get("event") or line["type"])
+    return str(line["event"] or line["type"])

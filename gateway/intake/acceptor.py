@@ -74,7 +74,7 @@ class Acceptor:
         for decision in decisions:
             if decision.fault:
                 log.error("the policy failed", source=decision.source, fault=decision.fault)
-        block = block_of(intake, decisions, rules.switches.period, time.time())
+        block = block_of(intake, decisions, rules, time.time())
         if not block.counts:
             return
         await self._journal.append(block)

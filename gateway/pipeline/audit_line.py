@@ -1,19 +1,34 @@
 """The account of every removed field tells the pointer, the rule and the size, never the value.
 
 One JSON line an event that was changed, broke its schema or was refused, and one a piece of a body
-that could not be read. The line is written in the transaction that makes the event durable.
+that could not be read. The line is written in the transaction that makes the event durable. It is
+short: what is usual or follows from the rest is left out. A change is `[action, pointer, rule,
+kind, length, destination]`, a violation `[code, pointer, …]`; `expanded` writes it all out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-from gateway.contract.violations import UNPLANNED_EVENT
-from gateway.event import CleanBytes, Decision, Protocol, Reason
+from gateway.contract.violations import (
+    TYPES,
+    UNKNOWN_VIOLATION,
+    UNPLANNED_EVENT,
+    brief,
+    sentence,
+)
+from gateway.event import Change, CleanBytes, Decision, Protocol, Reason
+from gateway.protocols import PROTOCOLS
+from gateway.revisions import Revisions
 from gateway.timestamps import timestamp
 
+_USUAL_CLASS = "optional"
+_USUAL_KIND = "string"
+_PROTOCOLS = {kind: name for name, spec in PROTOCOLS.items() for kind in spec.types}
+"""No two protocols have a type of one name, so that the type tells the protocol."""
 _KEPT_NOWHERE = frozenset({Reason.TELEMETRY_OFF, Reason.OPTED_OUT})
 
 
@@ -33,23 +48,42 @@ def line(decision: Decision) -> CleanBytes | None:
         "time": timestamp(decision.received_at),
         "messageId": decision.message_id,
         "source": decision.source,
-        "protocol": decision.protocol,
         "type": decision.type,
-        "event": decision.name,
-        "schema": decision.schema,
-        "class": decision.telemetry_class,
-        "outcome": "rejected" if decision.event is None else "accepted",
     }
+    if decision.type not in _PROTOCOLS:
+        entry["protocol"] = decision.protocol
+    if decision.name is not None:
+        entry["event"] = decision.name
+    if decision.schema is not None:
+        entry["schema"] = decision.schema
+    if decision.telemetry_class not in (None, _USUAL_CLASS):
+        entry["class"] = decision.telemetry_class
     if reason is not None:
+        entry["outcome"] = "rejected" if decision.event is None else "accepted"
         entry["reason"] = reason
+    entry["rev"] = (decision.policy_revision, decision.schema_revision)
+    if decision.library:
+        entry["lib"] = decision.library
+    if decision.app_version:
+        entry["app"] = decision.app_version
     if decision.changes:
-        entry["changes"] = [change.as_json() for change in decision.changes]
+        entry["changes"] = [_change(change) for change in decision.changes]
     if decision.violations:
-        entry["violations"] = [violation.as_json() for violation in decision.violations]
+        entry["violations"] = [
+            (one.code, one.pointer, *brief(one.code, one.arguments)) for one in decision.violations
+        ]
     return CleanBytes(orjson.dumps(entry))
 
 
-def lost_piece(protocol: Protocol, source: str, kind: str | None, received_at: float) -> CleanBytes:
+def _change(change: Change) -> tuple[str | int, ...]:
+    kind = () if change.kind == _USUAL_KIND else (change.kind,)
+    told = (change.action, change.pointer, change.rule, *kind, change.length)
+    return told if change.destination is None else (*told, change.destination)
+
+
+def lost_piece(
+    protocol: Protocol, source: str, kind: str | None, received_at: float, revisions: Revisions
+) -> CleanBytes:
     """The line of a piece of a malformed body, of which nothing is known but where it came from."""
     return CleanBytes(
         orjson.dumps(
@@ -59,11 +93,59 @@ def lost_piece(protocol: Protocol, source: str, kind: str | None, received_at: f
                 "source": source,
                 "protocol": protocol,
                 "type": kind or "unknown",
-                "event": None,
-                "schema": None,
-                "class": None,
                 "outcome": "rejected",
                 "reason": Reason.MALFORMED,
+                "rev": (revisions.policy.number, revisions.schema.number),
             }
         )
     )
+
+
+def expanded(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line with all its fields and sentences, whichever version wrote it.
+
+    Raises KeyError, TypeError or ValueError where it is none.
+    """
+    policy, schema = line.get("rev", (None, None))
+    return {
+        "time": line["time"],
+        "messageId": line.get("messageId", ""),
+        "source": line.get("source", ""),
+        "protocol": line.get("protocol") or _PROTOCOLS.get(line["type"]),
+        "type": line["type"],
+        "event": line.get("event"),
+        "schema": line.get("schema"),
+        "class": line.get("class", _USUAL_CLASS if line.get("schema") else None),
+        "outcome": line.get("outcome", "accepted"),
+        "reason": line.get("reason"),
+        "policy_revision": policy,
+        "schema_revision": schema,
+        "library": line.get("lib"),
+        "app_version": line.get("app"),
+        "changes": [_read_change(one) for one in line.get("changes", ())],
+        "violations": [_read_violation(one) for one in line.get("violations", ())],
+    }
+
+
+def _read_change(told: Any) -> dict[str, Any]:
+    if isinstance(told, dict):  # version 0.1.0
+        return told
+    action, pointer, rule, *kind, length = told[:-1] if isinstance(told[-1], str) else told
+    destination = told[-1:] if isinstance(told[-1], str) else []
+    kind = kind[0] if kind else _USUAL_KIND
+    change = {
+        "pointer": pointer, "action": action, "rule": rule, "kind": kind, "length": length
+    }  # fmt: skip
+    return {**change, "destination": destination[0]} if destination else change
+
+
+def _read_violation(told: Any) -> dict[str, Any]:
+    if isinstance(told, dict):
+        return told
+    code, pointer, *arguments = told
+    steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+    return {
+        "type": TYPES.get(code, UNKNOWN_VIOLATION),
+        "pointer": pointer,
+        "message": sentence(code, steps, arguments),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from gateway.budget import Budget
@@ -12,7 +12,7 @@ from gateway.config.source import Document
 from gateway.event import Change, CleanMessage, CleanText, JsonPath, RawEvent, RawMessage
 from gateway.privacy.detectors import Detector
 from gateway.privacy.errors import ScrubError
-from gateway.privacy.log_safe_text import BY_GATEWAY, LogSafe, pointer
+from gateway.privacy.log_safe_text import BY_GATEWAY, LogSafe
 from gateway.privacy.policy.compile import compile_planner
 from gateway.privacy.policy.plan import Planner
 from gateway.privacy.pseudonyms import Pseudonymizer
@@ -20,6 +20,7 @@ from gateway.privacy.scrub.client_ip import Mode, settle
 from gateway.privacy.scrub.propagate import identity_needles, propagate
 from gateway.privacy.scrub.scrub_log import ScrubLog
 from gateway.privacy.scrub.scrubber import Scrubber
+from gateway.privacy.scrub.taken import HIDDEN, Taken
 from gateway.privacy.scrub.values import shape
 
 
@@ -38,6 +39,8 @@ class Scrubbed:
     message: CleanMessage
     changes: tuple[Change, ...]
     pseudonyms: tuple[CleanText, ...]
+    taken: Taken = field(repr=False)
+    """What was taken out of the event, so that nothing else tells it."""
 
 
 class CompiledPolicy:
@@ -72,12 +75,17 @@ class CompiledPolicy:
         budget = budget or Budget()
         message = raw.take()
         plan = self._planner.plan(raw, message, schema)
-        changes = _omit(message, omissions, budget) if omissions else []
+        omitted = _omit(message, omissions) if omissions else []
         settled = settle(self._client_ip, raw, message, self._pseudonymizer.pseudonym)
         ledger = ScrubLog(plan.keys, self._pseudonymizer, budget, self._safe)
         ledger.tokens.update((token, token) for token in tokens)
         ledger.kept |= settled.spots
+        for _, value in omitted:
+            ledger.taken.add(value)
+        for needle in settled.needles:
+            ledger.taken.add(needle.value)
         Scrubber(plan, ledger).scrub(message)
+        changes = _omissions(omitted, ledger.taken, budget, self._safe)
         changes += settled.changes
         changes += ledger.changes
         needles = settled.needles
@@ -87,7 +95,7 @@ class CompiledPolicy:
             propagate(message, needles, ledger.kept, changes, budget)
         tokens = {*ledger.tokens.values(), *settled.tokens.values()}
         clean = cast("CleanMessage", message)
-        return Scrubbed(clean, tuple(changes), tuple(sorted(tokens)))
+        return Scrubbed(clean, tuple(changes), tuple(sorted(tokens)), ledger.taken)
 
     def pointer(self, path: JsonPath) -> CleanText:
         """A JSON Pointer fit for logs: a key that is itself personal is masked."""
@@ -113,9 +121,9 @@ def compile_policy(
     return CompiledPolicy(policy.client_ip, planner, pseudonymizer)
 
 
-def _omit(message: RawMessage, omissions: Sequence[Omission], budget: Budget) -> list[Change]:
+def _omit(message: RawMessage, omissions: Sequence[Omission]) -> list[tuple[Omission, Any]]:
     """Deepest and last first, so that no path points at another's place."""
-    changes: list[Change] = []
+    omitted: list[tuple[Omission, Any]] = []
     ordered = sorted(omissions, key=lambda omission: _depth_and_place(omission.path), reverse=True)
     for omission in ordered:
         holder: Any = message
@@ -123,14 +131,25 @@ def _omit(message: RawMessage, omissions: Sequence[Omission], budget: Budget) ->
             for step in omission.path[:-1]:
                 holder = holder[step]
             last = omission.path[-1]
-            value = holder[last]
+            omitted.append((omission, holder[last]))
             del holder[last]
         except (KeyError, IndexError, TypeError):
             raise ScrubError("an omission names no place of the event") from None
-        place = pointer(omission.path)
+    omitted.reverse()
+    return omitted
+
+
+def _omissions(
+    omitted: Sequence[tuple[Omission, Any]], taken: Taken, budget: Budget, safe: LogSafe
+) -> list[Change]:
+    """What is told of them once a rule may have taken what was around them, too."""
+    changes: list[Change] = []
+    for omission, value in omitted:
+        path = omission.path
+        shown = taken.shown(path)
+        place = safe.pointer(path if shown == len(path) else (*path[:shown], HIDDEN))
         budget.spend(len(place))
         changes.append(Change(place, "omit", omission.rule, *shape(value)))
-    changes.reverse()
     return changes
 
 
