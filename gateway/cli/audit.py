@@ -7,7 +7,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, TextIO
 
@@ -15,7 +15,11 @@ import orjson
 
 from gateway.cli.output import json_option, since, since_option, write_json
 from gateway.config import load
+from gateway.delivery import AUDIT
+from gateway.errors import JournalError, UsageError
 from gateway.globs import compile_globs
+from gateway.journal.sqlite.snapshot import looking
+from gateway.jsonl.verify import Verified, verify
 from gateway.pipeline import audit_line
 
 EXAMPLE = "gateway audit --since 7d --event 'Order *'"
@@ -85,6 +89,9 @@ class Totals:
 
 
 def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what", nargs="?", choices=["verify"], help="whether a line was changed or removed"
+    )
     since_option(parser)
     parser.add_argument("--event", metavar="GLOB", help="only events of this name")
     json_option(parser)
@@ -96,7 +103,10 @@ def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) 
     moment = since(given)
     glob = compile_globs([given.event]) if given.event else None
     chosen = AuditFilter(moment.strftime("%Y-%m-%dT%H:%M:%S") if moment else "", glob)
-    folder = load(given.config, environment).gateway.data_dir / "audit"
+    data_dir = load(given.config, environment).gateway.data_dir
+    if given.what:
+        return _verify(data_dir, as_json=given.json, out=out)
+    folder = data_dir / "audit"
     return show(folder, chosen, as_json=given.json, follow=given.follow, out=out)
 
 
@@ -115,6 +125,50 @@ def show(folder: FilePath, chosen: AuditFilter, *, as_json: bool, follow: bool, 
     else:
         print("\n".join(_report(totals)), file=out)
     return 0
+
+
+def _verify(data_dir: FilePath, *, as_json: bool, out: TextIO) -> int:
+    """Exit 1 with the first line at which the audit is not as it was written."""
+    folder = data_dir / "audit"
+    kept, is_known = _kept(data_dir / "journal")
+    try:
+        found = verify(folder, kept)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from None
+    if as_json:
+        write_json({"ok": found.first_break is None, **asdict(found), "end_known": is_known}, out)
+    else:
+        print("\n".join(_verified(found, folder, end_known=is_known)), file=out)
+    return 1 if found.first_break else 0
+
+
+def _kept(journal: FilePath) -> tuple[str | None, bool]:
+    """How far the journal says that the files go, and whether there is a journal to say so."""
+    try:
+        with looking(journal) as look:
+            cursor = look.view().cursors.get(AUDIT)
+    except (FileNotFoundError, JournalError):
+        return None, False
+    return (cursor.state if cursor else None), True
+
+
+def _verified(found: Verified, folder: FilePath, *, end_known: bool) -> Iterator[str]:
+    if broken := found.first_break:
+        yield f"{folder / broken.file}:{broken.line}: {broken.problem}"
+    else:
+        yield f"{found.lines} lines in {found.files} files follow each other without a gap"
+        if found.head:
+            yield f"last hash {found.head}: note it elsewhere to know these lines again"
+    if found.unchained:
+        yield f"{found.unchained} lines of version 0.1.0 before them have no hash"
+    if found.removed:
+        yield f"deleted by retention: {', '.join(found.removed)}"
+    if found.set_aside:
+        yield f"set aside by recovery, not part of the chain: {', '.join(found.set_aside)}"
+    if found.unfinished:
+        yield "the last line is not whole: it is being written, or a crash cut it"
+    if not end_known:
+        yield "the journal cannot be read, so lines missing at the end would not be seen"
 
 
 def _report(totals: Totals) -> Iterator[str]:
