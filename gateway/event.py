@@ -43,6 +43,8 @@ Message = dict[str, Any]
 JsonPath = tuple[str | int, ...]
 Protocol = Literal["segment", "mixpanel", "appsmith"]
 TelemetryClass = Literal["essential", "billing", "optional"]
+EventPlace = tuple[Protocol, str, str | None]
+"""Protocol, type and exact name of an event."""
 
 USER_AGENT = "$user_agent"
 """Where a Mixpanel record has what its browser called itself. Only the gateway writes it."""
@@ -272,14 +274,14 @@ class Change:
     destination: str | None = None  # the one whose copy the rule is about; None: of all
 
     def as_json(self) -> dict[str, str | int]:
-        told: dict[str, str | int] = {
+        entry: dict[str, str | int] = {
             "pointer": self.pointer,
             "action": self.action,
             "rule": self.rule,
             "kind": self.kind,
             "length": self.length,
         }
-        return told if self.destination is None else {**told, "destination": self.destination}
+        return entry if self.destination is None else {**entry, "destination": self.destination}
 
 
 @dataclass(frozen=True, slots=True)

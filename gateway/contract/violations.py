@@ -122,7 +122,7 @@ def unplanned_event() -> Breach:
 
 
 def sentence(code: str, steps: Sequence[str], arguments: Sequence[Any] = ()) -> str:
-    """A violation in words. `steps` lead to its place; `*` stands for a key that is not told."""
+    """A violation in words. `steps` lead to its place; `*` stands for a key that is not shown."""
     label = _label(steps)
     match code:
         case "required":

@@ -1,6 +1,6 @@
-"""What is told of an event: to the audit, on pages and in logs, and nothing that a rule took.
+"""What is reported of an event: to the audit, on pages and in logs, and nothing that a rule took.
 
-An account is made when the event is clean. The place that a rule is about is told; keys inside of
+An account is made when the event is clean. The place that a rule is about is shown; keys inside of
 something that it dropped are not, unless they are the schema's own words.
 """
 

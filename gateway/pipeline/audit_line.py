@@ -77,8 +77,8 @@ def line(decision: Decision) -> CleanBytes | None:
 
 def _change(change: Change) -> tuple[str | int, ...]:
     kind = () if change.kind == _USUAL_KIND else (change.kind,)
-    told = (change.action, change.pointer, change.rule, *kind, change.length)
-    return told if change.destination is None else (*told, change.destination)
+    entry = (change.action, change.pointer, change.rule, *kind, change.length)
+    return entry if change.destination is None else (*entry, change.destination)
 
 
 def lost_piece(
@@ -127,11 +127,11 @@ def expanded(line: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _read_change(told: Any) -> dict[str, Any]:
-    if isinstance(told, dict):  # version 0.1.0
-        return told
-    action, pointer, rule, *kind, length = told[:-1] if isinstance(told[-1], str) else told
-    destination = told[-1:] if isinstance(told[-1], str) else []
+def _read_change(entry: Any) -> dict[str, Any]:
+    if isinstance(entry, dict):  # version 0.1.0
+        return entry
+    action, pointer, rule, *kind, length = entry[:-1] if isinstance(entry[-1], str) else entry
+    destination = entry[-1:] if isinstance(entry[-1], str) else []
     kind = kind[0] if kind else _USUAL_KIND
     change = {
         "pointer": pointer, "action": action, "rule": rule, "kind": kind, "length": length
@@ -139,10 +139,10 @@ def _read_change(told: Any) -> dict[str, Any]:
     return {**change, "destination": destination[0]} if destination else change
 
 
-def _read_violation(told: Any) -> dict[str, Any]:
-    if isinstance(told, dict):
-        return told
-    code, pointer, *arguments = told
+def _read_violation(entry: Any) -> dict[str, Any]:
+    if isinstance(entry, dict):
+        return entry
+    code, pointer, *arguments = entry
     steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
     return {
         "type": TYPES.get(code, UNKNOWN_VIOLATION),

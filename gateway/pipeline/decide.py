@@ -8,7 +8,8 @@ value can leave this module only through the policy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from gateway.budget import CHARACTERS, Budget, OverBudgetError
 from gateway.config.model import Schemas
@@ -21,6 +22,7 @@ from gateway.event import (
     CleanEvent,
     CleanMessage,
     Decision,
+    EventPlace,
     Header,
     RawEvent,
     Reason,
@@ -50,6 +52,8 @@ class Rules:
     budget: int = CHARACTERS  # of one event
     revisions: Revisions = UNNUMBERED
     fields: FieldRules = NOTHING_KNOWN
+    built_in: Mapping[EventPlace, TelemetryClass] = field(default_factory=dict)
+    """Classes of events that hold whatever the schemas say."""
 
 
 def decide(raw: RawEvent, rules: Rules) -> Decision:
@@ -66,13 +70,13 @@ def decide(raw: RawEvent, rules: Rules) -> Decision:
 
 def _decide(raw: RawEvent, rules: Rules) -> Decision:
     plan = rules.catalogue.match(raw)
-    telemetry_class: TelemetryClass = plan.telemetry_class if plan else "optional"
+    telemetry_class, is_known = _class_of(raw, rules, plan)
     schema = plan.name if plan else UNPLANNED
     if reason := refusal(raw, telemetry_class, rules.switches):
         return _rejected(raw, rules, reason, schema, telemetry_class)
 
     budget = Budget(rules.budget)
-    examination = examine(raw, plan, rules.schemas, budget)
+    examination = examine(raw, plan, rules.schemas, budget, is_known=is_known)
     if examination.reason in (Reason.UNPLANNED_EVENT, Reason.SCHEMA_VIOLATION):
         return _blocked(raw, rules, plan, examination, budget)
 
@@ -136,15 +140,21 @@ def _routes(
     return to, dict(filtered)
 
 
+def _class_of(raw: RawEvent, rules: Rules, plan: EventPlan | None) -> tuple[TelemetryClass, bool]:
+    """Its class, and whether that is built in: then no schema need know the event."""
+    if rules.built_in and (own := rules.built_in.get((raw.protocol, raw.type, raw.name))):
+        return own, True
+    return (plan.telemetry_class if plan else "optional"), False
+
+
 def _blocked(
     raw: RawEvent, rules: Rules, plan: EventPlan | None, examination: Examination, budget: Budget
 ) -> Decision:
-    """Of an event that breaks its contract: what is told of it is as clean as if it had left."""
+    """Breaks its contract; what is reported of it is as clean as if it had left."""
     assert examination.reason is not None  # noqa: S101 (it is the reason to block)
     schema = plan.name if plan else UNPLANNED
-    blocked = _rejected(
-        raw, rules, examination.reason, schema, plan.telemetry_class if plan else "optional"
-    )
+    telemetry_class, _ = _class_of(raw, rules, plan)
+    blocked = _rejected(raw, rules, examination.reason, schema, telemetry_class)
     scrubbed = rules.policy.scrub(raw, schema, budget=budget)
     account = account_of(raw, scrubbed, plan, examination.breaches, rules.policy, budget=budget)
     return replace(

@@ -142,7 +142,7 @@ def _omit(message: RawMessage, omissions: Sequence[Omission]) -> list[tuple[Omis
 def _omissions(
     omitted: Sequence[tuple[Omission, Any]], taken: Taken, budget: Budget, safe: LogSafe
 ) -> list[Change]:
-    """What is told of them once a rule may have taken what was around them, too."""
+    """What is reported of them once a rule may have taken what was around them, too."""
     changes: list[Change] = []
     for omission, value in omitted:
         path = omission.path

@@ -12,6 +12,7 @@ from gateway.config.model import GatewaySettings
 from gateway.config.sections import Section, settings_of
 from gateway.config.values import HttpUrl, Seconds, Settings
 from gateway.event import JsonPath
+from gateway.extensions.appsmith.classes import CLASSES
 
 _INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
@@ -132,4 +133,5 @@ SECTION = Section(
     sources=lambda gateway: (appsmith(gateway).source,),
     upstreams=_upstreams,
     switch_variables=("APPSMITH_DISABLE_TELEMETRY",),
+    classes=CLASSES,
 )

@@ -91,7 +91,7 @@ class ScrubLog:
                 self.known[str(value)] = place
 
     def draw_veil(self) -> None:
-        """A rule drops what is in the container at hand: keys in it are told of nowhere."""
+        """A rule drops what is in the container at hand: keys in it are shown nowhere."""
         self.veil = len(self.path)
         self.taken.inside.add(tuple(self.path))
 

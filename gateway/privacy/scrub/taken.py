@@ -2,7 +2,7 @@
 
 An account names places, ids and libraries in a client's own words, which may repeat a value that is
 gone: `/traits/Jane Roe/email`, or a messageId with the user's id in it. Such words become `*`. The
-work is linear in what was taken and in what is told of it.
+work is linear in what was taken and in what is reported of it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Taken:
         self._values.append(value)
 
     def shown(self, path: JsonPath) -> int:
-        """How many steps of a path may be told: none inside of something that a rule dropped."""
+        """How many steps of a path may be shown: none inside of something that a rule dropped."""
         if self.inside:
             for end in range(len(path)):
                 if path[:end] in self.inside:
