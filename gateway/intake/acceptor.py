@@ -75,7 +75,7 @@ class Acceptor:
             if decision.fault:
                 log.error("the policy failed", source=decision.source, fault=decision.fault)
         block = block_of(intake, decisions, rules, time.time())
-        if not block.counts:
+        if not (block.counts or block.audit):
             return
         await self._journal.append(block)
         self._saw(decisions)

@@ -25,6 +25,7 @@ def block_of(
         events=[decision.event for decision in decisions if decision.event],
         audit=[
             *[line for line in map(audit_line.line, decisions) if line],
+            *intake.audit,
             *_lost_pieces(intake, rules.revisions, now),
         ],
         counts=_counts(intake, decisions, rules.switches.period),

@@ -9,6 +9,7 @@ kind, length, destination]`, a violation `[code, pointer, …]`; `expanded` writ
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -20,7 +21,9 @@ from gateway.contract.violations import (
     brief,
     sentence,
 )
-from gateway.event import Change, CleanBytes, Decision, Protocol, Reason
+from gateway.event import Change, CleanBytes, Decision, Protocol, RawEvent, Reason
+from gateway.pipeline.decide import Rules
+from gateway.privacy import Scrubbed
 from gateway.protocols import PROTOCOLS
 from gateway.revisions import Revisions
 from gateway.timestamps import timestamp
@@ -99,6 +102,26 @@ def lost_piece(
             }
         )
     )
+
+
+def relayed(raw: RawEvent, what: str, scrubbed: Scrubbed, rules: Rules) -> CleanBytes:
+    """The line of a request that passed to a service, and of what did not pass of it."""
+    entry: dict[str, Any] = {
+        "time": timestamp(raw.received_at),
+        "messageId": "",
+        "source": raw.source,
+        "protocol": raw.protocol,
+        "type": raw.type,
+        "event": what,
+        "rev": (rules.revisions.policy.number, rules.revisions.schema.number),
+    }
+    if scrubbed.changes:
+        places = scrubbed.taken.hidden([change.pointer for change in scrubbed.changes])
+        entry["changes"] = [
+            _change(replace(change, pointer=place))
+            for change, place in zip(scrubbed.changes, places, strict=True)
+        ]
+    return CleanBytes(orjson.dumps(entry))
 
 
 def expanded(line: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,9 @@ class CloudServices(Settings):
     answers what it can by itself, and usage reports are not acknowledged."""
     prefix: Annotated[str, AfterValidator(_prefix)] = "/cs"
     """Path under which the routes are served beside `/api/v1`. Changes at a restart."""
+    relay: tuple[str, ...] = ()
+    """More paths below `/api/v1/` that are relayed, `*` for any text. Those that Appsmith is known
+    to ask for always are."""
     timeout: Seconds = Field(default=60, gt=0)
     """How long one relayed request may take, from the first byte to the last."""
 
