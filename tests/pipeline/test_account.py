@@ -148,7 +148,7 @@ def test_places_that_a_rule_is_about_are_told(tmp_path: Path) -> None:
     }
 
 
-FOUR_VIOLATIONS = {
+FOUR_VIOLATIONS: dict[str, Any] = {
     "messageId": "ajs-next-1764100000000-0c8f3a1e-7d52-4b7e-9a4e-2f3c9d1b7a66",
     "context": {
         "library": {"name": "analytics.js", "version": "next-1.84.3"},
