@@ -13,6 +13,7 @@ from gateway.destinations import Destination, Opening, registry
 from gateway.destinations.jsonl.client import FileDestination, audit_line
 from gateway.encryption import Keyring
 from gateway.journal import Journal
+from gateway.jsonl.chain import Chain
 from gateway.jsonl.files import LineFiles
 from gateway.privacy import Pseudonymizer
 
@@ -52,6 +53,7 @@ def consumers_of(
         rotate_bytes=files.rotate_bytes,
         keep_days=files.keep_days,
         clock=journal.clock,
+        chain=Chain(),
     )
     consumers.append((audit_feed(journal), FileDestination("audit", audited, audit_line)))
     quarantined = LineFiles(

@@ -47,6 +47,8 @@ Message = dict[str, Any]
 JsonPath = tuple[str | int, ...]
 Protocol = Literal["segment", "mixpanel", "appsmith"]
 TelemetryClass = Literal["essential", "billing", "optional"]
+EventPlace = tuple[Protocol, str, str | None]
+"""Protocol, type and exact name of an event."""
 
 USER_AGENT = "$user_agent"
 """Where a Mixpanel record has what its browser called itself. Only the gateway writes it."""
@@ -298,6 +300,8 @@ class Violation:
     type: str  # Required-Missing, Datatype-Mismatch, Additional-Properties, Unplanned-Event, …
     pointer: CleanText
     message: SchemaText
+    code: str = ""  # what the sentence is made of: see gateway.contract.violations
+    arguments: tuple[SchemaText | int, ...] = ()
 
     def as_json(self) -> dict[str, str]:
         return {"type": self.type, "pointer": self.pointer, "message": self.message}
@@ -409,3 +413,7 @@ class Decision:
     violations: tuple[Violation, ...] = ()
     fields: SeenFields | None = None  # of an event that is accepted
     fault: str | None = None  # where the code failed, with reason `privacy_failed`
+    policy_revision: int = 0
+    schema_revision: int = 0
+    library: CleanText = NO_TEXT  # name/version of what sent it
+    app_version: CleanText = NO_TEXT

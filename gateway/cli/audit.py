@@ -7,7 +7,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, TextIO
 
@@ -15,7 +15,12 @@ import orjson
 
 from gateway.cli.output import json_option, since, since_option, write_json
 from gateway.config import load
+from gateway.delivery import AUDIT
+from gateway.errors import JournalError, UsageError
 from gateway.globs import compile_globs
+from gateway.journal.sqlite.snapshot import looking
+from gateway.jsonl.verify import Verified, verify
+from gateway.pipeline import audit_line
 
 EXAMPLE = "gateway audit --since 7d --event 'Order *'"
 
@@ -38,6 +43,7 @@ class Totals:
     """What was removed."""
 
     lines: int = 0
+    unreadable: int = 0
     first: str = ""
     last: str = ""
     rules: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -51,16 +57,16 @@ class Totals:
         self.lines += 1
         self.first = min(self.first or line["time"], line["time"])
         self.last = max(self.last, line["time"])
-        changes = line.get("changes", ())
+        changes = line["changes"]
         for change in changes:
             self.rules[change["rule"], change["action"]] += 1
             self.paths[re.sub(r"/\d+(?=/|$)", "/*", change["pointer"])] += 1
             self.kinds[change["kind"]] += 1
         if changes:
             self.events[_event(line)] += len(changes)
-        if reason := line.get("reason"):
+        if reason := line["reason"]:
             self.reasons[reason] += 1
-        for violation in line.get("violations", ()):
+        for violation in line["violations"]:
             self.violations[violation["type"]] += 1
 
     def as_json(self) -> dict[str, Any]:
@@ -68,6 +74,7 @@ class Totals:
             "events": self.lines,
             "from": self.first or None,
             "to": self.last or None,
+            "unreadable": self.unreadable,
             "changes": sum(self.rules.values()),
             "by_rule": [
                 {"rule": rule, "action": action, "count": count}
@@ -82,6 +89,9 @@ class Totals:
 
 
 def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what", nargs="?", choices=["verify"], help="whether a line was changed or removed"
+    )
     since_option(parser)
     parser.add_argument("--event", metavar="GLOB", help="only events of this name")
     json_option(parser)
@@ -93,7 +103,10 @@ def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) 
     moment = since(given)
     glob = compile_globs([given.event]) if given.event else None
     chosen = AuditFilter(moment.strftime("%Y-%m-%dT%H:%M:%S") if moment else "", glob)
-    folder = load(given.config, environment).gateway.data_dir / "audit"
+    data_dir = load(given.config, environment).gateway.data_dir
+    if given.what:
+        return _verify(data_dir, as_json=given.json, out=out)
+    folder = data_dir / "audit"
     return show(folder, chosen, as_json=given.json, follow=given.follow, out=out)
 
 
@@ -104,7 +117,7 @@ def show(folder: FilePath, chosen: AuditFilter, *, as_json: bool, follow: bool, 
     totals = Totals()
     for file in sorted(folder.glob("*.jsonl")):
         with file.open("rb") as lines:
-            for line in _parsed(lines):
+            for line in _parsed(lines, totals):
                 if chosen.takes(line):
                     totals.add(line)
     if as_json:
@@ -114,7 +127,53 @@ def show(folder: FilePath, chosen: AuditFilter, *, as_json: bool, follow: bool, 
     return 0
 
 
+def _verify(data_dir: FilePath, *, as_json: bool, out: TextIO) -> int:
+    """Exit 1 with the first line at which the audit is not as it was written."""
+    folder = data_dir / "audit"
+    kept, is_known = _kept(data_dir / "journal")
+    try:
+        found = verify(folder, kept)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from None
+    if as_json:
+        write_json({"ok": found.first_break is None, **asdict(found), "end_known": is_known}, out)
+    else:
+        print("\n".join(_verified(found, folder, end_known=is_known)), file=out)
+    return 1 if found.first_break else 0
+
+
+def _kept(journal: FilePath) -> tuple[str | None, bool]:
+    """How far the journal says that the files go, and whether there is a journal to say so."""
+    try:
+        with looking(journal) as look:
+            cursor = look.view().cursors.get(AUDIT)
+    except (FileNotFoundError, JournalError):
+        return None, False
+    return (cursor.state if cursor else None), True
+
+
+def _verified(found: Verified, folder: FilePath, *, end_known: bool) -> Iterator[str]:
+    if broken := found.first_break:
+        yield f"{folder / broken.file}:{broken.line}: {broken.problem}"
+    else:
+        yield f"{found.lines} lines in {found.files} files follow each other without a gap"
+        if found.head:
+            yield f"last hash {found.head}: note it elsewhere to know these lines again"
+    if found.unchained:
+        yield f"{found.unchained} lines of version 0.1.0 before them have no hash"
+    if found.removed:
+        yield f"deleted by retention: {', '.join(found.removed)}"
+    if found.set_aside:
+        yield f"set aside by recovery, not part of the chain: {', '.join(found.set_aside)}"
+    if found.unfinished:
+        yield "the last line is not whole: it is being written, or a crash cut it"
+    if not end_known:
+        yield "the journal cannot be read, so lines missing at the end would not be seen"
+
+
 def _report(totals: Totals) -> Iterator[str]:
+    if totals.unreadable:
+        yield f"{totals.unreadable} lines cannot be read; `gateway audit verify` says where"
     if not totals.lines:
         yield "Nothing was removed or refused."
         return
@@ -145,9 +204,9 @@ def _follow(folder: FilePath, chosen: AuditFilter, *, as_json: bool, out: TextIO
 
 
 def _brief(line: dict[str, Any]) -> str:
-    what = [f"{c['action']} {c['pointer']} ({c['rule']})" for c in line.get("changes", ())]
-    what += [f"{v['type']} {v['pointer']}" for v in line.get("violations", ())]
-    if reason := line.get("reason"):
+    what = [f"{c['action']} {c['pointer']} ({c['rule']})" for c in line["changes"]]
+    what += [f"{v['type']} {v['pointer']}: {v['message']}" for v in line["violations"]]
+    if reason := line["reason"]:
         what.insert(0, f"{line['outcome']}: {reason}")
     return f"{line['time']} {line['source']} {_event(line)} {line['messageId']}  {'; '.join(what)}"
 
@@ -163,16 +222,29 @@ def _tail(folder: FilePath) -> Iterator[dict[str, Any]]:
                     if not raw.endswith(b"\n"):
                         break
                     offsets[file] = offsets.get(file, 0) + len(raw)
-                    yield orjson.loads(raw)
+                    if (line := _read(raw)) is not None:
+                        yield line
         time.sleep(0.5)
 
 
-def _parsed(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+def _parsed(lines: Iterator[bytes], totals: Totals) -> Iterator[dict[str, Any]]:
     """Whole lines; one that is just being written is left for the next look."""
     for raw in lines:
-        if raw.endswith(b"\n"):
-            yield orjson.loads(raw)
+        if not raw.endswith(b"\n"):
+            return
+        if (line := _read(raw)) is None:
+            totals.unreadable += 1
+        else:
+            yield line
+
+
+def _read(raw: bytes) -> dict[str, Any] | None:
+    """None where it is no line of the audit: `gateway audit verify` says where."""
+    try:
+        return audit_line.expanded(orjson.loads(raw))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
 def _event(line: dict[str, Any]) -> str:
-    return str(line.get("event") or line["type"])
+    return str(line["event"] or line["type"])

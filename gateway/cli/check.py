@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import TextIO
 
@@ -70,6 +70,20 @@ def _everything(file: FilePath, environment: Mapping[str, str]) -> tuple[Configu
     return configuration, rules
 
 
+def _classes(rules: Rules) -> Iterator[str]:
+    """Where a schema says another class than the one that is built in, which holds."""
+    for plan in rules.catalogue.plans.values():
+        match = plan.match
+        for kind in match.types:
+            for name in match.names or (None,):
+                own = rules.built_in.get((match.protocol, kind, name))
+                if own and own != plan.telemetry_class:
+                    yield (
+                        f"the schema {plan.name} says `{plan.telemetry_class}`; these events are"
+                        f" always `{own}`"
+                    )
+
+
 def _kept(policy: Policy, pointer: str) -> str:
     rules = exempted(policy, pointer)
     if not rules:
@@ -116,6 +130,7 @@ def _summary(
         f"note          {note}" for hooks in registry.hooks() for note in hooks.notes(configuration)
     ]
     lines += [f"note          {note}" for note in (*rules.catalogue.notes, *findings.notes)]
+    lines += [f"note          {note}" for note in _classes(rules)]
     return [*lines, "The configuration is good."]
 
 

@@ -6,7 +6,7 @@ A section of an extension that is not installed is a mistake like any unknown se
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from pydantic import create_model
 from gateway import plugins
 from gateway.config.model import GatewaySettings
 from gateway.config.values import Settings
-from gateway.event import JsonPath
+from gateway.event import EventPlace, JsonPath, TelemetryClass
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
@@ -35,6 +35,8 @@ class Section:
     """The addresses that it sends to, by their settings; none may lead back to this gateway."""
     switch_variables: tuple[str, ...] = ()
     """Variables of the environment that switch optional events off, or on."""
+    classes: Mapping[EventPlace, TelemetryClass] = field(default_factory=dict, hash=False)
+    """The class of events that it makes or must always carry, whatever schemas say of them."""
 
 
 def sections() -> tuple[Section, ...]:

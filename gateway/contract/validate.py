@@ -54,9 +54,14 @@ _ONLY_UNPLANNED = {
 
 
 def examine(
-    raw: RawEvent, plan: EventPlan | None, settings: Schemas, budget: Budget | None = None
+    raw: RawEvent,
+    plan: EventPlan | None,
+    settings: Schemas,
+    budget: Budget | None = None,
+    *,
+    is_known: bool = False,
 ) -> Examination:
-    """Hold an event against its plan; changes nothing.
+    """Hold an event against its plan; changes nothing. `is_known`: planned without a schema, too.
 
     Raises NotExaminableError and OverBudgetError.
 
@@ -64,7 +69,7 @@ def examine(
     event. A member that is `null` counts as absent, since analytics-python sends absent so.
     """
     unplanned = (plan is None or not plan.planned) and (
-        raw.type in PROTOCOLS[raw.protocol].types_planned_by_name
+        not is_known and raw.type in PROTOCOLS[raw.protocol].types_planned_by_name
     )
     violations: list[Breach] = []
     unlisted_paths: list[JsonPath] = []

@@ -127,7 +127,8 @@ class Rescrub:
             self._accounted.popitem(last=False)
         self.scrubbed += len(new)
         lines = [
-            audit_line.again(event.header, self.consumer, changes[event.sequence]) for event in new
+            audit_line.again(event.header, self.consumer, changes[event.sequence], rules.revisions)
+            for event in new
         ]
         try:
             await self.journal.append(encoded(audit=lines))

@@ -14,12 +14,13 @@ from pathlib import Path as FilePath
 from gateway.config.model import AnalyticsJs, GatewaySettings, Limits
 from gateway.config.outgoing import Outgoing
 from gateway.config.values import Network
-from gateway.event import Protocol, RawEvent, Reason
+from gateway.event import CleanBytes, Protocol, RawEvent, Reason
 from gateway.health import Health
 from gateway.ingest.admission import Admission
 from gateway.ingest.asked import UNKNOWN, Asked
 from gateway.ingest.rate_limit import RateLimit
 from gateway.ingest.sources import Sources
+from gateway.pipeline.decide import Rules
 
 __all__ = ["Admission", "IngestBackend", "Intake", "Mark", "RateLimit", "Refusal", "Sources"]
 
@@ -49,6 +50,8 @@ class Intake:
     """Of each event's id, where repeats are looked for; see `gateway.dedup`."""
     marks: Sequence[Sequence[Mark]] = ()
     """Of each event, what grows in the journal if it is accepted: in the same transaction."""
+    audit: Sequence[CleanBytes] = ()
+    """Lines of the audit that are of no event."""
 
 
 class IngestBackend(typing.Protocol):
@@ -109,6 +112,11 @@ class IngestBackend(typing.Protocol):
     @property
     def closing(self) -> bool:
         """Whether the gateway is stopping: clients get 503 and their connections close."""
+        ...
+
+    @property
+    def rules(self) -> Rules:
+        """What events are decided by."""
         ...
 
     def now(self) -> float:

@@ -74,8 +74,8 @@ class Acceptor:
         for decision in decisions:
             if decision.fault:
                 log.error("the policy failed", source=decision.source, fault=decision.fault)
-        block = block_of(intake, decisions, rules.switches.period, time.time())
-        if not block.counts:
+        block = block_of(intake, decisions, rules, time.time())
+        if not (block.counts or block.audit):
             return
         await self._journal.append(block)
         self._saw(decisions)

@@ -12,28 +12,33 @@ from gateway.event import CleanBytes, Decision, Reason, TelemetryClass
 from gateway.ingest import Intake
 from gateway.journal import EncodedBlock, encoded
 from gateway.pipeline import audit_line
+from gateway.pipeline.decide import Rules
+from gateway.revisions import Revisions
 from gateway.telemetry import switch_history
 
 
 def block_of(
-    intake: Intake, decisions: Sequence[Decision], period: int, now: float
+    intake: Intake, decisions: Sequence[Decision], rules: Rules, now: float
 ) -> EncodedBlock:
-    """`period`: of the switches that the events were decided under. `now`: epoch seconds."""
+    """`rules`: that the events were decided under. `now`: epoch seconds."""
     return encoded(
         events=[decision.event for decision in decisions if decision.event],
         audit=[
             *[line for line in map(audit_line.line, decisions) if line],
-            *_lost_pieces(intake, now),
+            *intake.audit,
+            *_lost_pieces(intake, rules.revisions, now),
         ],
-        counts=_counts(intake, decisions, period),
+        counts=_counts(intake, decisions, rules.switches.period),
         seen=_seen(intake.digests, decisions),
     )
 
 
-def _lost_pieces(intake: Intake, now: float) -> Iterator[CleanBytes]:
+def _lost_pieces(intake: Intake, revisions: Revisions, now: float) -> Iterator[CleanBytes]:
     for refusal in intake.refusals:
         if refusal.reason is Reason.MALFORMED:
-            line = audit_line.lost_piece(intake.protocol, refusal.source, refusal.type, now)
+            line = audit_line.lost_piece(
+                intake.protocol, refusal.source, refusal.type, now, revisions
+            )
             yield from [line] * refusal.count
 
 

@@ -18,6 +18,7 @@ from gateway.health_watch import HealthWatch
 from gateway.ingest import Admission, RateLimit, Sources
 from gateway.ingest.asked import UNKNOWN, Asked
 from gateway.intake.acceptor import Acceptor
+from gateway.pipeline.decide import Rules
 
 
 class Backend:
@@ -81,6 +82,10 @@ class Backend:
     @property
     def closing(self) -> bool:
         return self._watch.is_stopping
+
+    @property
+    def rules(self) -> Rules:
+        return self._control.snapshot.rules
 
     def health(self) -> Health:
         return self._watch.health()

@@ -22,8 +22,14 @@ from pathlib import Path
 import structlog
 
 from gateway.clock import Clock
+from gateway.jsonl.chain import Chain, same_body
 from gateway.jsonl.names import Name, day_of
+from gateway.jsonl.retention import delete, last_hash
+from gateway.jsonl.state import State
 from gateway.jsonl.surplus import Same, Surplus, fsync
+
+_WHOLE = 1 << 62
+"""More bytes than a file has."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,16 +55,19 @@ class LineFiles:
         clock: Clock | None = None,
         same: Same = bytes.__eq__,
         may_grow: Callable[[Path], bool] = lambda _file: True,
+        chain: Chain | None = None,
     ) -> None:
         """`keep_days` 0 keeps every file. `same`: whether two lines are of the same item.
 
-        `may_grow`: whether lines may be added to a file that is there when it is opened.
+        `may_grow`: whether lines may be added to a file that is there when it is opened. With a
+        `chain`, each line gets its hash when it is written.
         """
         self.folder = folder
         self._rotate_bytes = rotate_bytes
         self._keep_days = keep_days
         self._clock = clock or Clock()
-        self._same = same
+        self._same = same_body if chain else same
+        self._chain = chain
         self._may_grow = may_grow
         self._name = Name.of("", 0)
         self._length = 0
@@ -71,9 +80,10 @@ class LineFiles:
         Raises OSError.
         """
         self.close()
-        text, _, length = (state or "").rpartition(":")
-        name = Name.parse(text)
-        if name is None or not self._resume(name, int(length)) or self._is_finished():
+        kept = State.parse(state)
+        if self._chain:
+            self._chain.head = self._head(kept)
+        if kept is None or not self._resume(kept.name, kept.length) or self._is_finished():
             self._begin()
         return self._state
 
@@ -85,12 +95,15 @@ class LineFiles:
         if self._surplus is None:
             return self._written(lines)
         before = self._name, self._length
+        head = self._chain.head if self._chain else ""
         try:
             lines = self._behind_what_is_there(self._surplus, lines)
             return self._written(lines) if lines else self._state
         except OSError:  # the whole batch comes again, so what was passed must be passed again
             self.close()
             self._resume(*before)
+            if self._chain:
+                self._chain.head = head
             raise
 
     def _written(self, lines: bytes) -> str:
@@ -98,7 +111,10 @@ class LineFiles:
         if full or self._name.day != self._today() or self._is_lost():
             self._begin()
         handle = self._handle if self._handle is not None else self._create()
+        head = self._chain.head if self._chain else ""
         try:
+            if self._chain:
+                lines = self._chain.sealed(lines, first=self._length == 0)
             rest = memoryview(lines)
             while rest:
                 rest = rest[os.write(handle, rest) :]
@@ -106,6 +122,8 @@ class LineFiles:
         except OSError:
             with suppress(OSError):
                 os.ftruncate(handle, self._length)
+            if self._chain:
+                self._chain.head = head
             raise
         self._length += len(lines)
         return self._state
@@ -120,7 +138,16 @@ class LineFiles:
 
     @property
     def _state(self) -> str:
-        return f"{self._name}:{self._length}"
+        return str(State(self._name, self._length, self._chain.head if self._chain else None))
+
+    def _head(self, kept: State | None) -> str:
+        """The last hash that there is, where the state does not say it."""
+        if kept is None:
+            names = self._names()
+            return last_hash(self.folder / str(names[-1]), _WHOLE) if names else ""
+        if kept.head is None:
+            return last_hash(self.folder / str(kept.name), kept.length)
+        return kept.head
 
     @property
     def _path(self) -> Path:
@@ -158,6 +185,8 @@ class LineFiles:
             if not surplus.takes(lines[:end], self._same):
                 break
             self._name, self._length = surplus.name, surplus.offset
+            if self._chain:
+                self._chain.passed(lines[: end - 1])
             lines = lines[end:]
         if not lines:
             return lines
@@ -205,8 +234,12 @@ class LineFiles:
             days=self._keep_days
         )
         day, moment = oldest.date().isoformat(), oldest.timestamp()
-        for path in self.folder.glob("*.jsonl"):
+        now = datetime.fromtimestamp(self._clock.now(), UTC).isoformat()
+        for path in sorted(self.folder.glob("*.jsonl")):
             written_on = day_of(path.name)
             with suppress(FileNotFoundError):
                 if written_on and written_on < day and path.stat().st_mtime < moment:
-                    path.unlink()
+                    if self._chain:
+                        delete([path], now)
+                    else:
+                        path.unlink()

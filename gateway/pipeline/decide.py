@@ -8,38 +8,36 @@ value can leave this module only through the policy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from gateway.budget import CHARACTERS, Budget, OverBudgetError
 from gateway.config.model import Schemas
-from gateway.contract import UNPLANNED_BREACH, Breach, Catalogue, Examination, examine
+from gateway.contract import Catalogue, Examination, examine
+from gateway.contract.plan import EventPlan
 from gateway.errors import fault
 from gateway.event import (
     NO_TEXT,
     USER_AGENT,
-    Change,
     CleanEvent,
     CleanMessage,
     Decision,
+    EventPlace,
     Header,
     RawEvent,
     Reason,
     TelemetryClass,
-    Violation,
 )
+from gateway.pipeline.account import account_of
 from gateway.pipeline.fields import NOTHING_KNOWN, FieldRules, seen_in, take_out
 from gateway.pipeline.routing import Routes, RoutingFacts
 from gateway.pipeline.telemetry_switch import Switches, refusal
-from gateway.privacy import CompiledPolicy, Omission, pointer
+from gateway.privacy import CompiledPolicy, Omission
 from gateway.protocols import PROTOCOLS
 from gateway.revisions import UNNUMBERED, Revisions
 
 UNPLANNED = "none"
 """The schema name of an event that no schema covers, not even its type's."""
-
-_UNPLANNED_VIOLATION = Violation(
-    UNPLANNED_BREACH.type, pointer(("event",)), UNPLANNED_BREACH.message
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +52,8 @@ class Rules:
     budget: int = CHARACTERS  # of one event
     revisions: Revisions = UNNUMBERED
     fields: FieldRules = NOTHING_KNOWN
+    built_in: Mapping[EventPlace, TelemetryClass] = field(default_factory=dict)
+    """Classes of events that hold whatever the schemas say."""
 
 
 def decide(raw: RawEvent, rules: Rules) -> Decision:
@@ -61,31 +61,24 @@ def decide(raw: RawEvent, rules: Rules) -> Decision:
     try:
         return _decide(raw, rules)
     except OverBudgetError:
-        return _rejected(raw, Reason.OVER_BUDGET)
+        return _rejected(raw, rules, Reason.OVER_BUDGET)
     except Exception as error:  # noqa: BLE001 (whatever it is, the event must not travel)
-        return replace(_rejected(raw, Reason.PRIVACY_FAILED), fault=fault(error))
+        return replace(_rejected(raw, rules, Reason.PRIVACY_FAILED), fault=fault(error))
     finally:
         raw.discard()
 
 
 def _decide(raw: RawEvent, rules: Rules) -> Decision:
     plan = rules.catalogue.match(raw)
-    telemetry_class: TelemetryClass = plan.telemetry_class if plan else "optional"
+    telemetry_class, is_known = _class_of(raw, rules, plan)
     schema = plan.name if plan else UNPLANNED
     if reason := refusal(raw, telemetry_class, rules.switches):
-        return _rejected(raw, reason, schema, telemetry_class)
+        return _rejected(raw, rules, reason, schema, telemetry_class)
 
     budget = Budget(rules.budget)
-    examination = examine(raw, plan, rules.schemas, budget)
-    violations = tuple(_violation(b, rules.policy, budget) for b in examination.breaches)
+    examination = examine(raw, plan, rules.schemas, budget, is_known=is_known)
     if examination.reason in (Reason.UNPLANNED_EVENT, Reason.SCHEMA_VIOLATION):
-        blocked = _rejected(raw, examination.reason, schema, telemetry_class)
-        return replace(
-            blocked,
-            name=rules.policy.text(raw.name) if raw.name else None,
-            message_id=rules.policy.text(PROTOCOLS[raw.protocol].id_of(raw.message)),
-            violations=violations,
-        )
+        return _blocked(raw, rules, plan, examination, budget)
 
     if raw.user_agent:
         raw.message.setdefault(USER_AGENT, raw.user_agent)
@@ -96,9 +89,8 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
     spec = PROTOCOLS[raw.protocol]
     name = None if raw.name is None else spec.name_of(message, raw.type)
     seen = seen_in(message, raw.protocol, raw.type, name, schema)
-    changes = scrubbed.changes
     if taken := rules.fields.taken(seen, plan, raw.received_at):
-        changes += take_out(message, taken)
+        scrubbed = replace(scrubbed, changes=scrubbed.changes + take_out(message, taken))
     user = spec.user_of(message)
     facts = RoutingFacts(raw.source, raw.protocol, raw.type, name, schema, telemetry_class, user)
     to, filtered = _routes(examination, rules.routes, facts, message)
@@ -111,17 +103,17 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
 
         scrubbed = rules.policy.shared(
             spare,
-            replace(scrubbed, changes=changes),
+            scrubbed,
             to,
             schema=schema,
             omissions=omissions,
             work=rules.budget,
             hold=hold,
         )
-        changes = scrubbed.changes
         message = scrubbed.message
         name = None if raw.name is None else spec.name_of(message, raw.type)
         user = spec.user_of(message)
+    account = account_of(raw, scrubbed, plan, examination.breaches, rules.policy, budget=budget)
     header = Header(
         message_id=spec.id_of(message),
         source=raw.source,
@@ -142,15 +134,19 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
         source=raw.source,
         protocol=raw.protocol,
         type=raw.type,
-        name=name,
-        message_id=header.message_id,
+        name=account.name,
+        message_id=account.message_id,
         received_at=raw.received_at,
         event=CleanEvent(header, message, scrubbed.overlays),
         reason=examination.reason,
         schema=schema,
         telemetry_class=telemetry_class,
-        changes=_unread(raw, rules.policy) + changes if raw.misfits else changes,
-        violations=violations,
+        changes=account.changes,
+        violations=account.violations,
+        policy_revision=rules.revisions.policy.number,
+        schema_revision=rules.revisions.schema.number,
+        library=account.library,
+        app_version=account.app_version,
         fields=seen,
     )
 
@@ -165,8 +161,36 @@ def _routes(
     return to, dict(filtered)
 
 
+def _class_of(raw: RawEvent, rules: Rules, plan: EventPlan | None) -> tuple[TelemetryClass, bool]:
+    """Its class, and whether that is built in: then no schema need know the event."""
+    if rules.built_in and (own := rules.built_in.get((raw.protocol, raw.type, raw.name))):
+        return own, True
+    return (plan.telemetry_class if plan else "optional"), False
+
+
+def _blocked(
+    raw: RawEvent, rules: Rules, plan: EventPlan | None, examination: Examination, budget: Budget
+) -> Decision:
+    """Breaks its contract; what is reported of it is as clean as if it had left."""
+    assert examination.reason is not None  # noqa: S101 (it is the reason to block)
+    schema = plan.name if plan else UNPLANNED
+    telemetry_class, _ = _class_of(raw, rules, plan)
+    blocked = _rejected(raw, rules, examination.reason, schema, telemetry_class)
+    scrubbed = rules.policy.scrub(raw, schema, budget=budget)
+    account = account_of(raw, scrubbed, plan, examination.breaches, rules.policy, budget=budget)
+    return replace(
+        blocked,
+        name=account.name,
+        message_id=account.message_id,
+        violations=account.violations,
+        library=account.library,
+        app_version=account.app_version,
+    )
+
+
 def _rejected(
     raw: RawEvent,
+    rules: Rules,
     reason: Reason,
     schema: str | None = None,
     telemetry_class: TelemetryClass | None = None,
@@ -182,20 +206,6 @@ def _rejected(
         reason=reason,
         schema=schema,
         telemetry_class=telemetry_class,
+        policy_revision=rules.revisions.policy.number,
+        schema_revision=rules.revisions.schema.number,
     )
-
-
-def _unread(raw: RawEvent, policy: CompiledPolicy) -> tuple[Change, ...]:
-    """What ingest could not read, for the audit."""
-    return tuple(
-        Change(policy.pointer(one.path), one.action, one.rule, one.kind, one.length)
-        for one in raw.misfits
-    )
-
-
-def _violation(breach: Breach, policy: CompiledPolicy, budget: Budget) -> Violation:
-    if breach is UNPLANNED_BREACH:
-        return _UNPLANNED_VIOLATION
-    place = policy.pointer(breach.path)
-    budget.spend(len(place))
-    return Violation(breach.type, place, breach.message)

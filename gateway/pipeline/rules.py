@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from gateway.config import Configuration
 from gateway.config.privacy import Policy
+from gateway.config.sections import sections
 from gateway.contract import Catalogue, load_catalogue
 from gateway.errors import ConfigurationError, Mistake
 from gateway.pipeline.decide import Rules
@@ -59,6 +60,7 @@ def compile_rules(
         switches=switches(configuration.gateway.telemetry, environment, orders),
         budget=configuration.gateway.limits.budget,
         fields=FieldRules(configuration.policy.new_fields, configuration.gateway.fields.learn_for),
+        built_in={place: of for each in sections() for place, of in each.classes.items()},
         revisions=Revisions(
             policy=Revision(digest=_meaning(configuration.policy)),
             schema=Revision(digest=catalogue.digest),

@@ -22,10 +22,12 @@ How rules decide:
 from gateway.privacy.address import client_address
 from gateway.privacy.compiled_policy import CompiledPolicy, Omission, Scrubbed, compile_policy
 from gateway.privacy.errors import ScrubError
-from gateway.privacy.log_safe_text import pointer, scrubbed_text, shape_of
+from gateway.privacy.log_safe_text import pointer, scrubbed_text, shape_of, short_text
 from gateway.privacy.pseudonyms import Domain, Pseudonymizer
+from gateway.privacy.scrub.taken import HIDDEN
 
 __all__ = [
+    "HIDDEN",
     "CompiledPolicy",
     "Domain",
     "Omission",
@@ -37,4 +39,5 @@ __all__ = [
     "pointer",
     "scrubbed_text",
     "shape_of",
+    "short_text",
 ]

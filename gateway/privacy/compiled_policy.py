@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from gateway.budget import Budget
@@ -21,7 +21,7 @@ from gateway.event import (
 )
 from gateway.privacy.detectors import Detector
 from gateway.privacy.errors import ScrubError
-from gateway.privacy.log_safe_text import BY_GATEWAY, LogSafe, pointer
+from gateway.privacy.log_safe_text import BY_GATEWAY, LogSafe
 from gateway.privacy.overlays import View, sealed
 from gateway.privacy.policy.compile import compile_planners
 from gateway.privacy.policy.destinations import DestinationRules
@@ -31,6 +31,7 @@ from gateway.privacy.scrub.client_ip import Mode, settle
 from gateway.privacy.scrub.propagate import identity_needles, propagate
 from gateway.privacy.scrub.scrub_log import ScrubLog
 from gateway.privacy.scrub.scrubber import Scrubber
+from gateway.privacy.scrub.taken import HIDDEN, Taken
 from gateway.privacy.scrub.values import shape
 
 
@@ -49,6 +50,8 @@ class Scrubbed:
     message: CleanMessage
     changes: tuple[Change, ...]
     pseudonyms: tuple[CleanText, ...]
+    taken: Taken = field(repr=False)
+    """What was taken out of the event, so that nothing else tells it."""
     overlays: OverlayBytes = NO_OVERLAYS
 
 
@@ -100,13 +103,18 @@ class CompiledPolicy:
         budget = budget or Budget()
         message = raw.take()
         plan = planner.plan(raw, message if as_it_came is None else as_it_came, schema)
-        changes = _omit(message, omissions, budget) if omissions else []
+        omitted = _omit(message, omissions) if omissions else []
         tokens = frozenset(tokens)
         settled = settle(self._client_ip, raw, message, self._pseudonymizer.pseudonym, tokens)
         ledger = ScrubLog(plan.keys, self._pseudonymizer, budget, self._safe)
         ledger.tokens.update((token, token) for token in tokens)
         ledger.kept |= settled.spots
+        for _, value in omitted:
+            ledger.taken.add(value)
+        for needle in settled.needles:
+            ledger.taken.add(needle.value)
         Scrubber(plan, ledger).scrub(message)
+        changes = _omissions(omitted, ledger.taken, budget, self._safe)
         changes += settled.changes
         changes += ledger.changes
         needles = settled.needles
@@ -116,7 +124,7 @@ class CompiledPolicy:
             propagate(message, needles, ledger.kept, changes, budget)
         tokens = {*ledger.tokens.values(), *settled.tokens.values()}
         clean = cast("CleanMessage", message)
-        return Scrubbed(clean, tuple(changes), tuple(sorted(tokens)))
+        return Scrubbed(clean, tuple(changes), tuple(sorted(tokens)), ledger.taken)
 
     def spare(self, raw: RawEvent) -> RawEvent | None:
         """A copy for `shared`, where a rule for single destinations may reach into the event."""
@@ -145,6 +153,8 @@ class CompiledPolicy:
         wanted = set(to)
         views: list[View] = []
         changes = [*for_all.changes]
+        taken = Taken()
+        taken.join(for_all.taken)
         common = for_all
         for own in self._own:
             names = tuple(sorted(own.destinations & wanted))
@@ -162,12 +172,14 @@ class CompiledPolicy:
                     )
                     if stated not in changes:
                         changes.append(stated)
+            taken.join(seen.taken)
             if own.tightens and seen.message != common.message:
                 common = self._again(raw, common, schema, names[0], work)
+                taken.join(common.taken)
         rest = tuple(sorted(wanted))
         views.append(View(rest, (), for_all.message, for_all.pseudonyms))
         apart = [view for view in views if view.to and view.message != common.message]
-        return Scrubbed(common.message, tuple(changes), common.pseudonyms, sealed(apart))
+        return Scrubbed(common.message, tuple(changes), common.pseudonyms, taken, sealed(apart))
 
     def _again(
         self, raw: RawEvent, clean: Scrubbed, schema: str | None, destination: str, work: int
@@ -225,9 +237,9 @@ def _known(place: CleanText, for_all: Scrubbed) -> CleanText:
     return min(taken, key=len, default=place)
 
 
-def _omit(message: RawMessage, omissions: Sequence[Omission], budget: Budget) -> list[Change]:
+def _omit(message: RawMessage, omissions: Sequence[Omission]) -> list[tuple[Omission, Any]]:
     """Deepest and last first, so that no path points at another's place."""
-    changes: list[Change] = []
+    omitted: list[tuple[Omission, Any]] = []
     ordered = sorted(omissions, key=lambda omission: _depth_and_place(omission.path), reverse=True)
     for omission in ordered:
         holder: Any = message
@@ -235,14 +247,25 @@ def _omit(message: RawMessage, omissions: Sequence[Omission], budget: Budget) ->
             for step in omission.path[:-1]:
                 holder = holder[step]
             last = omission.path[-1]
-            value = holder[last]
+            omitted.append((omission, holder[last]))
             del holder[last]
         except (KeyError, IndexError, TypeError):
             raise ScrubError("an omission names no place of the event") from None
-        place = pointer(omission.path)
+    omitted.reverse()
+    return omitted
+
+
+def _omissions(
+    omitted: Sequence[tuple[Omission, Any]], taken: Taken, budget: Budget, safe: LogSafe
+) -> list[Change]:
+    """What is reported of them once a rule may have taken what was around them, too."""
+    changes: list[Change] = []
+    for omission, value in omitted:
+        path = omission.path
+        shown = taken.shown(path)
+        place = safe.pointer(path if shown == len(path) else (*path[:shown], HIDDEN))
         budget.spend(len(place))
         changes.append(Change(place, "omit", omission.rule, *shape(value)))
-    changes.reverse()
     return changes
 
 

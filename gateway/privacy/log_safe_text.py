@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from gateway.event import CleanText
@@ -11,6 +13,9 @@ from gateway.privacy.policy.rule_set import RuleSet
 from gateway.privacy.policy.rules import Rule
 from gateway.privacy.policy.selectors import format_pointer
 from gateway.privacy.scrub.values import shape
+
+_SHORT = 48
+_ODD = re.compile(r"[^\w .+/@:()\[\]-]", re.ASCII)
 
 
 class LogSafe:
@@ -57,3 +62,9 @@ BY_GATEWAY = LogSafe()
 scrubbed_text = BY_GATEWAY.text
 pointer = BY_GATEWAY.pointer
 shape_of = BY_GATEWAY.shape
+
+
+@lru_cache(1024)
+def short_text(text: str) -> CleanText:
+    """The beginning of a text, of plain characters alone: what a client says of its software."""
+    return CleanText(_ODD.sub("", scrubbed_text(text[:_SHORT])))

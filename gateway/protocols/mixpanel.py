@@ -44,6 +44,8 @@ MIXPANEL = ProtocolSpec(
     ),
     addresses=(("properties", "ip"), ("properties", "$ip"), ("$ip",)),
     address_goes_to=(("properties", "ip"), ("$ip",)),
+    library=(("properties", "mp_lib"), ("properties", "$lib_version")),
+    app_version=(("properties", "$app_version_string"), ("properties", "$app_version")),
     structural=(
         "/event",
         "/properties/time",

@@ -60,6 +60,8 @@ SEGMENT = ProtocolSpec(
     identities=(("userId",), ("anonymousId",), ("groupId",), ("previousId",)),
     addresses=(("context", "ip"),),
     address_goes_to=(("context", "ip"),),
+    library=(("context", "library", "name"), ("context", "library", "version")),
+    app_version=(("context", "app", "version"),),
     structural=(
         "/type",
         "/event",

@@ -60,6 +60,10 @@ class ProtocolSpec:
     address_goes_to: tuple[Keys, ...]
     """Where the gateway puts the address of a sender: the first whose object is there, else the
     last. Empty: nowhere."""
+    library: tuple[Keys, ...]
+    """Where it says what sent it: the name of the library, then its version. Empty: nowhere."""
+    app_version: tuple[Keys, ...]
+    """Where it says which version of the app it is from: the first that holds anything."""
     structural: tuple[str, ...]
     """Path selectors of the fields without which a message is none. A rule touches them only by
     naming their path."""
@@ -127,12 +131,28 @@ class ProtocolSpec:
                 return str(found)
         return self.id_of(message)
 
+    def library_of(self, message: CleanMessage) -> str:
+        """`name/version` of what sent a message; the client's own words."""
+        return "/".join(found for path in self.library if (found := _text(message, (path,))))
+
+    def app_version_of(self, message: CleanMessage) -> str:
+        """The client's own words, too."""
+        return _text(message, self.app_version)
+
     def address_place(self, message: Message) -> Keys | None:
         """Where the address of the sender goes that the message does not name."""
         for path in self.address_goes_to:
             if path[0] in message:
                 return path
         return self.address_goes_to[-1] if self.address_goes_to else None
+
+
+def _text(message: Message, paths: tuple[Keys, ...]) -> str:
+    for path in paths:
+        found = _at(message, path)
+        if isinstance(found, str | int | float) and not isinstance(found, bool):
+            return str(found)
+    return ""
 
 
 def _at(message: Message, path: Keys) -> Any:

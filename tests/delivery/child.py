@@ -18,6 +18,7 @@ from gateway.destinations.jsonl.mapping import segment_line
 from gateway.event import CleanBytes
 from gateway.journal import encoded
 from gateway.journal.sqlite import SqliteJournal
+from gateway.jsonl.chain import Chain
 from gateway.jsonl.files import LineFiles
 from tests.journal.building import NO_LIMIT, event
 
@@ -29,7 +30,7 @@ async def live(data_dir: Path, generation: str) -> None:
     await journal.follow({"local": "events", AUDIT: "audit"})
     pace = DeliveryOptions(linger=0.002)
     events = LineFiles(data_dir / "events", rotate_bytes=20_000)
-    audit = LineFiles(data_dir / "audit", rotate_bytes=5_000)
+    audit = LineFiles(data_dir / "audit", rotate_bytes=5_000, chain=Chain())
     Delivery(
         journal,
         destination_feed(journal, "local", lambda event: event),
@@ -47,7 +48,7 @@ async def live(data_dir: Path, generation: str) -> None:
             await journal.append(
                 encoded(
                     [event(name, user=str(user), size=number % 700) for name in names],
-                    [CleanBytes(b'"%s"' % name.encode()) for name in names],
+                    [CleanBytes(b'{"messageId":"%s"}' % name.encode()) for name in names],
                     {"received/demo": len(names)},
                 )
             )

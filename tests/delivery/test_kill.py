@@ -16,7 +16,9 @@ from gateway.delivery import AUDIT, Delivery, audit_feed, destination_feed
 from gateway.destinations.jsonl.client import FileDestination, audit_line
 from gateway.destinations.jsonl.mapping import segment_line
 from gateway.journal.sqlite import SqliteJournal
+from gateway.jsonl.chain import Chain
 from gateway.jsonl.files import LineFiles
+from gateway.jsonl.verify import verify
 from tests.delivery.child import USERS
 from tests.journal.building import NO_LIMIT, until
 
@@ -59,7 +61,7 @@ async def test_nothing_acknowledged_is_lost_torn_doubled_or_out_of_order(tmp_pat
     journal = SqliteJournal.open(tmp_path / "journal", NO_LIMIT)
     await journal.follow({"local": "events", AUDIT: "audit"})
     events = LineFiles(tmp_path / "events", rotate_bytes=20_000)
-    audit = LineFiles(tmp_path / "audit", rotate_bytes=5_000)
+    audit = LineFiles(tmp_path / "audit", rotate_bytes=5_000, chain=Chain())
     local = Delivery(
         journal,
         destination_feed(journal, "local", lambda event: event),
@@ -82,7 +84,10 @@ async def test_nothing_acknowledged_is_lost_torn_doubled_or_out_of_order(tmp_pat
             prefix = f"{generation}-{user}-"
             own = [name for name in names if name.startswith(prefix)]
             assert own == [f"{prefix}{number}" for number in range(len(own))]
-    assert [json.loads(line) for line in lines_in(tmp_path / "audit")] == names
+    audited = lines_in(tmp_path / "audit")
+    assert [json.loads(line)["messageId"] for line in audited] == names
+    found = verify(tmp_path / "audit", view.cursors[AUDIT].state)
+    assert (found.first_break, found.lines, found.set_aside) == (None, len(names), [])
     assert view.counters == {"received/demo": len(names)}
     assert view.heads == {"events": len(names), "audit": len(names)}
     assert view.cursors["local"].delivered == len(names)

@@ -196,9 +196,9 @@ async def test_what_waits_leaves_by_the_policy_in_force(
         if unplanned == "allow":
             assert [len(segment.messages), len(mixpanel.events)] == [31, 31]
             assert {each["scrubbed_again"] for each in found.values()} == {30}
-            assert {line["destination"] for line in again} >= {"segment"}
+            assert {line["again"] for line in again} >= {"segment"}
         else:
-            assert {line["destination"] for line in again} == {"quarantine/"}
+            assert {line["again"] for line in again} == {"quarantine/"}
         assert {change["rule"] for change in again[0]["changes"]} == {
             "mails", "streets", "passwords",
         }  # fmt: skip

@@ -20,6 +20,7 @@ from gateway.ingest.app import runner
 from gateway.ingest.asked import UNKNOWN, Asked
 from gateway.ingest.mixpanel import routes as mixpanel_routes
 from gateway.ingest.segment import routes as segment_routes
+from gateway.pipeline.decide import Rules
 from gateway.process.connections import Connections
 from gateway.process.web_server import Listening
 
@@ -56,6 +57,10 @@ class RecordingDoor:
         self.codes: list[str] = []
         self.refused_requests: list[tuple[str, str, str]] = []
         """Path, method and code of each."""
+
+    @property
+    def rules(self) -> Rules:
+        raise NotImplementedError("no route of a protocol decides")
 
     def now(self) -> float:
         return NOW

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 
+from gateway.pipeline import audit_line
 from tests.test_server import balance, metrics
 from tests.wire.running import WRITE_KEY, running, until
 
@@ -44,7 +45,11 @@ async def test_what_is_lost_or_unread_is_told_and_nothing_of_it(tmp_path: Path) 
 
         def audited() -> list[dict[str, object]]:
             files = sorted((gateway.data / "audit").glob("*.jsonl"))
-            return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+            return [
+                audit_line.expanded(json.loads(line))
+                for file in files
+                for line in file.read_text().splitlines()
+            ]
 
         await until(lambda: len(audited()) > rejected, 10, lambda: f"{audited()}")
         reasons = [line.get("reason") for line in audited()]

@@ -13,12 +13,10 @@ import orjson
 
 from gateway import __version__
 from gateway.event import Message, RawEvent, StoredEvent
+from gateway.extensions.appsmith.classes import KEEP_ALIVE, REGISTERED
 from gateway.extensions.appsmith.settings import Appsmith, Instance, is_instance_id
 from gateway.extensions.appsmith.signature import verify
 from gateway.timestamps import read_time, write_time
-
-KEEP_ALIVE = "FETCH_RELEASE_NOTES"
-REGISTERED = "Installation Registered"
 
 _LIBRARY = {"name": "telemetry-gateway", "version": __version__}
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}")

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from gateway.event import Header, Message, StoredEvent
-from gateway.extensions.appsmith.events import KEEP_ALIVE
-from gateway.extensions.appsmith.setup import SETUP_EVENTS
+from gateway.extensions.appsmith.classes import KEEP_ALIVE, SETUP_EVENTS
 from gateway.timestamps import read_time
 
 KEEP_DAYS = 400

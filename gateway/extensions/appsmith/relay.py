@@ -1,8 +1,9 @@
-"""What is relayed arrives as it was sent, both ways: bytes, status and headers, signed or not.
+"""An answer arrives as it was sent: bytes, status and headers, signed or not.
 
-Only what belongs to one connection (RFC 9110 §7.6.1) and what would tell who is behind it stays
-here. Bodies are streamed; a `Tap` keeps a copy of a small one for whoever must read it. It leaves
-as the requests of every destination do: by the configured proxy, and with this gateway's mark.
+Only what belongs to one connection (RFC 9110 §7.6.1) stays here. Of a request, a few headers go on,
+and what the policy leaves of it. What need not be read is streamed; a `Tap` keeps a copy of a small
+one for whoever must read it. It leaves as the requests of every destination do: by the configured
+proxy, and with this gateway's mark.
 """
 
 from __future__ import annotations
@@ -45,24 +46,19 @@ _OF_ONE_CONNECTION = frozenset(
         "upgrade",
     }
 )
-_NOT_OURS_TO_TELL = frozenset(
+_RELAYED = frozenset(
     {
-        "host",
-        "expect",
-        "via",
-        "forwarded",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-original-forwarded-for",
-        "x-real-ip",
-        "x-client-ip",
-        "x-cluster-client-ip",
-        "true-client-ip",
-        "cf-connecting-ip",
-        "cf-connecting-ipv6",
-        "fastly-client-ip",
+        "accept",
+        "accept-encoding",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "if-modified-since",
+        "if-none-match",
+        "user-agent",
     }
 )
+"""Headers of a request that go on. All others may name somebody, or are a credential."""
 _ADDED = (hdrs.CONTENT_TYPE, hdrs.DATE, hdrs.SERVER)
 """What aiohttp puts into an answer that has none."""
 
@@ -144,18 +140,23 @@ class Relay:
         url: str,
         seconds: float,
         *,
-        withheld: str = "",
+        body: bytes | None = None,
+        is_changed: bool = False,
         asked: Tap | None = None,
         said: Tap | None = None,
     ) -> Relayed:
         """Relay a request to `url` and its answer back. Raises RelayError where none came in time.
 
-        `withheld`: a header that must stay here, beside those that always do. An answer that
-        breaks off breaks off for the client too.
+        `body`: what was read of it; None: it is streamed. `is_changed`: whether that is another one
+        than arrived, and plain. An answer that breaks off breaks off for the client too.
         """
         assert self._session is not None  # noqa: S101 (the application has started)
         response: Relayed | None = None
-        headers = _passing(request.raw_headers, _NOT_OURS_TO_TELL | {withheld.lower()})
+        headers = _asked(request.raw_headers)
+        if is_changed:
+            headers.popall(hdrs.CONTENT_ENCODING, None)
+            headers.popall(hdrs.CONTENT_LENGTH, None)
+        streamed = _tapped(request, asked) if request.body_exists else None
         headers.update(self._outgoing.hops(hops_in(request.headers)))
         try:
             async with (
@@ -165,11 +166,11 @@ class Relay:
                     URL(url, encoded=True),
                     headers=headers,
                     proxy=self._outgoing.proxies.of(url),
-                    data=_tapped(request, asked) if request.body_exists else None,
+                    data=streamed if body is None else body,
                     allow_redirects=False,
                 ) as answer,
             ):
-                said_headers = _passing(answer.raw_headers, frozenset())
+                said_headers = _passing(answer.raw_headers)
                 response = Relayed(answer.status, answer.reason, said_headers)
                 await response.prepare(request)
                 async for chunk in answer.content.iter_any():
@@ -200,13 +201,20 @@ async def _tapped(request: web.Request, tap: Tap | None) -> AsyncIterator[bytes]
         yield chunk
 
 
-def _passing(raw: Iterable[tuple[bytes, bytes]], withheld: frozenset[str]) -> CIMultiDict[str]:
+def _asked(raw: Iterable[tuple[bytes, bytes]]) -> CIMultiDict[str]:
+    headers = _passing(raw)
+    for name in {name for name in headers if name.lower() not in _RELAYED}:
+        headers.popall(name, None)
+    return headers
+
+
+def _passing(raw: Iterable[tuple[bytes, bytes]]) -> CIMultiDict[str]:
     headers: CIMultiDict[str] = CIMultiDict(
         (name.decode("ascii", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
         for name, value in raw
     )
     named = ",".join(headers.getall(hdrs.CONNECTION, ()))
-    dropped = {name.strip().lower() for name in named.split(",")} | _OF_ONE_CONNECTION | withheld
+    dropped = {name.strip().lower() for name in named.split(",")} | _OF_ONE_CONNECTION
     for name in {name for name in headers if name.lower() in dropped}:
         headers.popall(name, None)
     return headers

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from functools import partial
 from urllib.parse import unquote
 
@@ -17,16 +18,20 @@ import structlog
 from aiohttp import hdrs, web
 
 from gateway.addresses import is_from
+from gateway.budget import OverBudgetError
 from gateway.errors import JournalError, Overloaded, RequestError, fault
+from gateway.event import CleanBytes, RawEvent
 from gateway.extensions.appsmith.events import usage_report
 from gateway.extensions.appsmith.parse import PulseContext, read_ping, read_pulse, read_registration
 from gateway.extensions.appsmith.relay import Relay, RelayError, Tap, as_upstream
+from gateway.extensions.appsmith.relay_policy import FORM, TYPE, made_clean
+from gateway.extensions.appsmith.relay_routes import RelayRoute, route_of
 from gateway.extensions.appsmith.responses import answered, done, failed
 from gateway.extensions.appsmith.settings import Appsmith, appsmith
 from gateway.ingest import IngestBackend, Intake, cors
 from gateway.ingest.app import go_on
 from gateway.ingest.asked import asked as asked_for
-from gateway.ingest.body import arriving, read_body
+from gateway.ingest.body import arriving, parsed, read_body
 from gateway.ingest.client_info import sender_of
 from gateway.ingest.error_responses import readable
 from gateway.ingest.inflate import inflate
@@ -78,6 +83,16 @@ async def _take_pulse(backend: IngestBackend, request: web.Request) -> web.Respo
 
 async def _preflight(request: web.Request) -> web.Response:
     return web.Response(headers=cors.preflight(request.headers))
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request that may leave."""
+
+    target: str
+    arrived: bytes | None  # the body that came; None: it has not been read
+    body: bytes | None
+    line: CleanBytes
 
 
 class _CloudServices:
@@ -156,18 +171,73 @@ class _CloudServices:
         cloud = settings.cloud_services
         if cloud.upstream is None:
             return await self._answer(request, asked)
+        path = request.match_info["rest"].strip("/")
+        route = route_of(request.method, path, cloud.relay)
+        if route is None:
+            raise RequestError("no_such_path", "Appsmith's cloud services are not asked for this")
+        checked = await self._checked(settings, request, target, route)
+        if asked and checked.arrived is not None:
+            asked.take(checked.arrived)
+        self._record(lambda: Intake("appsmith", [], [], audit=[checked.line]))
         try:
             return await self._relay.pass_on(
                 request,
-                cloud.upstream + target,
+                cloud.upstream + checked.target,
                 cloud.timeout,
-                withheld=settings.user_header,
+                body=checked.body,
+                is_changed=checked.body != checked.arrived,
                 asked=asked,
                 said=said,
             )
         except RelayError as error:
             self._backend.refused("appsmith", "no_upstream", asked_for(request))
             return failed(error.status, "the cloud services cannot be reached", _RETRY_SECONDS)
+
+    async def _checked(
+        self, settings: Appsmith, request: web.Request, target: str, route: RelayRoute
+    ) -> Checked:
+        """What of a request may leave. Raises RequestError."""
+        body = await self._arrived(request, route)
+        backend = self._backend
+        facts = RawEvent(settings.source, "appsmith", TYPE, None, {}, backend.now())
+        encoding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
+        if body and encoding and encoding not in _READABLE:
+            raise RequestError("unsupported_encoding", "this encoding cannot be read")
+        limit = backend.limits.body_bytes
+
+        def check() -> Checked:
+            plain = inflate(body, encoding, limit) if body and encoding else body
+            path, _, query = target.partition("?")
+            clean = made_clean(
+                query, plain, request.content_type.lower(), route, facts=facts, rules=rules
+            )
+            asked = f"{path}?{clean.query}" if clean.query or "?" in target else path
+            return Checked(asked, body, body if clean.body == plain else clean.body, clean.line)
+
+        rules = backend.rules
+        try:
+            return await parsed(len(body or b"") + len(target), check)
+        except OverBudgetError:
+            raise RequestError("payload_too_large", "the request takes too much work") from None
+        except RequestError:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever it is, the request must not leave)
+            log.error("a request was not relayed: the policy failed", fault=fault(error))  # noqa: TRY400
+            raise RequestError("unreadable", "the request cannot be checked") from None
+
+    async def _arrived(self, request: web.Request, route: RelayRoute) -> bytes | None:
+        """The body, as it came; None where it is streamed: large files, and signed reports."""
+        limit = self._backend.limits.body_bytes
+        kind = request.content_type.lower()
+        is_read = "json" in kind or kind == FORM or 0 < (request.content_length or 0) <= limit
+        if route.as_it_is or not request.body_exists or not is_read:
+            return None
+        body = bytearray()
+        async for chunk in arriving(request, self._backend.limits):
+            body += chunk
+            if len(body) > limit:
+                raise RequestError("payload_too_large", f"the body is larger than {limit} bytes")
+        return bytes(body)
 
     async def _answer(self, request: web.Request, asked: Tap | None) -> web.StreamResponse:
         """What makes sense without an upstream."""

@@ -12,6 +12,7 @@ from gateway.config.model import GatewaySettings
 from gateway.config.sections import Section, settings_of
 from gateway.config.values import HttpUrl, Seconds, Settings
 from gateway.event import JsonPath
+from gateway.extensions.appsmith.classes import CLASSES
 
 _INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
@@ -51,6 +52,9 @@ class CloudServices(Settings):
     answers what it can by itself, and usage reports are not acknowledged."""
     prefix: Annotated[str, AfterValidator(_prefix)] = "/cs"
     """Path under which the routes are served beside `/api/v1`. Changes at a restart."""
+    relay: tuple[str, ...] = ()
+    """More paths below `/api/v1/` that are relayed, `*` for any text. Those that Appsmith is known
+    to ask for always are."""
     timeout: Seconds = Field(default=60, gt=0)
     """How long one relayed request may take, from the first byte to the last."""
 
@@ -132,4 +136,5 @@ SECTION = Section(
     sources=lambda gateway: (appsmith(gateway).source,),
     upstreams=_upstreams,
     switch_variables=("APPSMITH_DISABLE_TELEMETRY",),
+    classes=CLASSES,
 )

@@ -11,13 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from gateway.event import RawEvent, Reason
-from gateway.extensions.appsmith.events import REGISTERED
+from gateway.extensions.appsmith.classes import SETUP_EVENTS
 from gateway.ingest import Intake, Mark, Refusal
 from gateway.intake import Take
 from gateway.journal import MARK
 from gateway.protocols import PROTOCOLS
-
-SETUP_EVENTS = frozenset({REGISTERED, "Installation Setup Complete", "server_setup_complete"})
 
 
 class FirstTimes:

@@ -48,6 +48,7 @@ class RuleSet:
     __slots__ = (
         "decided_at",
         "drop",
+        "drops",
         "hits",
         "is_taken",
         "keepers",
@@ -94,6 +95,7 @@ class RuleSet:
             last.order if last is not None and last.action == "keep" and not closed else _LAST
         )
         """Where a `keep` ends it for all values here."""
+        self.drops = last is not None and last.action == "drop"
         self.drop = last if last is not None and last.action == "drop" and not last.by_key else None
 
     def _stages(self, named: Sequence[int], *, closed: bool) -> Iterator[Stage]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -75,7 +76,7 @@ def propagate(
     for i, change in enumerate(changes):
         if found := find(change.pointer):
             place = CleanText(_replaced(change.pointer, found))
-            changes[i] = Change(place, change.action, change.rule, change.kind, change.length)
+            changes[i] = replace(change, pointer=place)
 
 
 def _found(message: Message, needles: Sequence[Needle]) -> Sequence[Needle]:

@@ -14,6 +14,7 @@ from gateway.privacy.policy.plan import Identities
 from gateway.privacy.policy.rule_set import Claim
 from gateway.privacy.policy.rules import Rule
 from gateway.privacy.pseudonyms import Pseudonymizer
+from gateway.privacy.scrub.taken import HIDDEN, Taken
 from gateway.privacy.scrub.truncate import network
 from gateway.privacy.scrub.values import shape
 
@@ -47,7 +48,9 @@ class ScrubLog:
         "known",
         "path",
         "spot",
+        "taken",
         "tokens",
+        "veil",
     )
 
     def __init__(
@@ -69,6 +72,8 @@ class ScrubLog:
         self.identities: dict[str, Rule] = {}  # whole values that a rule pseudonymised
         self.known: dict[str, Rule] = {}  # and those that the walk has yet to reach
         self.kept: set[Spot] = set()
+        self.taken = Taken()
+        self.veil: int | None = None  # how deep a container is that a rule drops, keys and all
 
     def expect(self, message: Any, places: Identities) -> None:
         """Learn the identities of the message before the walk reaches them."""
@@ -85,15 +90,24 @@ class ScrubLog:
             elif type(value) is int:
                 self.known[str(value)] = place
 
+    def draw_veil(self) -> None:
+        """A rule drops what is in the container at hand: keys in it are shown nowhere."""
+        self.veil = len(self.path)
+        self.taken.inside.add(tuple(self.path))
+
     def keep(self) -> None:
         """The value at hand stays on purpose."""
         self.kept.add(self.spot)
 
     def drop(self, value: Any, rule: Rule) -> Gone:
+        self.taken.add(value)
+        if isinstance(value, dict | list):
+            self.taken.inside.add(tuple(self.path))
         self.change("drop", rule.id, *shape(value))
         return GONE
 
     def mask(self, value: Any, rule: Rule) -> str:
+        self.taken.add(value)
         self.change("mask", rule.id, *shape(value))
         return MASK
 
@@ -103,6 +117,7 @@ class ScrubLog:
         if self.tokens.get(own) == own:
             return text  # of an event that was clean once
         self.identities[own] = rule
+        self.taken.add(own)
         self.change("pseudonymize", rule.id, kind, len(text))
         return prefix + self.token(own)
 
@@ -118,12 +133,16 @@ class ScrubLog:
 
     def change(self, action: str, rule: str, kind: str, length: int) -> None:
         keys = self._keys
+        path = self.path
+        if self.veil is not None:
+            hidden = (HIDDEN if isinstance(step, str) else step for step in path[self.veil :])
+            path = [*path[: self.veil], *hidden]
         place = "".join(
             [
                 known.step
                 if isinstance(step, str) and (known := keys.get(step)) is not None
                 else self._step(step)
-                for step in self.path
+                for step in path
             ]
         )
         self.budget.spend(len(place))
@@ -139,6 +158,7 @@ class ScrubLog:
     def shortened(self, text: str, new: str, rule: Rule) -> str:
         if new == text:
             return text
+        self.taken.add(text.removeprefix(new))
         self.change(rule.action, rule.id, "string", len(text) - len(new))
         return new
 
@@ -171,6 +191,7 @@ class ScrubLog:
                 continue
             made += (text[since:start], new)
             since = end
+            self.taken.add(piece)
             lengths[rule, kind] = lengths.get((rule, kind), 0) + end - start
         for (rule, kind), length in lengths.items():
             self.change(rule.action, rule.id, kind, length)

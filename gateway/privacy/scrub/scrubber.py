@@ -171,12 +171,16 @@ class Scrubber(TextScrubber):
         ):
             return self.ledger.drop(node, drop)
         was_empty = not node
+        veil = self.ledger.veil
+        if hits and veil is None and self._plan.place(hits).drops:
+            self.ledger.draw_veil()
         if isinstance(node, dict):
             self._object(node, state, hits)
         elif isinstance(node, list):
             self._list(node, state, hits, key)
         else:
             raise ScrubError("a value of no JSON type")
+        self.ledger.veil = veil
         if hits and not node and not was_empty:
             return GONE  # the change of each value in it is recorded already
         return node

@@ -152,6 +152,7 @@ class TextScrubber(ABC):
         if new is None:
             return self.ledger.drop(value, rule)
         if new != value:
+            self.ledger.taken.add(value)
             self.ledger.change(rule.action, rule.id, *shape(value))
         return new
 
@@ -250,6 +251,7 @@ class TextScrubber(ABC):
             self._depth = depth
             del self.ledger.path[steps:]
             del self.ledger.changes[before:]
+            self.ledger.taken.add(container)
             self.ledger.change("mask", "limits", "string", 0)
             return MASK
         finally:
@@ -272,6 +274,7 @@ class TextScrubber(ABC):
     def _named(self, value: str, hits: Hits, key: Key) -> str | None:
         self.ledger.spot = (0, 0)
         if self._parameters == _DEEPEST_PARAMETER:
+            self.ledger.taken.add(value)
             self.ledger.change("mask", "limits", "string", len(value))
             return MASK
         self._parameters += 1

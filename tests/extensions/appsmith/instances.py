@@ -36,7 +36,7 @@ def settings(folder: Path, **given: Any) -> dict[str, Any]:
         routing["destinations"]["cloud"] = {"type": "cloud", "license_key": KEY, **cloud}
         routing["routes"].append({"name": "bills", "match": {"class": "billing"}, "to": ["cloud"]})
     (folder / "routing.yaml").write_text(yaml.safe_dump(routing), "utf-8")
-    relay = {name: given.pop(name) for name in ("upstream", "timeout") if name in given}
+    relay = {name: given.pop(name) for name in ("upstream", "timeout", "relay") if name in given}
     instance = {"id": INSTANCE, "tenant_id": TENANT, "license_key": KEY}
     instance["paying"] = given.pop("paying", True)
     top: dict[str, Any] = {
