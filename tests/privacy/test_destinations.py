@@ -45,8 +45,8 @@ def whole() -> Rules:
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "privacy.yaml").write_text("rules: []\n")
-        destinations = {name: {"type": "file", "path": name} for name in NAMES}
-        routes = [{"name": "all", "to": [*NAMES]}]
+        destinations = {name: {"type": "file", "path": name} for name in (*NAMES, "mixpanel")}
+        routes = [{"name": "all", "to": [*destinations]}]
         routing = {"destinations": destinations, "routes": routes}
         (folder / "routing.yaml").write_text(yaml.safe_dump(routing))
         (folder / "gateway.yaml").write_text(
@@ -172,3 +172,21 @@ def test_no_text_of_an_event_is_taken_for_an_overlay(text: str) -> None:
     odd = clean_event(replace(header, name=CleanText(text), user=CleanText(text)), {"a": text})
     stored = event_of(1, encode(CleanEvent(odd.header, odd.message)))
     assert (stored.header, stored.message, stored.overlays) == (odd.header, {"a": text}, b"")
+
+
+def test_the_recipe_of_the_docs(tmp_path: Path) -> None:
+    """A hashed e-mail for one vendor, none for all others."""
+    docs = (ROOT / "docs/privacy.md").read_text("utf-8")
+    section = docs.partition("## Rules for one destination")[2]
+    recipe = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0])
+    rules = compiled(tmp_path, recipe["rules"])
+    decision = decide(raw({**message(), "properties": {"email": MAIL}}), rules)
+    assert decision.event is not None
+    stored = event_of(1, encode(decision.event))
+    found = {
+        name: inside(today(stored, name, rules)[0].message)["properties"]
+        for name in ("mixpanel", *NAMES)
+    }
+    assert found.pop("mixpanel") == {"email": KEYS.pseudonym(MAIL)}
+    assert list(found.values()) == [{}, {}, {}]
+    assert MAIL.encode() not in encode(decision.event)
