@@ -52,6 +52,8 @@ class RuleMatch(Settings):
     """JSON Pointers; `*` stands for one key, `**` for any number."""
     key: Many[str] = ()
     """Globs on the last key, at any depth, whatever its case."""
+    meaning: Many[str] = ()
+    """What the words of a key say its value is of a person: name, email, phone, address …"""
     kind: Many[str] = ()
     """Detectors, on the value: the rule then applies to what they find in it."""
     parameter: Many[str] = ()

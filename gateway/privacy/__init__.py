@@ -9,9 +9,9 @@ How rules decide:
 - `keep` ends it for the value. `strip_query`, `truncate`, `generalize` and `partial` only shorten:
   the rest goes on.
 - `default: drop` is two rules more, below all others.
-- A rule on keys (`*email*`) leaves alone what can be nothing personal (true, false, null, empty
-  text) and the fields without which a message is none (type, messageId, timestamps …); to reach
-  those, name their path without a key. Detectors look into them all the same.
+- A rule on keys (`*email*`, or what they mean) leaves alone what can be nothing personal (true,
+  false, null, empty text) and the fields without which a message is none (type, messageId …); to
+  reach those, name their path without a key. Detectors look into them all the same.
 - Text is read for what it is: JSON inside a string, query and form parameters and `"name": value`
   pairs meet the rules on keys; percent-escapes and odd letters are taken off before detectors look.
 - Keys are texts, too: one that is itself an address or a number of someone is masked.

@@ -21,8 +21,6 @@ PERSON = {
     "firstName": "Jane",
     "last_name": "Doe",
     "fullName": "Jane Doe",
-    "username": "jdoe77",
-    "userName": "jdoe77",
     "email": "jane@x.example",
     "phone": 4155552671,
     "address": {"street": "Hauptstr. 1", "city": "Berlin"},
@@ -55,7 +53,6 @@ PERSON = {
                     "$email": "jane@x.example",
                     "$phone": "+14155552671",
                     "$avatar": "https://cdn.example/jane.png",
-                    "$username": "jdoe77",
                     "$city": "Berlin",
                 },
             },
@@ -74,6 +71,15 @@ def test_people_are_nameless(
     for key in place:
         value = value[key]
     assert value == {}
+
+
+def test_account_names_are_joined_not_read(default: CompiledPolicy, event: MakeEvent) -> None:
+    names = {"username": "jdoe77", "userName": "jdoe77", "login": "jdoe77", "memberId": "jdoe77"}
+    message = {"type": "track", "userId": "jdoe77", "properties": {**names, "user": dict(names)}}
+    after = inside(default.scrub(event(message)).message)
+    pseudonyms = {*after["properties"].pop("user").values(), *after["properties"].values()}
+    assert pseudonyms == {after["userId"]}
+    assert len(after["userId"]) == 64
 
 
 def test_pages_products_and_things_keep_their_names(
@@ -156,8 +162,9 @@ def test_what_appsmith_sends(default: CompiledPolicy, event: MakeEvent) -> None:
     message = {"type": "track", "event": "E", "properties": {**stays, **goes}}
     after = inside(default.scrub(event(message)).message)["properties"]
     assert {key: after[key] for key in stays} == stays
-    assert after["users"] == ["[email]", "[email]"]
-    assert after["error"] == "duplicate key (email)=([email]) from [ipv4]"
+    eve, joe = after["users"]
+    assert len(eve) == len(joe) == 64  # pseudonyms
+    assert after["error"] == f"duplicate key (email)=({eve}) from [ipv4]"
     assert after["toPath"] == "/app/x"
     assert after["ipAddress"] == "[ipv4]"
     assert "hostname" not in after
@@ -213,7 +220,7 @@ def test_documented_samples(default: CompiledPolicy, event: MakeEvent) -> None:
     }
     assert "$city" not in after
     assert after["ipAddress"] == "[ipv4]"
-    call = {
+    call: dict[str, Any] = {
         "type": "track",
         "event": "execute_ACTION_TRIGGERED",
         "messageId": "0f6b07ee-0717-413-808c-c25b09c0468",
@@ -226,5 +233,8 @@ def test_documented_samples(default: CompiledPolicy, event: MakeEvent) -> None:
         "userId": "70280e5dd9e61e5e91526ac8704bbd68d3f75ebad67ba439f4c354d7",
     }
     scrubbed = default.scrub(event(json.loads(json.dumps(call))))
-    assert scrubbed.message["properties"] == call["properties"]
-    assert [change.pointer for change in scrubbed.changes] == ["/userId"]
+    after = inside(scrubbed.message)["properties"]
+    properties: dict[str, Any] = call["properties"]
+    assert {**after, "username": ""} == {**properties, "username": ""}
+    changed = {change.pointer for change in scrubbed.changes}
+    assert changed == {"/properties/username", "/userId"}

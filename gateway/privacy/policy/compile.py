@@ -30,6 +30,7 @@ from gateway.privacy.policy.selectors import (
     parse_pattern,
     pattern_covers,
 )
+from gateway.privacy.vocabulary import MEANINGS
 from gateway.protocols import PROTOCOLS
 
 TYPES = frozenset[str]().union(*({*spec.types} | spec.retired_types for spec in PROTOCOLS.values()))
@@ -233,17 +234,24 @@ def _in_selectors(
                 ("rules", i, "match", "type", j),
                 f"`{name}` is not a type of message{did_you_mean(name, TYPES)}",
             )
+    for j, meaning in enumerate(match.meaning):
+        if meaning not in MEANINGS:
+            yield document.mistake(
+                ("rules", i, "match", "meaning", j),
+                f"`{meaning}` is not a meaning of keys{did_you_mean(meaning, MEANINGS)}",
+            )
 
 
 def _in_action(i: int, rule: Written, document: Document) -> Iterator[Mistake]:
     match = rule.match
-    if not (match.path or match.key or match.kind or match.parameter) and not rule.reason:
+    names_keys = bool(match.key or match.meaning)
+    if not (match.path or names_keys or match.kind or match.parameter) and not rule.reason:
         yield document.mistake(
             ("rules", i, "match"),
-            f"rule `{rule.id}` selects every value; say which by path, key or kind, "
+            f"rule `{rule.id}` selects every value; say which by path, key, meaning or kind, "
             "or explain it with `reason`",
         )
-    if match.parameter and (match.path or match.key or match.kind):
+    if match.parameter and (match.path or names_keys or match.kind):
         yield document.mistake(
             ("rules", i, "match", "parameter"),
             "`parameter` stands alone: it names what is inside a URL, not a place in the event",
@@ -276,7 +284,14 @@ def _shadowing(earlier: Sequence[Written], later: Written, *, is_closed: bool) -
     for piece in itertools.product(
         *(
             selectors or (None,)
-            for selectors in (match.path, match.key, match.kind, match.parameter, match.event)
+            for selectors in (
+                match.path,
+                match.key,
+                match.meaning,
+                match.kind,
+                match.parameter,
+                match.event,
+            )
         )
     ):
         # What an allow-list keeps is still read by detectors.
@@ -298,7 +313,7 @@ def _shadowing(earlier: Sequence[Written], later: Written, *, is_closed: bool) -
 def _takes(rule: Written, later: RuleMatch, piece: Sequence[str | None]) -> bool:
     """Whether `rule` decides over one combination of selectors. Never true by mistake."""
     match = rule.match
-    path, key, kind, parameter, event = piece
+    path, key, meaning, kind, parameter, event = piece
     if match.where is not None and match.where != later.where:
         return False
     if rule.action not in FINAL or bool(match.parameter) != (parameter is not None):
@@ -307,6 +322,7 @@ def _takes(rule: Written, later: RuleMatch, piece: Sequence[str | None]) -> bool
         _one_covers(match.event, event, glob_covers)
         and _one_covers(match.path, path, _path_covers)
         and _one_covers(match.key, key, _key_covers)
+        and _one_covers(match.meaning, meaning, str.__eq__)
         and _one_covers(match.parameter, parameter, _key_covers)
         and _one_covers(match.kind, kind, str.__eq__)
         and (not match.source or (bool(later.source) and set(later.source) <= set(match.source)))

@@ -12,14 +12,22 @@ from gateway.privacy.policy.rules import Hits, Rule, in_order
 class Key:
     """What is known of a value from the key it stands under."""
 
-    __slots__ = ("context", "hits", "matched", "name", "odd", "step", "telling")
+    __slots__ = ("context", "hits", "matched", "name", "odd", "person", "step", "telling")
 
     def __init__(
-        self, name: str, step: str, context: int, matched: Mapping[int, Rule], *, odd: bool
+        self,
+        name: str,
+        step: str,
+        context: int,
+        matched: Mapping[int, Rule],
+        *,
+        odd: bool,
+        person: bool,
     ) -> None:
         self.name = name
         self.step = step  # in a pointer
         self.odd = odd  # a detector may find something in the key itself
+        self.person = person  # what is right below it is a person's
         self.context = context
         self.telling = bool(context & TELLING)  # a number under it may be personal
         self.matched = matched  # every rule whose `key` it matches, by order
@@ -52,6 +60,11 @@ def inherit(inherited: Hits, member: FieldRules) -> Hits:
     """What holds for a value with the rules that hold for what is around it."""
     hits = in_order(inherited, member.hits) if member.hits else inherited
     return _untouched(hits) if member.below.structural else hits
+
+
+def without_text_rules(hits: Hits) -> Hits:
+    """What holds for a number, and inside an object."""
+    return tuple(rule for rule in hits if not rule.text_only)
 
 
 def element(inherited: Hits, below: PathState) -> Hits:

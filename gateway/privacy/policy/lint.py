@@ -16,6 +16,7 @@ from gateway.errors import Mistake
 from gateway.event import JsonPath
 from gateway.globs import compile_globs
 from gateway.privacy.policy.selectors import Pattern, is_glob, parse_pattern, pattern_covers
+from gateway.privacy.vocabulary import said_below_person, said_by
 from gateway.protocols import NAMED_TYPES
 from gateway.protocols.known_names import CONTEXT, EVENTS, ROOTS, WORDS
 
@@ -86,7 +87,13 @@ def _reaches(rule: PolicyRule, kept: Pattern) -> bool:
     if paths and not any(pattern_covers(p, kept) or pattern_covers(kept, p) for p in paths):
         return False
     last = kept.steps[-1]
-    if not rule.match.key or not isinstance(last, str):
+    if not isinstance(last, str):
+        return True
+    if rule.match.meaning:
+        said = said_by(last), said_below_person(last)
+        if {*(s.value for s in said), said[0].text}.isdisjoint(rule.match.meaning):
+            return False
+    if not rule.match.key:
         return True
     globs = compile_globs(key.casefold() for key in rule.match.key)
     return globs is not None and globs.fullmatch(last.casefold()) is not None

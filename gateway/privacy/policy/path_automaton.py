@@ -6,7 +6,8 @@ patterns name, and any other key. So it is built whole at load, and no key of an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,7 +43,10 @@ class PathState:
         "keyed",
         "members",
         "next",
+        "nobody",
+        "of_person",
         "other",
+        "person",
         "plain",
         "rules",
         "structural",
@@ -51,6 +55,10 @@ class PathState:
     def __init__(self, entries: Sequence[PathEntry]) -> None:
         self.next: dict[str, PathState] = {}
         self.other: PathState = self
+        self.of_person = False
+        self.person: PathState = self
+        """The same place, right below a person; `nobody`: below nobody."""
+        self.nobody: PathState = self
         self.members: dict[str, Any] = {}  # what a plan knows of keys here
         self.rules = in_order(tuple(e.rule for e in entries if e.rule and not e.with_key))
         self.keyed = in_order(tuple(e.rule for e in entries if e.rule and e.with_key))
@@ -65,6 +73,19 @@ class PathState:
     def at(self, index: int) -> PathState:
         """The state of a list's element."""
         return self.next.get(str(index), self.other) if self.indexed else self.other
+
+
+def add_persons(states: Iterable[PathState]) -> None:
+    """Tell each place from the same place right below a person, in lists too."""
+    every = tuple(states)
+    for state in every:
+        twin = state.person = copy(state)
+        twin.members = {}
+        twin.of_person = True
+        twin.person = twin
+    for state in every:
+        state.person.other = state.other.person
+        state.person.next = {key: below.person for key, below in state.next.items()}
 
 
 class TooManyPaths(Exception):  # noqa: N818 (not an error of a person's making by itself)
@@ -99,6 +120,7 @@ def compile_paths(entries: Sequence[PathEntry], most: int = LARGEST) -> PathStat
             here.next[key] = state(anywhere | reached)
         here.indexed = any(key.isdecimal() for key in here.next)
     _find_earliest(list(states.values()))
+    add_persons(states.values())
     return root
 
 

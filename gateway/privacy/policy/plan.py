@@ -26,12 +26,14 @@ from gateway.privacy.policy.path_automaton import (
     LARGEST,
     PathEntry,
     PathState,
+    add_persons,
     compile_paths,
 )
 from gateway.privacy.policy.rule_set import RuleSet, Window
 from gateway.privacy.policy.rules import Hits, Rule, in_order
 from gateway.privacy.policy.selection import Selection
 from gateway.privacy.policy.selectors import Pattern, format_pointer, parse_pattern
+from gateway.privacy.vocabulary import Said, said_below_person, said_by
 from gateway.protocols import PROTOCOLS
 
 K = TypeVar("K")
@@ -52,9 +54,11 @@ class PrivacyPlan:
         "_closed",
         "_could_hold",
         "_named",
+        "_nowhere",
         "_on_keys",
         "_own",
         "_parameters",
+        "_personal_keys",
         "_places",
         "_windows",
         "_written",
@@ -63,7 +67,6 @@ class PrivacyPlan:
         "identities",
         "keys",
         "look",
-        "nowhere",
         "open",
         "readings",
         "root",
@@ -86,7 +89,8 @@ class PrivacyPlan:
         self._on_keys = tuple(w for w in written if w.has_key)
         self._named = tuple(w.rule.order for w in written if w.names_something)
         self.root = root
-        self.nowhere = PathState(())  # inside a text, where no path leads
+        self._nowhere = PathState(())  # inside a text, where no path leads
+        add_persons((self._nowhere,))
         self.text: Hits = tuple(w.rule for w in written if w.is_text)
         self.open = RuleSet((), self.text, self._named, own)
         self.smallest_number = 0 if own else 10**12
@@ -105,6 +109,7 @@ class PrivacyPlan:
         self.earliest_key = min(keyed + keepers, default=1 << 30)
         self.identities = _identities(written)
         self.keys: dict[str, Key] = {}
+        self._personal_keys: dict[str, Key] = {}
         self._parameters: dict[str, Hits] = {}
         self._places: dict[Hits, RuleSet] = {(): self.open}
         self._windows: dict[Window, PrivacyPlan] = {}
@@ -112,27 +117,43 @@ class PrivacyPlan:
     def key(self, name: str) -> Key:
         """What a key says."""
         known = self.keys.get(name)
-        return known if known is not None else self._learn(name)
+        return known if known is not None else self._learn(name, said_by, self.keys)
+
+    def _personal_key(self, name: str) -> Key:
+        """What a key right below a person says."""
+        known = self._personal_keys.get(name)
+        if known is None:
+            known = self._learn(name, said_below_person, self._personal_keys)
+        return known
 
     def member(self, state: PathState, name: str) -> FieldRules:
         """What holds for the member of this name at this state."""
+        below = state.next.get(name, state.other)
         key = self.key(name)
-        member = FieldRules(state.next.get(name, state.other), key)
+        if state.of_person:
+            key = self._personal_key(name)
+        member = FieldRules(below.person if key.person else below.nobody, key)
         if name in self.keys:
             _remember(state.members, name, member)
         return member
 
-    def _learn(self, name: str) -> Key:
-        # A mask in a key, such as [email], is not the word that a glob on keys looks for.
-        folded = (_MASKS.sub("", name) if "[" in name else name).casefold()
-        matched = {w.rule.order: hit for w in self._on_keys if (hit := w.by_key(folded))}
+    def inside(self, key: Key) -> PathState:
+        """The state of what is inside a text under this key."""
+        return self._nowhere.person if key.person else self._nowhere
+
+    def _learn(self, name: str, says: Callable[[str], Said], cache: dict[str, Key]) -> Key:
+        # A mask in a key, such as [email], is no word of it.
+        own = _MASKS.sub("", name) if "[" in name else name
+        folded, said = own.casefold(), says(own)
+        matched = {w.rule.order: hit for w in self._on_keys if (hit := w.by_key(folded, said))}
         odd = bool(self._could_hold(name))
-        key = Key(name, format_pointer((name,)), context_of(name), matched, odd=odd)
+        step = format_pointer((name,))
+        key = Key(name, step, context_of(name), matched, odd=odd, person=said.person)
         if matched:
             pathless = (w.rule.order for w in self._on_keys if not w.paths)
             key.hits = in_order(tuple(matched[order] for order in pathless if order in matched))
         if not odd and len(name) <= _LONGEST_NAME:
-            _remember(self.keys, name, key)
+            _remember(cache, name, key)
         return key
 
     def parameter(self, name: str) -> Hits:

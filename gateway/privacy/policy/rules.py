@@ -35,6 +35,7 @@ class Rule:
     schema: bool = False  # an annotation of the event's schema
     default: bool = False  # `default: drop` brought it here: structural fields stay
     change: Shorten | None = None  # what `generalize` and `partial` do
+    text_only: bool = False  # its key names a person: a text there is theirs, an object is read
 
 
 Hits = tuple[Rule, ...]

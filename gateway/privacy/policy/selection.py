@@ -11,6 +11,7 @@ from gateway.privacy.policy.conditions import Conditions
 from gateway.privacy.policy.path_automaton import PathEntry
 from gateway.privacy.policy.rules import Rule
 from gateway.privacy.policy.selectors import any_glob, is_glob, parse_pattern
+from gateway.privacy.vocabulary import Said
 
 
 def change_of(written: Written) -> Shorten | None:
@@ -27,11 +28,14 @@ class Selection:
 
     __slots__ = (
         "_keyed",
+        "_keyed_text",
         "_matches_event",
         "_matches_key",
         "_matches_parameter",
+        "_meanings",
         "_names",
         "_sources",
+        "_takes_any_name",
         "_types",
         "_where",
         "has_key",
@@ -60,13 +64,16 @@ class Selection:
             change=change_of(written),
         )
         self._keyed = replace(self.rule, by_key=True)
+        self._keyed_text = replace(self._keyed, text_only=True)
         self.paths = tuple(parse_pattern(text) for text in match.path)
-        self.has_key = bool(match.key)
-        self.names_something = bool(match.key or match.parameter)
-        self.is_text = bool(match.kind) and not (match.path or match.key)
+        self._meanings = frozenset(match.meaning)
+        self.has_key = bool(match.key or match.meaning)
+        self.names_something = bool(self.has_key or match.parameter)
+        self.is_text = bool(match.kind) and not (match.path or self.has_key)
         folded = [key.casefold() for key in match.key]
         self._names = frozenset(key for key in folded if not is_glob(key))
         self._matches_key = any_glob(key for key in folded if is_glob(key))
+        self._takes_any_name = not match.key
         self._matches_parameter = any_glob(text.casefold() for text in match.parameter)
         self._matches_event = any_glob(match.event)
         self._sources = frozenset(match.source)
@@ -75,7 +82,7 @@ class Selection:
             conditions.place(match.where) if conditions is not None and match.where else None
         )
         self.is_conditional = bool(match.event or self._sources or self._types or match.where)
-        if not (match.path or match.key or match.kind or match.parameter):
+        if not (match.path or self.has_key or match.kind or match.parameter):
             self.paths = (parse_pattern("/*"),)  # everything
 
     def is_active(self, kind: str, name: str | None, source: str, answers: Sequence[bool]) -> bool:
@@ -87,10 +94,17 @@ class Selection:
             and (self._matches_event is None or (name is not None and self._matches_event(name)))
         )
 
-    def by_key(self, folded: str) -> Rule | None:
-        if folded in self._names or (self._matches_key is not None and self._matches_key(folded)):
+    def by_key(self, folded: str, said: Said) -> Rule | None:
+        """The rule as it holds under this key: with `text_only` where the key names a person."""
+        if not (
+            self._takes_any_name
+            or folded in self._names
+            or (self._matches_key is not None and self._matches_key(folded))
+        ):
+            return None
+        if not self._meanings or said.value in self._meanings:
             return self._keyed
-        return None
+        return self._keyed_text if said.text in self._meanings else None
 
     def by_parameter(self, folded: str) -> Rule | None:
         matches = self._matches_parameter is not None and self._matches_parameter(folded)

@@ -13,7 +13,7 @@ from typing import Any
 from gateway.event import Message
 from gateway.privacy.detectors import SHORT
 from gateway.privacy.errors import ScrubError, TooDeepError
-from gateway.privacy.policy.field_rules import FieldRules, Key, element, inherit
+from gateway.privacy.policy.field_rules import FieldRules, Key, element, inherit, without_text_rules
 from gateway.privacy.policy.path_automaton import PathState
 from gateway.privacy.policy.rule_set import RuleSet
 from gateway.privacy.policy.rules import Hits, Rule
@@ -104,11 +104,11 @@ class Scrubber(TextScrubber):
             return
         key = self._plan.key(name)
         named = self._plan.place(hits).not_decided(key.hits)
-        if not (named or key.telling):
+        if not (named or key.telling or key.person):
             return
         self.ledger.path.append("value")
         self.ledger.spot = (id(node), "value")
-        new = self._value(node["value"], self._plan.nowhere, named, key)
+        new = self._value(node["value"], self._plan.inside(key), named, key)
         self.ledger.path.pop()
         if new is GONE:
             del node["value"]
@@ -122,11 +122,11 @@ class Scrubber(TextScrubber):
                 return
             key = self._plan.key(pair[0])
             named = self._plan.place(hits).not_decided(key.hits)
-            if not (named or key.telling):
+            if not (named or key.telling or key.person):
                 continue
             self.ledger.path += (index, 1)
             self.ledger.spot = (id(pair), 1)
-            new = self._value(pair[1], self._plan.nowhere, named, key)
+            new = self._value(pair[1], self._plan.inside(key), named, key)
             del self.ledger.path[-2:]
             pair[1] = MASK if new is GONE else new
 
@@ -175,6 +175,7 @@ class Scrubber(TextScrubber):
         if hits and veil is None and self._plan.place(hits).drops:
             self.ledger.draw_veil()
         if isinstance(node, dict):
+            hits = without_text_rules(hits) if hits else hits
             self._object(node, state, hits)
         elif isinstance(node, list):
             self._list(node, state, hits, key)
@@ -234,6 +235,7 @@ class Scrubber(TextScrubber):
         if kind is bool or value is None:
             return self._constant(value, hits) if hits else value
         if kind is int or kind is float:
+            hits = without_text_rules(hits) if hits else hits
             smallest = self._plan.smallest_number
             if not (hits or key.telling) and -smallest < value < smallest:
                 return value

@@ -246,7 +246,7 @@ class TextScrubber(ABC):
             len(self.ledger.changes),
         )
         try:
-            self._container(container, self._plan.nowhere, place.hits, key)
+            self._container(container, self._plan.inside(key), place.hits, key)
         except TooDeepError:
             self._depth = depth
             del self.ledger.path[steps:]

@@ -9,9 +9,23 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.privacy.vocabulary.words import NEGATIVE, NEUTRAL, ROLES, WORDS, Meaning
+from gateway.privacy.vocabulary.words import (
+    ALIKE,
+    BEHIND_SECRETS,
+    EXACT,
+    NEGATIVE,
+    NEUTRAL,
+    NO_SECRETS,
+    NOBODYS,
+    PEOPLE,
+    ROLES,
+    TEXTS,
+    WORDS,
+    Meaning,
+)
 
 LONGEST = 64
 """Characters of a key. A longer one is no name of a field."""
@@ -54,6 +68,35 @@ Words = tuple[str, ...]
 def meaning(key: str) -> Meaning | None:
     """What the key names; None for what is nobody's, such as `filename` or `phoneModel`."""
     return _meaning(key) if _may_be_personal(key) else _remembered(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a key says of its value, of a text where the value is one, and of what is below it."""
+
+    value: Meaning | None
+    text: Meaning | None = None
+    """`"patient": "…"` is a name, while `{"patient": {…}}` is a person with more than that."""
+    person: bool = False
+    """Whether it is a person to whom the members of its object belong."""
+
+
+def said_by(key: str) -> Said:
+    """What a key says where nothing is known of what is around it."""
+    means = meaning(key)
+    if means is not Meaning.PERSON:
+        return Said(means)
+    words = words_of(key)
+    return Said(means, next((m for m, known in _TEXTS.items() if words in known), None), True)
+
+
+def said_below_person(key: str) -> Said:
+    """What a key says right below a person: `name` is theirs there."""
+    said = said_by(key)
+    if said.value is not None:
+        return said
+    means = meaning(f"person_{key}")
+    return Said(means, person=means is None and _PEOPLE.issuperset(words_of(key)))
 
 
 def words_of(key: str) -> Words:
@@ -124,28 +167,41 @@ def _longest_words(run: str) -> Iterator[str]:
 def _meaning(key: str) -> Meaning | None:
     if len(key) > LONGEST:
         return None
-    words = words_of(key)
+    if key in _EXACT:
+        return _EXACT[key]
+    words = _spelled_out(words_of(key))
+    if words in _NOBODYS:
+        return None
     found = _of_words(words)
     if found is None and not _NEUTRAL.isdisjoint(words):
         found = _of_words(tuple(word for word in words if word not in _NEUTRAL))
     return found
 
 
+def _spelled_out(words: Words) -> Words:
+    return words[:1] + tuple(ALIKE.get(word, word) for word in words[1:])
+
+
 def _of_words(words: Words) -> Meaning | None:
     for length in range(min(len(words), _LONGEST_PHRASE), 0, -1):
         for start in dict.fromkeys((len(words) - length, 0)):
-            found = _PHRASES.get(words[start : start + length])
-            if found is not None and _fits(found[0], words[:start], words[start + length :]):
+            phrase = words[start : start + length]
+            found = _PHRASES.get(phrase) or _PHRASES.get(("".join(phrase),))
+            if found is not None and _fits(*found, words[:start], words[start + length :]):
                 return found[1]
     return None
 
 
-def _fits(mark: str, before: Words, after: Words) -> bool:
+def _fits(mark: str, means: Meaning, before: Words, after: Words) -> bool:
     """Whether the words around a phrase let it mean what it says."""
+    if means is Meaning.SECRET and not mark:
+        return _BEHIND_SECRETS.issuperset(after) and _NO_SECRETS.isdisjoint(before)
     if not _ROLES.issuperset(after):
         return False
-    if mark:
-        return _ROLES.issuperset(before) and bool(mark == "=" or before or after)
+    if mark == "=":
+        return _ROLES.issuperset(before)
+    if mark == "+":
+        return _ROLES.issuperset(before) and not _PEOPLE.isdisjoint(before + after)
     return _NEGATIVE.isdisjoint(before)
 
 
@@ -153,7 +209,7 @@ _remembered = lru_cache(maxsize=4096)(_meaning)
 
 
 def _split(phrase: str) -> Words:
-    return tuple(_folded(phrase.lower()).split("_"))
+    return _spelled_out(tuple(_folded(phrase.lower()).split("_")))
 
 
 def _phrases() -> Iterator[tuple[Words, tuple[str, Meaning]]]:
@@ -163,10 +219,19 @@ def _phrases() -> Iterator[tuple[Words, tuple[str, Meaning]]]:
             words = _split(written.removeprefix(mark))
             yield words, (mark, means)
             if len(words) > 1:
-                yield ("".join(words),), (mark, means)
+                yield ("".join(_folded(written.lower()).strip("=+").split("_")),), (mark, means)
 
 
-_ROLES = frozenset(word for word in _folded(ROLES.lower()).split()) | _PARTICLES
+_PEOPLE = frozenset(_folded(PEOPLE.lower()).split())
+_ROLES = frozenset(_folded(ROLES.lower()).split()) | _PEOPLE | _PARTICLES
+_BEHIND_SECRETS = frozenset(BEHIND_SECRETS.split()) | _ROLES
+_NO_SECRETS = frozenset(NO_SECRETS.split())
+_EXACT = {key: means for means, keys in EXACT.items() for key in keys.split()}
+_NOBODYS = frozenset(_split(phrase) for phrase in NOBODYS.split())
+_TEXTS = {
+    means: frozenset(_split(phrase) for phrase in text.lower().split())
+    for means, text in TEXTS.items()
+}
 _NEUTRAL = frozenset(_folded(NEUTRAL).split())
 _NEGATIVE = frozenset(NEGATIVE.split())
 _PHRASES: dict[Words, tuple[str, Meaning]] = {}

@@ -15,66 +15,118 @@ class Meaning(StrEnum):
     """What of a person a key names."""
 
     PERSON = "person"
-    """A person as a whole: what is below it is theirs, `name` among it."""
     NAME = "name"
     ACCOUNT = "account"
-    """An id or name by which somebody's systems know a person."""
     EMAIL = "email"
     PHONE = "phone"
     ADDRESS = "address"
     LOCATION = "location"
     BIRTH = "birth"
     TRAIT = "trait"
-    """What a person is or believes: sex, origin, religion, politics."""
     OFFICIAL = "official"
-    """What the state knows a person by."""
     HEALTH = "health"
     FINANCE = "finance"
     CARD = "card"
     SECRET = "secret"  # noqa: S105 (a meaning, no secret)
     DEVICE = "device"
     NETWORK = "network"
-    """An IP or hardware address."""
     PROFILE = "profile"
-    """Pictures, signatures and places in social networks."""
 
+
+MEANINGS: dict[str, str] = {
+    Meaning.PERSON: "all that is below a person, such as `customer`, `passengers` or `traits`",
+    Meaning.NAME: "names, titles; `name` where it is below a person",
+    Meaning.ACCOUNT: "ids and names by which systems know a person; `id` below a person",
+    Meaning.EMAIL: "e-mail addresses",
+    Meaning.PHONE: "phone and fax numbers",
+    Meaning.ADDRESS: "streets, postcodes, towns, and objects that are addresses",
+    Meaning.LOCATION: "coordinates and positions",
+    Meaning.BIRTH: "date and place of birth, age",
+    Meaning.TRAIT: "sex, origin, religion, politics, family",
+    Meaning.OFFICIAL: "numbers of passports, licences, taxes, social security, number plates",
+    Meaning.HEALTH: "diagnoses, blood groups, medication",
+    Meaning.FINANCE: "bank accounts, income, credit",
+    Meaning.CARD: "payment cards and their codes",
+    Meaning.SECRET: "passwords, tokens, keys, cookies",
+    Meaning.DEVICE: "ids of devices and of advertising",
+    Meaning.NETWORK: "IP and hardware addresses",
+    Meaning.PROFILE: "pictures, signatures, places in social networks",
+}
+"""What each one stands for, for the reference."""
+
+PEOPLE = """
+user users customer customers client clients person people patient patients passenger passengers
+guest guests member members contact contacts recipient recipients sender senders owner author driver
+rider student students teacher employee employees staff beneficiary cardholder payer payee buyer
+seller shopper subscriber subscribers visitor visitors applicant candidate spouse
+mother father mothers fathers guardian emergency holder shipper
+consignee traveler travelers traveller travellers attendee attendees participant participants donor
+lead leads prospect admin administrator requester reporter assignee reviewer
+supervisor inviter invitee invitees cust custs pax emp traits resident citizen voter defendant
+plaintiff husband wife son daughter sibling pupil insured policyholder
+claimant witness nominee nominees heir signer signatory creator purchaser addressee manager
+usuario usuarios usuaria cliente clientes persona personas paciente pacientes pasajero pasajera
+pasajeros titular contacto contactos comprador vendedor empleado alumno destinatario remitente
+padre madre hijo hija conyuge
+passageiro passageiros contato contatos funcionario aluno mae pai filho filha conjuge pessoa
+utilisateur utilisateurs client personne passager titulaire employe eleve destinataire expediteur
+abonne mere pere enfant conjoint
+kunde kunden kundin benutzer nutzer patienten fahrgast empfanger absender inhaber mitarbeiter
+schuler kontakt mutter vater ehepartner gast mitglied
+utente utenti paziente passeggero titolare dipendente studente mittente contatto ospite madre
+figlio figlia coniuge
+klant klanten gebruiker persoon patient passagier ontvanger afzender werknemer contactpersoon
+moeder vader
+klient klienta klienci uzytkownik uzytkownika osoba osoby pacjent pacjenta pasazer pasazera odbiorca
+odbiorcy nadawca nadawcy pracownik pracownika matka matki ojciec ojca dziecko
+kullanici musteri kisi hasta yolcu alici gonderen calisan cocuk
+клиент клиента клиенты пользователь пользователя человек пациент пациента пассажир пассажира
+получатель получателя отправитель отправителя сотрудник сотрудника владелец владельца контакт
+мать отец матери отца ребенок ребенка
+ग्राहक उपयोगकर्ता व्यक्ति रोगी मरीज यात्री माता पिता
+客户 顾客 用户 会员 患者 病人 乘客 旅客 收件人 寄件人 联系人 员工 学生 持卡人 本人 父亲 母亲 紧急联系人
+顧客 お客様 会員 利用者 ユーザー 患者様 乗客 受取人 送付先 連絡先 従業員 本人 担当者 父 母
+고객 사용자 회원 환자 승객 수신자 수취인 발신자 직원 학생 본인 담당자 아버지 어머니
+"""
+"""Who the thing belongs to."""
 
 ROLES = """
-user users customer client clients person people patient patients passenger passengers guest guests
-member members contact contacts recipient recipients sender owner author driver rider student
-teacher employee staff beneficiary cardholder payer payee buyer seller shopper subscriber visitor
-applicant candidate tenant landlord spouse partner mother father mothers fathers parent child
-guardian emergency billing shipping delivery mailing home work office private personal business
-primary secondary main alternate alternative other current new old previous my your his her their
-account holder login signup registration profile shipper consignee traveler traveller attendee
-participant donor lead leads prospect friend admin administrator agent requester reporter assignee
-reviewer manager supervisor inviter invitee
-usuario usuarios cliente clientes persona personas paciente pasajero titular contacto trabajo casa
-personal principal comprador vendedor empleado alumno destinatario remitente del de la el los
-usuaria passageiro contato trabalho funcionario aluno do da dos responsavel
-utilisateur client personne passager titulaire domicile travail employe eleve destinataire
-expediteur du des le les l d livraison facturation envio entrega
-kunde kunden kundin benutzer nutzer person patient fahrgast empfanger absender inhaber privat
-geschaftlich mitarbeiter schuler
-utente utenti persona paziente passeggero titolare lavoro dipendente studente destinatario mittente
-della dello degli di il
-klant gebruiker persoon patient passagier ontvanger afzender werknemer thuis werk van
-klient klienta uzytkownik uzytkownika osoba osoby pacjent pasazer odbiorca nadawca pracownik
-kullanici musteri kisi hasta yolcu alici gonderen calisan
-клиент клиента клиенты пользователь пользователя человек пациент пациента пассажир получатель
-отправитель сотрудник владелец контакт домашний рабочий мобильный
-ग्राहक उपयोगकर्ता व्यक्ति रोगी मरीज यात्री का की के
-客户 顾客 用户 会员 患者 病人 乘客 收件人 寄件人 联系人 员工 学生 持卡人 本人 个人 您的 我的
-顧客 お客様 会員 利用者 ユーザー 患者様 乗客 受取人 送付先 連絡先 従業員 本人 担当者 の
-고객 사용자 회원 환자 승객 수신자 수취인 발신자 직원 학생 본인 담당자
+address geo gps account billing shipping delivery mailing home work office private personal business primary
+secondary main alternate alternative other current new old previous my your his her their login
+signup registration profile manager permanent temporary recovery backup preferred default invoice
+origin destination pickup dropoff from to legal real
+trabajo casa principal personal paterno materno del de la el los envio facturacion actual trabalho da do dos entrega
+cobranca pessoal responsavel
+domicile travail des du le les l d livraison facturation envoi principale
+privat geschaftlich
+lavoro della dello degli di il spedizione fatturazione
+thuis werk van factuur bezorg
+domowy sluzbowy dostawy
+teslimat fatura
+домашний рабочий мобильный доставки
+का की के घर
+您的 我的 家庭 公司 の 自宅 勤務先 집 회사
 """
-"""Who the thing belongs to, or which of several it is."""
+"""Which of several it is."""
 
 NEUTRAL = """
 value values text input field raw string str data list full formatted normalized masked plain
+hash hashed sha md normalised lower lowercase
 valor dato campo wert feld valeur champ valore waarde wartosc
 """
 """Words of a key that change nothing; digits are none at all."""
+
+ALIKE = {
+    "addr": "address",
+    "num": "number",
+    "nbr": "number",
+    "no": "number",
+    "nr": "number",
+    "nm": "name",
+    "dt": "date",
+    "tel": "phone",
+}
+"""Short forms of words, behind another: `no` and `num` say something else at the front."""
 
 NEGATIVE = """
 has is was are can should show hide hidden allow enable enabled disable disabled verified valid
@@ -85,13 +137,58 @@ button banner campaign event widget column plugin module field_name api sdk carr
 """
 """Words that make of a thing a fact about it: `phone_model`, `has_email`, `emails_sent`."""
 
+NO_SECRETS = """
+next previous prev page continuation cancel cancellation design has is hide show forgot forgotten
+enable enabled disable disabled require requires required max min total no without
+"""
+"""Before `token`, `password` and their like: what is no secret, such as `next_page_token`."""
+
+BEHIND_SECRETS = """
+hash hashed hashes digest encrypted encoded base64 confirm confirmation repeat again retype verify
+value values plain plaintext text raw string input field key id base salt header current old new
+"""
+"""Behind them: what leaves them a secret."""
+
+NOBODYS = "account_age ga_session_id ad_id"
+"""What would mean something, and is nobody's."""
+
+EXACT: dict[Meaning, str] = {
+    Meaning.PERSON: """
+        $set $set_once $append $prepend $union $remove $unset $add traits externalIds external_ids
+    """,
+    Meaning.ADDRESS: "$region $city",
+    Meaning.DEVICE: "$ios_devices $android_devices $ios_ifa $ios_ifv",
+}
+"""Keys of the protocols, as they are written there: what is below an operation on a profile is the
+profile's."""
+
+TEXTS: dict[Meaning, str] = {
+    Meaning.NAME: """
+        patient patients passenger passengers recipient recipients guest guests beneficiary
+        cardholder card_holder account_holder sender assignee applicant candidate spouse
+        traveler traveller attendee attendees participant participants donor payer payee employee
+        student contact emergency_contact next_of_kin customer person buyer
+        paciente pasajero pasajeros destinatario remitente titular contacto passageiro contato
+        passager destinataire expediteur titulaire empfanger absender inhaber fahrgast paziente
+        passeggero mittente passagier ontvanger pacjent odbiorca nadawca hasta yolcu alici
+        пациент пассажир получатель сотрудник रोगी यात्री 患者 乘客 收件人 联系人 乗客 受取人 連絡先
+        환자 승객 수신자
+    """,
+    Meaning.ACCOUNT: """
+        user users external_ids usuario usuarios utilisateur benutzer utente gebruiker uzytkownik
+        kullanici пользователь उपयोगकर्ता 用户 사용자
+    """,
+}
+"""What a text is under a key that names a person; under others, such as `client` or `driver`, it
+may be anybody's."""
+
 WORDS: dict[Meaning, str] = {
     Meaning.PERSON: """
         =contact =contacts =patient =patients =passenger =passengers =recipient =recipients =user
         =users =customer =customers =client =clients =person =people =guest =guests =member
         =members =employee =employees =author =driver =student =students =beneficiary =cardholder
         =card_holder =account_holder =sender =assignee =subscriber =visitor =applicant =candidate
-        =tenant =spouse =traveler =traveller =attendee =attendees =participant =participants =donor
+        =spouse =traveler =traveller =attendee =attendees =participant =participants =donor
         =payer =payee =buyer =shopper =rider =owner =user_data =user_info =customer_info =traits
         =profile =emergency_contact =next_of_kin
         =usuario =usuarios =cliente =clientes =persona =personas =paciente =pasajero =pasajeros
@@ -104,7 +201,8 @@ WORDS: dict[Meaning, str] = {
         =顧客 =お客様 =会員 =乗客 =受取人 =連絡先 =고객 =사용자 =회원 =환자 =승객 =수신자
     """,
     Meaning.NAME: """
-        +name +names first_name last_name middle_name full_name given_name family_name maiden_name
+        +name +names +title parent_name parents_name child_name childs_name friend_name doctor_name
+        billing_name shipping_name delivery_name first_name last_name middle_name full_name given_name family_name maiden_name
         legal_name display_name preferred_name birth_name nick_name surname surnames forename
         forenames firstnames lastnames patronymic =nickname =initials =salutation mothers_maiden
         name_on_card holder_name contact_name person_name =fname =lname
@@ -118,17 +216,18 @@ WORDS: dict[Meaning, str] = {
         voornaam voornamen achternaam familienaam volledige_naam tussenvoegsel roepnaam +naam
         meisjesnaam
         =imie imiona nazwisko nazwiska imie_i_nazwisko nazwisko_panienskie pelne_imie
-        =ad soyad soyadi ad_soyad adi_soyadi =adi isim_soyisim soyisim =isim tam_ad
+        +ad soyad soyadi ad_soyad adi_soyadi =adi isim_soyisim soyisim =isim tam_ad
         =имя фамилия отчество фио полное_имя имя_фамилия фамилия_имя imya familiya otchestvo fio
         =नाम उपनाम पूरा_नाम प्रथम_नाम अंतिम_नाम कुलनाम पिता_का_नाम
         姓名 =名字 真实姓名 =姓 =名 姓氏 昵称 全名 中文名 英文名 曾用名 xingming
         氏名 =名前 お名前 =苗字 =名字 フルネーム フリガナ ふりがな =姓 =名 旧姓 ニックネーム
         =이름 성명 =성 성함 별명 닉네임 실명 이름과성
+        apellido_paterno apellido_materno voller_name =anrede +명 +alias naam_klant
     """,
     Meaning.ACCOUNT: """
         username user_name login_name login_id =login =uid =user_id +id +ids +number +no +key
         member_number membership_number customer_number customer_no client_number employee_number
-        student_number patient_number =screen_name =handle user_handle external_id external_ids
+        student_number patient_number +screen_name =handle user_handle external_id external_ids
         =crm_id account_id account_ids loyalty_number frequent_flyer_number staff_id badge_number
         person_id people_id subscriber_id policy_number policyholder
         nombre_de_usuario nombre_usuario numero_de_cliente id_cliente id_usuario codigo_cliente
@@ -140,6 +239,8 @@ WORDS: dict[Meaning, str] = {
         имя_пользователя логин номер_клиента उपयोगकर्ता_नाम ग्राहक_संख्या
         用户名 用户id 用户编号 客户编号 会员号 会员卡号 账号 账户名 登录名 工号 学号
         ユーザー名 ユーザid 会員番号 顧客番号 ログイン名 社員番号 사용자명 아이디 회원번호 고객번호 사번
+        created_by updated_by modified_by assigned_to performed_by approved_by invited_by requested_by
+        submitted_by uploaded_by deleted_by owned_by loyalty_id
     """,
     Meaning.EMAIL: """
         email emails e_mail email_address mail_address =mail emailaddr
@@ -149,9 +250,10 @@ WORDS: dict[Meaning, str] = {
         e_mailadres emailadres adres_email poczta =e_posta eposta eposta_adresi
         почта электронная_почта эл_почта емейл имейл pochta ईमेल ई_मेल
         邮箱 电子邮箱 电子邮件 邮件地址 邮箱地址 メール メールアドレス 電子メール 이메일 메일주소 전자우편
+        reply_to =email_id ईमेल_पता 이메일주소 emails_of
     """,
     Meaning.PHONE: """
-        phone phones telephone telephones phone_number phone_no telephone_number =tel =mobile +cell
+        phone phones telephone telephones phone_number phone_no telephone_number =tel tel_number =mobile +cell
         mobile_phone mobile_number mobile_no cell_phone cell_number cellphone =fax fax_number
         =msisdn whatsapp whats_app whatsapp_number landline contact_number contact_no =sms
         sms_number =telegram_number dial_number phone_e164 call_back_number callback_number
@@ -180,7 +282,7 @@ WORDS: dict[Meaning, str] = {
         =adresse =adresses adresse_postale =rue code_postal =ville numero_de_rue
         strasse straße anschrift hausnummer postleitzahl =plz wohnort =ort =stadt postanschrift
         lieferadresse rechnungsadresse wohnadresse
-        indirizzo =via codice_postale =cap =citta numero_civico residenza
+        indirizzo +via codice_postale +cap =citta numero_civico residenza
         =adres straat straatnaam huisnummer =woonplaats woonadres
         ulica kod_pocztowy =miasto =miejscowosc numer_domu nr_domu adres_zamieszkania adres_domowy
         =adresi ev_adresi sokak =mahalle =cadde posta_kodu =sehir =ilce acik_adres
@@ -189,11 +291,12 @@ WORDS: dict[Meaning, str] = {
         =地址 住址 家庭住址 家庭地址 详细地址 收货地址 街道 邮编 邮政编码 =城市 门牌号
         住所 =番地 郵便番号 市区町村 町名 自宅住所 都道府県 建物名
         =주소 집주소 우편번호 도로명 상세주소 배송지 배송지주소 =도시
+        ship_to bill_to +village +district =addr =apartment_number
     """,
     Meaning.LOCATION: """
         =lat latitude =lng =lon longitude =coordinates =coords =coordinate geo_point geo_location
         geolocation gps gps_location gps_coordinates =geo lat_lng lat_long latlng latlon lat_lon
-        =location current_location last_location home_location user_location what3words =geohash
+        +location current_location last_location home_location user_location what3words =geohash
         latitud longitud coordenadas ubicacion localizacao coordonnees breitengrad
         langengrad standort koordinaten latitudine longitudine coordinate_gps posizione
         breedtegraad lengtegraad locatie szerokosc_geograficzna dlugosc_geograficzna lokalizacja
@@ -202,12 +305,12 @@ WORDS: dict[Meaning, str] = {
     """,
     Meaning.BIRTH: """
         birthday birth_day birthdate birth_date date_of_birth =dob birth_year year_of_birth
-        =born birth_place place_of_birth =age age_years =bday
+        +born birth_place place_of_birth =age age_years =bday
         cumpleanos fecha_de_nacimiento fecha_nacimiento lugar_de_nacimiento =edad nacimiento
         aniversario data_de_nascimento data_nascimento nascimento =idade
         anniversaire date_de_naissance date_naissance lieu_de_naissance naissance =age_ans
-        geburtstag geburtsdatum geburtsort geburtsjahr =alter
-        compleanno data_di_nascita data_nascita luogo_di_nascita =eta
+        geburtstag geburtsdatum geburtsort geburtsjahr +alter
+        compleanno data_di_nascita data_nascita luogo_di_nascita +eta
         geboortedatum geboorteplaats verjaardag =leeftijd
         data_urodzenia urodziny miejsce_urodzenia =wiek dogum_tarihi dogum_gunu dogum_yeri =yas
         дата_рождения день_рождения год_рождения место_рождения возраст
@@ -215,16 +318,16 @@ WORDS: dict[Meaning, str] = {
         生日 出生日期 出生年月 出生地 年龄 生年月日 誕生日 出生地 年齢 생년월일 생일 출생지 나이 연령
     """,
     Meaning.TRAIT: """
-        gender =sex nationality citizenship religion religious_beliefs ethnicity ethnic_origin =race
+        gender =sex nationality citizenship religion religious_beliefs ethnicity ethnic_origin +race
         marital_status sexual_orientation political_party political_affiliation political_opinion
         political_views trade_union union_membership =pronouns immigration_status criminal_record
         =sexo =genero nacionalidad estado_civil orientacion_sexual etnia raza afiliacion_politica
         nacionalidade orientacao_sexual religiao estado_civil
-        =sexe =genre nationalite situation_familiale etat_civil orientation_sexuelle
+        =sexe +genre nationalite situation_familiale etat_civil orientation_sexuelle
         geschlecht staatsangehorigkeit nationalitat familienstand konfession sexuelle_orientierung
         =sesso =genere nazionalita stato_civile orientamento_sessuale religione
         geslacht nationaliteit burgerlijke_staat geloof plec narodowosc obywatelstwo stan_cywilny
-        wyznanie cinsiyet uyruk medeni_hal medeni_durum dini =din
+        wyznanie cinsiyet uyruk medeni_hal medeni_durum dini +din
         =пол гражданство национальность семейное_положение вероисповедание
         लिंग राष्ट्रीयता वैवाहिक_स्थिति धर्म जाति
         性别 国籍 民族 婚姻状况 宗教 宗教信仰 政治面貌 性別 国籍 婚姻状況 宗教 성별 국적 결혼여부 종교 민족
@@ -239,7 +342,7 @@ WORDS: dict[Meaning, str] = {
         license_plate number_plate plate_number =vin vehicle_id_number personal_number
         aadhaar aadhar aadhaar_number aadhar_no aadhaar_no pan_card =pan_number =pan_no
         dni nie =nif =cif curp rfc numero_dni numero_de_documento documento_de_identidad
-        numero_seguridad_social seguridad_social pasaporte numero_pasaporte cedula =rut =run cuit cuil
+        numero_seguridad_social seguridad_social pasaporte numero_pasaporte cedula =rut run_chileno cuit cuil
         =nit matricula_vehiculo licencia_de_conducir
         cpf cnpj =rg =pis titulo_de_eleitor passaporte carteira_de_identidade contribuinte
         numero_de_contribuinte cartao_de_cidadao numero_utente
@@ -260,16 +363,17 @@ WORDS: dict[Meaning, str] = {
         personnummer fodselsnummer hetu henkilotunnus cpr_nummer =cpr cpr_number =cnp rodne_cislo egn
         amka ppsn pps_number =pps teudat_zehut za_id_number thai_id_number nric fin_number emso oib
         egn_number isikukood asmens_kodas rodne_cislo adoszam taj_szam za_id personal_code =jmbg
+        government_id govt_id taxpayer_id insurance_number numero_secu tc_kimlik numero_documento
     """,
     Meaning.HEALTH: """
         diagnosis diagnoses blood_type blood_group medical_record medical_record_number =mrn
         health_condition medical_condition medical_history allergies allergy medication medications
         prescription prescriptions disability disabilities symptoms =pregnancy pregnant =hiv_status
-        vaccination health_insurance_number =bmi =weight_kg mental_health disease illness treatment
+        vaccination health_insurance_number =bmi =weight_kg mental_health disease illness +treatment medical_treatment
         heart_rate blood_pressure glucose
         diagnostico enfermedad alergias medicamentos discapacidad grupo_sanguineo historia_clinica
         embarazo doenca alergias_cliente medicacao deficiencia tipo_sanguineo
-        diagnostic maladie allergie medicaments groupe_sanguin handicap
+        diagnostic_medical maladie allergie medicaments groupe_sanguin handicap
         diagnose krankheit blutgruppe allergien medikamente behinderung krankenversicherungsnummer
         diagnosi malattia gruppo_sanguigno allergie farmaci disabilita
         ziekte bloedgroep medicijnen rozpoznanie diagnoza choroba grupa_krwi leki alergie
@@ -288,6 +392,7 @@ WORDS: dict[Meaning, str] = {
         wynagrodzenie pensja dochod numer_konta nr_konta rachunek_bankowy maas gelir hesap_no
         banka_hesabi зарплата доход номер_счета банковский_счет оклад वेतन आय बैंक_खाता खाता_संख्या
         工资 薪水 收入 银行账号 银行卡号 银行账户 給与 年収 口座番号 銀行口座 급여 연봉 소득 계좌번호
+        monthly_income
     """,
     Meaning.CARD: """
         card_number credit_card credit_card_number debit_card debit_card_number cc_number =cc =pan
@@ -297,6 +402,7 @@ WORDS: dict[Meaning, str] = {
         numero_carta numero_della_carta carta_di_credito kaartnummer creditcard numer_karty
         karta_kredytowa kart_numarasi kart_no kredi_karti номер_карты кредитная_карта कार्ड_नंबर
         卡号 信用卡号 信用卡 カード番号 クレジットカード番号 카드번호 신용카드번호
+        card_exp card_expiration =expiry_date_of_card cartao_credito card_cvv
     """,
     Meaning.SECRET: """
         password passwords passwd =pwd passphrase passcode pass_code =pin pin_code =otp one_time_code
@@ -305,18 +411,20 @@ WORDS: dict[Meaning, str] = {
         signing_key encryption_key authorization proxy_authorization =cookie =cookies set_cookie
         credential credentials session_id =sid jsessionid phpsessid csrf_token xsrf_token
         security_answer security_question recovery_code backup_code mfa_code verification_code
-        connection_string =token x_api_key x_auth_token
+        connection_string x_api_key x_auth_token
         contrasena contraseña clave_secreta clave_de_acceso palabra_clave senha palavra_passe
         mot_de_passe motdepasse passwort kennwort geheimnis parola parola_d_ordine
         wachtwoord haslo sifre пароль парол पासवर्ड 密码 口令 密钥 パスワード 暗証番号 비밀번호 암호
+        token bearer =jwt ssh_key session_key otp_code one_time_password
     """,
     Meaning.DEVICE: """
-        device_id =device_ids device_identifier imei imei_number imsi iccid meid advertising_id ad_id
+        device_id =device_ids device_identifier imei imei_number imsi iccid meid advertising_id adid
         idfa idfv gaid aaid =oaid android_id serial_number device_serial device_token push_token
-        =udid hardware_id machine_id browser_fingerprint device_fingerprint fingerprint
+        =udid hardware_id machine_id browser_fingerprint device_fingerprint +fingerprint
         installation_id_of_device vendor_id_for_ads =rida =tifa =msai
         id_dispositivo identificador_de_dispositivo geratenummer gerate_id identifiant_appareil
         设备id 设备号 设备序列号 序列号 端末id 端末番号 기기id 기기번호 cihaz_kimligi идентификатор_устройства
+        device_uuid device_udid
     """,
     Meaning.NETWORK: """
         ip ip_address ip_addresses ip_addr ips =ipv4 =ipv6 ipv4_address ipv6_address client_ip
@@ -330,8 +438,10 @@ WORDS: dict[Meaning, str] = {
         =avatar avatar_url =photo photo_url profile_photo profile_picture profile_image selfie
         signature_image =bio =biography linkedin linkedin_url linkedin_profile twitter_handle
         facebook_id facebook_url instagram_handle instagram_username github_username skype skype_id
-        wechat wechat_id telegram_username snapchat tiktok_handle line_id =kakao_id voice_recording
+        wechat wechat_id telegram_username snapchat tiktok_handle line_user_id =kakao_id voice_recording
         face_id face_template biometric biometrics foto_de_perfil photo_de_profil profilbild
         foto_profilo profielfoto 头像 微信 微信号 顔写真 프로필사진
+        profile_pic user_image user_picture user_photo +twitter +facebook +instagram +linkedin +github
+        github_login twitter_username
     """,
 }
