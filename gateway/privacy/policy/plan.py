@@ -41,6 +41,8 @@ V = TypeVar("V")
 
 _MOST_NAMES = 4096
 _LONGEST_NAME = 96
+_MOST_TEXTS = 2048
+_LONGEST_TEXT = 128
 _MASKS = re.compile(rf"\[(?:{'|'.join(KINDS)}|masked)\]")
 
 Identities = dict[str, "Rule | Identities"]
@@ -62,12 +64,14 @@ class PrivacyPlan:
         "_places",
         "_windows",
         "_written",
+        "boring",
         "earliest_key",
         "glance",
         "identities",
         "keys",
         "look",
         "open",
+        "read",
         "readings",
         "root",
         "smallest_number",
@@ -104,6 +108,10 @@ class PrivacyPlan:
             self.look if own or self.open.reads_shapes else may_hold
         )
         """The same for a text of ASCII shorter than SHORT."""
+        self.boring: set[str] = set()
+        """Texts that hold nothing, as the pre-check said."""
+        self.read: set[str] = set()
+        """Texts in which no rule changed anything, under a key that says nothing of numbers."""
         keyed = [w.rule.order for w in written if w.has_key]
         keepers = [rule.order for rule in self.text if rule.action == "keep"]
         self.earliest_key = min(keyed + keepers, default=1 << 30)
@@ -136,6 +144,13 @@ class PrivacyPlan:
         if name in self.keys:
             _remember(state.members, name, member)
         return member
+
+    def remember(self, texts: set[str], text: str) -> None:
+        """Keep a short text among those that need not be read again, of which there are few."""
+        if len(text) <= _LONGEST_TEXT:
+            if len(texts) >= _MOST_TEXTS:
+                texts.clear()
+            texts.add(text)
 
     def inside(self, key: Key) -> PathState:
         """The state of what is inside a text under this key."""

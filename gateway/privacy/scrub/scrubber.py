@@ -41,12 +41,10 @@ class Scrubber(TextScrubber):
     def _object(self, node: Message, state: PathState, inherited: Hits) -> None:
         self._descend()
         plan = self._plan
-        members = state.members
-        identities = self.ledger.known
-        path = self.ledger.path
+        members, identities, path = state.members, self.ledger.known, self.ledger.path
         gone: list[str] = []
         renamed: list[str] = []
-        look, glance, smallest = plan.look, plan.glance, plan.smallest_number
+        look, glance, boring, smallest = plan.look, plan.glance, plan.boring, plan.smallest_number
         new: Any
         for name, value in node.items():
             member = members.get(name) or plan.member(state, name)
@@ -56,11 +54,14 @@ class Scrubber(TextScrubber):
                     if value in identities:
                         path.append(name)
                         new = self._whole_identity(value, member)
+                    elif value in boring:
+                        continue
                     elif glance(value) if len(value) < SHORT and value.isascii() else look(value):
                         path.append(name)
                         self.ledger.spot = (id(node), name)
-                        new = self._text(value, plan.open, member.key)
+                        new = self._open_text(value, member.key)
                     else:
+                        plan.remember(boring, value)
                         continue
                 elif kind is int or kind is float:
                     if -smallest < value < smallest and not member.key.telling:

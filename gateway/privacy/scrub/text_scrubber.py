@@ -156,6 +156,18 @@ class TextScrubber(ABC):
             self.ledger.change(rule.action, rule.id, *shape(value))
         return new
 
+    def _open_text(self, text: str, key: Key) -> Any:
+        """A text under no rule of its own; where nothing was found once, nothing is again."""
+        plan = self._plan
+        if key.context:
+            return self._text(text, plan.open, key)
+        if text in plan.read:
+            return text
+        new = self._text(text, plan.open, key)
+        if new == text and self.ledger.spot not in self.ledger.kept and _is_flat(text):
+            plan.remember(plan.read, text)
+        return new
+
     def _text(self, text: str, place: RuleSet, key: Key) -> Any:
         """A text that stays, as far as no detector finds anything in it."""
         may_be_json = text[:1] in "{[ \t\r\n"
@@ -307,3 +319,8 @@ def _places(text: str, piece: str) -> Iterator[int]:
     while at >= 0:
         yield at
         at = text.find(piece, at + len(piece))
+
+
+def _is_flat(text: str) -> bool:
+    """Whether no container can be inside, where an identity of this one event might stand."""
+    return not ("{" in text or "[" in text or may_hold_blob(text)) and undisguised(text)[1] is None
