@@ -98,7 +98,12 @@ VENDORS = (
     # Code.
     Vendor("GitHub", "ghp_ gho_ ghu_ ghs_ ghr_", ALNUM, 16),
     Vendor("GitHub fine-grained", "github_pat_", r"\w", 20),
-    Vendor("GitLab", "glpat- glptt- gldt- glrt- glsoat- glcbt- glft- glimt- glagent- gloas-", WORD, 16),
+    Vendor(
+        "GitLab",
+        "glpat- glptt- gldt- glrt- glsoat- glcbt- glft- glimt- glagent- gloas-",
+        WORD,
+        16,
+    ),
     Vendor("GitLab runner", "GR1348941", WORD, 20),
     Vendor("Bitbucket", "ATBB", ALNUM, 24),
     Vendor("Atlassian", "ATATT3 ATCTT3", r"\w=\-", 40),
