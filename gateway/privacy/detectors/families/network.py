@@ -128,10 +128,14 @@ def _is_ipv6(address: str, text: str, start: int, end: int, context: int) -> boo
         return False  # `EC2::` in `AWS::EC2::VPC`
     if _WORD.match(text, end) and text[start:end] != text[start:end].rstrip(":"):
         return False  # `arn:aws:iam::123456789012`
-    if any(letter.isdecimal() for letter in address) or address.count(":") >= 4:
+    colons = address.count(":")
+    if colons < 4 and not context & ADDRESS and address not in (address.lower(), address.upper()):
+        return False  # `Ec2::Add`, `Cafe::Bead`: a class
+    if any(letter.isdecimal() for letter in address) or colons >= 4:
         return not (_WORD.match(text, end))
     # `d::c` stands in `std::cout`; `dead::beef` is an address alone or in brackets.
-    whole = start == 0 and end == len(text) and max(map(len, address.split(":"))) == 4
+    is_whole = start == 0 and end == len(text)
+    whole = is_whole and {len(group) for group in address.split(":") if group} == {4}
     return whole or bool(context & ADDRESS) or text[start - 1 : start] + text[end : end + 1] == "[]"
 
 
