@@ -415,7 +415,7 @@ WORDS: dict[Meaning, str] = {
         contrasena contraseña clave_secreta clave_de_acceso palabra_clave senha palavra_passe
         mot_de_passe motdepasse passwort kennwort geheimnis parola parola_d_ordine
         wachtwoord haslo sifre пароль парол पासवर्ड 密码 口令 密钥 パスワード 暗証番号 비밀번호 암호
-        token bearer =jwt ssh_key session_key otp_code one_time_password
+        token bearer =jwt =csrf =xsrf ssh_key session_key otp_code one_time_password
     """,
     Meaning.DEVICE: """
         device_id =device_ids device_identifier imei imei_number imsi iccid meid advertising_id adid

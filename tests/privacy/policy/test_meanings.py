@@ -144,3 +144,30 @@ def test_a_rule_behind_one_that_takes_its_meaning_is_refused(compiled: Compile) 
 
 def test_every_meaning_is_described() -> None:
     assert set(MEANINGS) == set(Meaning)
+
+
+ALWAYS_NAMED = """
+email userEmail user_email emailAddress e_mail e-mail EMAIL contact-email work.email emails email2
+email_hash phone phoneNumber phone_number homePhone mobile mobile_number mobileNumber fax msisdn
+whatsapp phone-number userPhone cellPhone phones firstName first_name first-name FirstName firstname
+$first_name lastName last_name lastname middleName middle_name fullName full_name displayName
+display_name givenName given_name familyName family_name surname maidenName maiden_name customerName
+userDisplayName customer_name accountHolder account_holder_name cardHolder cardholderName ssn SSN
+socialSecurityNumber social_security passport passportNumber passport_no nationalId national_id
+taxId tax_id iban IBAN cardNumber card_number creditCard credit_card creditCardNumber accountNumber
+account_number cvv cvc birthday birthdate birth_date dateOfBirth date_of_birth dob street zip
+zipCode
+streetAddress street_address postalCode postal_code zip_code advertisingId advertising_id idfa idfv
+gaid password userPassword passwd password_hash db_passwd passphrase pwd secret clientSecret token
+client_secret secretKey accessToken refresh_token idToken csrfToken apiKey api_key x-api-key
+stripe_api_key accessKey access_key_id privateKey private_key authorization proxyAuthorization
+cookie set-cookie cookies credential credentials aws_credentials sessionId session_id sid jsessionid
+csrf connectionString connection_string db_connection_string
+"""
+
+
+@pytest.mark.parametrize("key", ALWAYS_NAMED.split())
+def test_keys_that_globs_named_are_named(
+    default: CompiledPolicy, event: MakeEvent, key: str
+) -> None:
+    assert "Vexley" not in json.dumps(_after(default, event, {key: "Vexley zq", "a": 1}))
