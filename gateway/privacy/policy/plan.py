@@ -42,7 +42,8 @@ V = TypeVar("V")
 _MOST_NAMES = 4096
 _LONGEST_NAME = 96
 _MOST_TEXTS = 2048
-_LONGEST_TEXT = 128
+LONGEST_TEXT = 128
+"""A longer one is not remembered."""
 _MASKS = re.compile(rf"\[(?:{'|'.join(KINDS)}|masked)\]")
 
 Identities = dict[str, "Rule | Identities"]
@@ -145,12 +146,11 @@ class PrivacyPlan:
             _remember(state.members, name, member)
         return member
 
-    def remember(self, texts: set[str], text: str) -> None:
-        """Keep a short text among those that need not be read again, of which there are few."""
-        if len(text) <= _LONGEST_TEXT:
-            if len(texts) >= _MOST_TEXTS:
+    def forget(self) -> None:
+        """Before an event: keep but few of the texts that need not be read again."""
+        for texts in (self.boring, self.read):
+            if len(texts) > _MOST_TEXTS:
                 texts.clear()
-            texts.add(text)
 
     def inside(self, key: Key) -> PathState:
         """The state of what is inside a text under this key."""

@@ -15,6 +15,7 @@ from gateway.privacy.detectors import SHORT
 from gateway.privacy.errors import ScrubError, TooDeepError
 from gateway.privacy.policy.field_rules import FieldRules, Key, element, inherit, without_text_rules
 from gateway.privacy.policy.path_automaton import PathState
+from gateway.privacy.policy.plan import LONGEST_TEXT
 from gateway.privacy.policy.rule_set import RuleSet
 from gateway.privacy.policy.rules import Hits, Rule
 from gateway.privacy.scrub.scrub_log import GONE, MASK
@@ -33,6 +34,7 @@ class Scrubber(TextScrubber):
 
     def scrub(self, message: Message) -> None:
         """Scrub the event by the rules of its plan."""
+        self._plan.forget()
         self.ledger.expect(message, self._plan.identities)
         self._object(message, self._plan.root, ())
 
@@ -40,8 +42,7 @@ class Scrubber(TextScrubber):
 
     def _object(self, node: Message, state: PathState, inherited: Hits) -> None:
         self._descend()
-        plan = self._plan
-        members, identities, path = state.members, self.ledger.known, self.ledger.path
+        plan, members, path = self._plan, state.members, self.ledger.path
         gone: list[str] = []
         renamed: list[str] = []
         look, glance, boring, smallest = plan.look, plan.glance, plan.boring, plan.smallest_number
@@ -51,7 +52,7 @@ class Scrubber(TextScrubber):
             if member.plain and not inherited:
                 kind = type(value)
                 if kind is str:
-                    if value in identities:
+                    if value in self.ledger.known:
                         path.append(name)
                         new = self._whole_identity(value, member)
                     elif value in boring:
@@ -61,7 +62,8 @@ class Scrubber(TextScrubber):
                         self.ledger.spot = (id(node), name)
                         new = self._open_text(value, member.key)
                     else:
-                        plan.remember(boring, value)
+                        if len(value) <= LONGEST_TEXT:
+                            boring.add(value)
                         continue
                 elif kind is int or kind is float:
                     if -smallest < value < smallest and not member.key.telling:

@@ -6,6 +6,7 @@ back as the same text; no exception of this module holds a value.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ from gateway.privacy.nested_text import (
 )
 from gateway.privacy.policy.field_rules import Key
 from gateway.privacy.policy.path_automaton import PathState
-from gateway.privacy.policy.plan import PrivacyPlan
+from gateway.privacy.policy.plan import LONGEST_TEXT, PrivacyPlan
 from gateway.privacy.policy.rule_set import Claim, RuleSet, Window
 from gateway.privacy.policy.rules import Hits, Rule
 from gateway.privacy.scrub.scrub_log import MASK, ScrubLog
@@ -36,6 +37,8 @@ from gateway.privacy.scrub.truncate import shortened, without_query
 from gateway.privacy.scrub.values import shape
 from gateway.privacy.text_fields import rewrite_fields
 
+_may_nest = re.compile(r"[{\[%\\&+]|=[0-9A-Fa-f]{2}|[^\x00-\x7f]|[0-9A-Za-z/_-]{16}").search
+"""Finds what a container, encoded or not, may stand in, and in it an identity of one event."""
 _DEEPEST_PARAMETER = 16
 """Of parameters in the values of parameters; what is deeper is masked whole."""
 
@@ -164,8 +167,13 @@ class TextScrubber(ABC):
         if text in plan.read:
             return text
         new = self._text(text, plan.open, key)
-        if new == text and self.ledger.spot not in self.ledger.kept and _is_flat(text):
-            plan.remember(plan.read, text)
+        if (
+            len(text) <= LONGEST_TEXT
+            and _may_nest(text) is None
+            and new == text
+            and self.ledger.spot not in self.ledger.kept
+        ):
+            plan.read.add(text)
         return new
 
     def _text(self, text: str, place: RuleSet, key: Key) -> Any:
@@ -319,8 +327,3 @@ def _places(text: str, piece: str) -> Iterator[int]:
     while at >= 0:
         yield at
         at = text.find(piece, at + len(piece))
-
-
-def _is_flat(text: str) -> bool:
-    """Whether no container can be inside, where an identity of this one event might stand."""
-    return not ("{" in text or "[" in text or may_hold_blob(text)) and undisguised(text)[1] is None
