@@ -53,7 +53,7 @@ def test_no_more_is_remembered_than_is_of_use(default: CompiledPolicy, event: Ma
             "properties": {f"k{i}": f"text {number} and {i} {'x' * (i * 20)}" for i in range(20)},
         }
         default.scrub(event(message))
-    raw = event(message)
+    raw = event({"type": "track"})
     plan = default._planner.plan(raw, raw.take(), None)
     assert len(plan.boring) <= 2048 + 20
     assert max(map(len, plan.boring)) <= 128
