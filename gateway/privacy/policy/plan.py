@@ -157,9 +157,9 @@ class PrivacyPlan:
         return self._nowhere.person if key.person else self._nowhere
 
     def _learn(self, name: str, says: Callable[[str], Said], cache: dict[str, Key]) -> Key:
-        # A mask in a key, such as [email], is no word of it.
+        # A mask in a key, such as [email], is no word of it, and what is left of it names no field.
         own = _MASKS.sub("", name) if "[" in name else name
-        folded, said = own.casefold(), says(own)
+        folded, said = own.casefold(), says(name) if own == name else Said(None)
         matched = {w.rule.order: hit for w in self._on_keys if (hit := w.by_key(folded, said))}
         odd = bool(self._could_hold(name))
         step = format_pointer((name,))
