@@ -7,7 +7,8 @@ something that it dropped are not, unless they are the schema's own words.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from gateway.budget import Budget
 from gateway.contract import UNPLANNED_BREACH, Breach
@@ -22,8 +23,7 @@ _UNPLANNED = Violation(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """Texts about an event, all fit for logs."""
 
     name: CleanText | None
@@ -75,7 +75,7 @@ def _without_what_was_taken(
         *[violation.pointer for violation in violations],
     ]
     hidden = scrubbed.taken.hidden(texts)
-    if hidden == texts:
+    if hidden is texts or hidden == texts:
         return account
     message_id, library, version, new, *pointers = hidden
     return Account(

@@ -133,11 +133,15 @@ class ProtocolSpec:
 
     def library_of(self, message: CleanMessage) -> str:
         """`name/version` of what sent a message; the client's own words."""
-        return "/".join(found for path in self.library if (found := _text(message, (path,))))
+        found = [text for path in self.library if (text := _text(_at(message, path)))]
+        return "/".join(found)
 
     def app_version_of(self, message: CleanMessage) -> str:
         """The client's own words, too."""
-        return _text(message, self.app_version)
+        for path in self.app_version:
+            if text := _text(_at(message, path)):
+                return text
+        return ""
 
     def address_place(self, message: Message) -> Keys | None:
         """Where the address of the sender goes that the message does not name."""
@@ -147,12 +151,10 @@ class ProtocolSpec:
         return self.address_goes_to[-1] if self.address_goes_to else None
 
 
-def _text(message: Message, paths: tuple[Keys, ...]) -> str:
-    for path in paths:
-        found = _at(message, path)
-        if isinstance(found, str | int | float) and not isinstance(found, bool):
-            return str(found)
-    return ""
+def _text(found: Any) -> str:
+    if type(found) is str:
+        return found
+    return str(found) if type(found) in (int, float) else ""
 
 
 def _at(message: Message, path: Keys) -> Any:

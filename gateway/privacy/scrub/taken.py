@@ -57,7 +57,7 @@ class Taken:
         if not self._values:
             return texts
         said = "\n".join(texts).lower()
-        values = set(_told(self._values, said))
+        values = set(_told(self._values, said)) - {""}
         if not values:
             return texts
         return [CleanText(_without(text, values)) for text in texts]
@@ -65,11 +65,15 @@ class Taken:
 
 def _told(values: list[Any], said: str) -> Iterator[str]:
     """What of the values may stand there: few are searched for, many are compared by words."""
-    if len(values) <= _FEW and all(type(value) is str for value in values):
+    if len(values) <= _FEW:
+        left = []
         for value in values:
-            text = value[:_LOOKED_AT].lower()
-            if text in said and (found := _words_of(text)):
-                yield found
+            if type(value) is not str:
+                left.append(value)
+            elif value[:_LOOKED_AT].lower() in said:
+                yield _words_of(value[:_LOOKED_AT].lower())
+        values = left
+    if not values:
         return
     words = set(_WORD.findall(said))
     for value in _texts(values):
