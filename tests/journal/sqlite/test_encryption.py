@@ -311,7 +311,7 @@ async def test_killed_in_the_middle_of_a_conversion_it_goes_on(tmp_path: Path) -
     await journal.close()
 
 
-async def test_a_large_journal_is_made_anew_once_it_is_small(
+async def test_a_large_journal_is_rewritten_once_it_is_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conversion, "REWRITTEN_BYTES", 0)
