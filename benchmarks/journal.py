@@ -2,12 +2,14 @@
 
 Prints events per second and microseconds per event: `python benchmarks/journal.py`. Bare is one
 caller that writes its entry to a file and waits for the disk; the journal shares that wait.
+The last columns are of a journal that is encrypted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import sys
 import tempfile
 import time
@@ -21,6 +23,7 @@ from gateway.config.model import JournalSettings as Settings
 from gateway.delivery import Delivery, DeliveryOptions, destination_feed
 from gateway.destinations.jsonl.client import FileDestination
 from gateway.destinations.jsonl.mapping import segment_line
+from gateway.encryption import Key, Keyring
 from gateway.event import CleanBytes, CleanEvent, CleanMessage, CleanText, Header, Reason
 from gateway.journal import encoded
 from gateway.journal.block import encode
@@ -54,6 +57,7 @@ EVENT = CleanEvent(
 AUDIT = CleanBytes(b'{"messageId":"ajs-next-1795420264317-5f0c1d2e-7a3b-4c8d","changes":[]}')
 NO_LIMIT = Settings(min_free_bytes=ByteSize(0))
 SECONDS = 2.0
+RING = Keyring(Key.of(secrets.token_bytes(32)))
 
 
 def bare(events_each: int, file: Path) -> float:
@@ -70,9 +74,11 @@ def bare(events_each: int, file: Path) -> float:
     return written / seconds
 
 
-async def appended(events_each: int, callers: int, folder: Path) -> tuple[float, float]:
+async def appended(
+    events_each: int, callers: int, folder: Path, ring: Keyring | None = None
+) -> tuple[float, float]:
     """Events per second of callers that append one entry after the other, and of CPU time."""
-    journal = SqliteJournal.open(folder, NO_LIMIT)
+    journal = SqliteJournal.open(folder, NO_LIMIT, ring=ring)
     await journal.follow({"local": "events"})
     counts = {"received/demo": events_each}
     until = time.perf_counter() + SECONDS
@@ -118,15 +124,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=sys.argv[1] if sys.argv[1:] else None) as name:
         folder = Path(name)
         print(f"{len(encode(EVENT))} bytes an event with its header; {SECONDS:g} s each\n")
-        print("events/entry  callers   bare events/s  journal events/s  ratio  µs/event  CPU µs")
+        print(
+            "events/entry  callers   bare events/s  journal events/s  ratio  µs/event  CPU µs"
+            "  encrypted  CPU µs"
+        )
         for events_each in (1, 10, 100):
             alone = bare(events_each, folder / f"bare-{events_each}")
             for callers in (1, 64):
                 place = folder / f"{events_each}-{callers}"
                 rate, worked = uvloop.run(appended(events_each, callers, place))
+                place = folder / f"{events_each}-{callers}-encrypted"
+                sealed, toiled = uvloop.run(appended(events_each, callers, place, RING))
                 print(
                     f"{events_each:12} {callers:8} {alone:15,.0f} {rate:17,.0f} "
-                    f"{rate / alone:6.2f} {1e6 / rate:9.1f} {1e6 / worked:7.1f}"
+                    f"{rate / alone:6.2f} {1e6 / rate:9.1f} {1e6 / worked:7.1f} "
+                    f"{1e6 / sealed:10.1f} {1e6 / toiled:7.1f}"
                 )
         rate = uvloop.run(delivered(100_000, folder / "delivery"))
         print(f"\nfile delivery {rate:12,.0f} events/s {1e6 / rate:9.1f} µs/event")

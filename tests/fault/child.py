@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ from gateway.destinations.mixpanel.client import MixpanelDestination
 from gateway.destinations.mixpanel.settings import MixpanelSettings
 from gateway.destinations.segment.client import SegmentDestination
 from gateway.destinations.segment.settings import SegmentSettings
+from gateway.encryption import Key, Keyring
 from gateway.event import StoredEvent
 from gateway.journal import Journal, encoded
 from gateway.journal.sqlite import SqliteJournal
@@ -37,10 +39,21 @@ from tests.fault.events import USERS, event, name
 from tests.journal.building import NO_LIMIT
 
 VENDORS = ("segment", "mixpanel")
+LIVES_A_KEY = 25
+"""Lives that begin under one encryption key."""
 REVIVED = 5
 """Dead letters that each life tries again."""
 GUARD = EgressGuard(PERSONAL)
+KEYS = [Key.of(random.Random(n).randbytes(32)) for n in range(3)]
 PACE = DeliveryOptions(lanes=3, batch=20, linger=0.001, backoff=Backoff(first=0.01, most=0.05))
+
+
+def ring_of(generation: int) -> Keyring | None:
+    """Nothing is encrypted at first; from then on the key changes every few lives."""
+    if generation < LIVES_A_KEY:
+        return None
+    current = KEYS[generation // LIVES_A_KEY % len(KEYS)]
+    return Keyring(current, [key for key in KEYS if key is not current])
 
 
 def deliveries(journal: Journal, segment: str, mixpanel: str) -> Iterator[Delivery[StoredEvent]]:
@@ -70,7 +83,7 @@ def deliveries(journal: Journal, segment: str, mixpanel: str) -> Iterator[Delive
 
 
 async def live(folder: Path, generation: int, segment: str, mixpanel: str) -> None:
-    journal = SqliteJournal.open(folder, NO_LIMIT)
+    journal = SqliteJournal.open(folder, NO_LIMIT, ring=ring_of(generation))
     await journal.follow(dict.fromkeys(VENDORS, "events"))
     for delivery in deliveries(journal, segment, mixpanel):
         delivery.start()

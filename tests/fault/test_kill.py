@@ -1,4 +1,7 @@
-"""kill -9 while it delivers, hundreds of times: the vendors miss nothing and know every copy."""
+"""kill -9 while it delivers, hundreds of times: the vendors miss nothing and know every copy.
+
+Meanwhile the journal is encrypted, and its key changes.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from gateway.journal.sqlite import SqliteJournal
 from tests.fakes.mixpanel import FakeMixpanel
 from tests.fakes.segment import FakeSegment
 from tests.fakes.vendor import running
-from tests.fault.child import VENDORS, deliveries
+from tests.fault.child import VENDORS, deliveries, ring_of
 from tests.fault.events import USERS, place
 from tests.journal.building import NO_LIMIT, until
 
@@ -143,7 +146,7 @@ async def test_nothing_acknowledged_is_missing_and_copies_carry_the_same_id(
         child.stdin.close()
         await child.wait()
 
-        journal = SqliteJournal.open(tmp_path, NO_LIMIT)
+        journal = SqliteJournal.open(tmp_path, NO_LIMIT, ring=ring_of(KILLS))
         await journal.follow(dict.fromkeys(VENDORS, "events"))
         last = list(deliveries(journal, segment.url, mixpanel.url))
         for delivery in last:

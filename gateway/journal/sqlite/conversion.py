@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import structlog
 
@@ -41,8 +42,9 @@ Piece = Callable[[Connection, int], int | None]
 class Conversion:
     """Used by the thread that writes."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, folder: Path) -> None:
         self._connection = connection
+        self._folder = folder
         self._steps = self._all_steps()
         self._place = 0
         self._next_at = 0.0
@@ -84,7 +86,7 @@ class Conversion:
     def _finished(self) -> bool:
         connection = self._connection
         was_plain = PLAIN in connection.listed and connection.writes != PLAIN
-        if was_plain and not _rewritten(connection):
+        if was_plain and not _rewritten(connection, self._folder):
             return False
         store.unlist_keys(connection)
         connection.execute("PRAGMA secure_delete = OFF")
@@ -93,10 +95,13 @@ class Conversion:
         return True
 
 
-def _rewritten(connection: Connection) -> bool:
+def _rewritten(connection: Connection, folder: Path) -> bool:
     """Leave nothing of what was plain in the file; False where it is too large for now."""
     if store.used_bytes(connection) > REWRITTEN_BYTES:
         return False
+    # SQLite would use /tmp, which may be small or not writable.
+    quoted = str(folder).replace("'", "''")
+    connection.execute(f"PRAGMA temp_store_directory = '{quoted}'")
     connection.execute("VACUUM")
     busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy

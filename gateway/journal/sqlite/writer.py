@@ -79,7 +79,7 @@ class Writer:
 
     def start(self) -> None:
         """Look at what the file holds, and begin to write. Blocks. Raises sqlite3.Error."""
-        self._conversion = Conversion(self._connection)
+        self._conversion = Conversion(self._connection, self._opened.file.parent)
         self._weigh()
         self.view = look(self._connection)
         self._mark()

@@ -13,6 +13,7 @@ import sys
 import tarfile
 from collections.abc import Iterable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ from gateway.encryption import MAGIC, PLAIN, Key, Keyring, key_of
 from gateway.errors import JournalError
 from gateway.event import CleanBytes, Reason, StoredEvent
 from gateway.journal import AuditLine, DeadLetter, Settlement, Step, encoded
-from gateway.journal.sqlite import SqliteJournal, conversion
+from gateway.journal.block import Block, Stream
+from gateway.journal.sqlite import SqliteJournal, conversion, sealing
 from gateway.journal.sqlite.examine import Examined, Unreadable
 from gateway.journal.sqlite.repair import repair
 from gateway.journal.sqlite.snapshot import looking
@@ -142,7 +144,13 @@ async def test_what_was_pruned_before_is_not_in_the_file_either(tmp_path: Path) 
     await journal.advance("vendor", Step(delivered=EVENTS - 1))
     await journal.advance("audit/", Step(delivered=EVENTS))
     await journal.close()
-    assert leaks(tmp_path)  # on pages that are free
+    with closing(sqlite3.connect(tmp_path / "journal" / "journal.db")) as connection:
+        connection.execute("PRAGMA secure_delete = OFF")
+        connection.execute("INSERT INTO probe VALUES (?)", (b"audited-" * 5000,))
+        connection.commit()
+        connection.execute("DELETE FROM probe")
+        connection.commit()
+    assert "audited-" in leaks(tmp_path)  # on pages that are free, too
 
     journal = opened(tmp_path, ON)
     await converted(journal, ON)
@@ -200,6 +208,27 @@ async def test_a_header_that_is_gone_and_a_wrong_key_destroy_nothing(tmp_path: P
     assert held(tmp_path, ON) == expected(EVENTS, [0])
     await converted(journal, ON)
     await journal.close()
+
+
+def test_a_row_can_be_decrypted_in_its_place_only() -> None:
+    with closing(sqlite3.connect(":memory:", factory=sealing.Connection)) as connection:
+        connection.ring = ON
+        block = Block(7, 2, b"lines", None)
+        columns = sealing.block_columns(connection, "events", block)
+        assert sealing.block_of_row(connection, "events", (7, 2, *columns)) == block
+        others: list[tuple[Stream, int, int]] = [
+            ("audit", 7, 2),
+            ("events", 8, 2),
+            ("events", 7, 3),
+        ]
+        for stream, first, count in others:
+            row = first, count, *columns
+            assert sealing.block_of_row(connection, stream, row).lines == columns[0]
+        lines, checksum = sealing.letter_columns(connection, "vendor", 7, b"lines", 5)
+        read = partial(sealing.letter_of_row, connection, lines=lines, checksum=checksum)
+        assert read(destination="vendor", sequence=7) == (b"lines", 5)
+        assert read(destination="other", sequence=7)[0] == lines
+        assert read(destination="vendor", sequence=8)[0] == lines
 
 
 async def test_rows_that_change_places_are_damage(tmp_path: Path) -> None:
@@ -311,7 +340,7 @@ async def test_killed_in_the_middle_of_a_conversion_it_goes_on(tmp_path: Path) -
     await journal.close()
 
 
-async def test_a_large_journal_is_made_anew_once_it_is_small(
+async def test_a_large_journal_is_rewritten_once_it_is_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conversion, "REWRITTEN_BYTES", 0)

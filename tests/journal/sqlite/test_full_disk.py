@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from gateway.encryption import Key, Keyring
 from gateway.errors import JournalError
 from gateway.event import CleanBytes
 from gateway.journal import Step, encoded
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite import SqliteJournal, conversion
 from tests.journal.building import NO_LIMIT, event, until
-from tests.journal.disks import DISKS, Disk
+from tests.journal.disks import DISKS, Disk, file_size_limit
 
 
 @pytest.mark.parametrize("disk", DISKS)
@@ -74,3 +77,39 @@ async def test_cursors_move_on_the_space_that_is_kept_free(tmp_path: Path, disk:
         await until(lambda: journal.refusal() is None)
         await journal.append(encoded([event("after")]))
         await journal.close()
+
+
+@pytest.mark.parametrize("disk", DISKS)
+async def test_what_cannot_be_encrypted_for_want_of_room_is_once_there_is_some(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversion, "TRY_SECONDS", 0.01)
+    failures: list[sqlite3.Error] = []
+    work = conversion.Conversion.work
+
+    def noted(self: conversion.Conversion) -> None:
+        try:
+            work(self)
+        except sqlite3.Error as error:
+            failures.append(error)
+            raise
+
+    monkeypatch.setattr(conversion.Conversion, "work", noted)
+    ring = Keyring(Key.of(random.Random(1).randbytes(32)))
+    names = [str(number) for number in range(400 if disk is file_size_limit else 250)]
+    folder = tmp_path / "small"
+    with disk(folder, 3_000_000) as make_room:
+        plain = SqliteJournal.open(folder / "journal", NO_LIMIT)
+        await plain.follow({"local": "events"})
+        for start in range(0, len(names), 20):
+            await plain.append(encoded([event(name, size=2000) for name in names[start:][:20]]))
+        await plain.close()
+
+        journal = SqliteJournal.open(folder / "journal", NO_LIMIT, ring=ring)
+        await until(lambda: failures)
+        make_room()
+        await until(lambda: journal.encryption_keys == {ring.writes})
+        held = await journal.events(0, most=10**6, size=10**9)
+        assert [each.header.message_id for each in held] == names
+        await journal.close()
+        assert "é".encode() * 9 not in (folder / "journal" / "journal.db").read_bytes()
