@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from gateway.budget import Budget
 from gateway.event import Change, CleanText
 from gateway.privacy.log_safe_text import BY_GATEWAY, LogSafe
+from gateway.privacy.placeholders import DEVICE, Placeholders
 from gateway.privacy.policy.field_rules import Key
 from gateway.privacy.policy.plan import Identities
 from gateway.privacy.policy.rule_set import Claim
@@ -16,11 +17,9 @@ from gateway.privacy.policy.rules import Rule
 from gateway.privacy.pseudonyms import Pseudonymizer
 from gateway.privacy.scrub.taken import HIDDEN, Taken
 from gateway.privacy.scrub.truncate import network
-from gateway.privacy.scrub.values import shape
+from gateway.privacy.scrub.values import canonical, shape
 
 MASK = "[masked]"
-DEVICE = "$device:"
-"""Mixpanel's mark of an id that names a device; it stays before the pseudonym."""
 
 Spot = tuple[int, str | int]
 """A place in this very event: the id() of a container, and the key or index in it."""
@@ -38,6 +37,7 @@ class ScrubLog:
 
     __slots__ = (
         "_keys",
+        "_placeholders",
         "_pseudonymizer",
         "_safe",
         "_steps",
@@ -58,9 +58,11 @@ class ScrubLog:
         keys: Mapping[str, Key],
         pseudonymizer: Pseudonymizer,
         budget: Budget,
+        placeholders: Placeholders,
         safe: LogSafe = BY_GATEWAY,
     ) -> None:
         self.budget = budget
+        self._placeholders = placeholders
         self._safe = safe
         self._keys = keys
         self._pseudonymizer = pseudonymizer
@@ -87,8 +89,8 @@ class ScrubLog:
             elif type(value) is str:
                 if value:
                     self.known[value.removeprefix(DEVICE)] = place
-            elif type(value) is int:
-                self.known[str(value)] = place
+            elif type(value) is int or type(value) is float:
+                self.known[canonical(value)] = place
 
     def draw_veil(self) -> None:
         """A rule drops what is in the container at hand: keys in it are shown nowhere."""
@@ -111,8 +113,12 @@ class ScrubLog:
         self.change("mask", rule.id, *shape(value))
         return MASK
 
-    def pseudonymize(self, text: str, rule: Rule, kind: str) -> str:
-        prefix = DEVICE if text.startswith(DEVICE) and len(text) > len(DEVICE) else ""
+    def pseudonymize(self, text: str, rule: Rule, kind: str) -> str | Gone:
+        """The pseudonym of a whole value; what stands for nobody leaves."""
+        if text in self._placeholders:
+            self.change("drop", rule.id, kind, len(text))
+            return GONE
+        prefix = DEVICE if text.startswith(DEVICE) else ""
         own = text[len(prefix) :]
         if self.tokens.get(own) == own:
             return text  # of an event that was clean once
