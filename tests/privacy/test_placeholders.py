@@ -193,7 +193,7 @@ def test_equal_numbers_are_one_id(number: int) -> None:
     at_segment = {
         user_of(
             of_segment(
-                rules, b'{"batch":[{"type":"track","event":"E","userId":%s}]}' % form.encode()
+                RULES, b'{"batch":[{"type":"track","event":"E","userId":%s}]}' % form.encode()
             )
         )
         for form in forms
