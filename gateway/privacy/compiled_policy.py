@@ -86,6 +86,10 @@ class CompiledPolicy:
         """Those that the policy brings."""
         return self._planner.own
 
+    def with_keys(self, pseudonymizer: Pseudonymizer) -> CompiledPolicy:
+        """The same policy with other keys."""
+        return CompiledPolicy(self._client_ip, self._planner, pseudonymizer, self.placeholders)
+
     def scrub(
         self,
         raw: RawEvent,
