@@ -15,6 +15,7 @@ from gateway.privacy.policy.plan import Identities
 from gateway.privacy.policy.rule_set import Claim
 from gateway.privacy.policy.rules import Rule
 from gateway.privacy.pseudonyms import Pseudonymizer
+from gateway.privacy.scrub.likeness import is_unmistakable
 from gateway.privacy.scrub.taken import HIDDEN, Taken
 from gateway.privacy.scrub.truncate import network
 from gateway.privacy.scrub.values import canonical, shape
@@ -87,10 +88,13 @@ class ScrubLog:
                 if type(value) is dict:
                     self.expect(value, place)
             elif type(value) is str:
-                if value:
-                    self.known[value.removeprefix(DEVICE)] = place
+                own = value.removeprefix(DEVICE)
+                if own not in self._placeholders and is_unmistakable(own, of_person=True):
+                    self.known[own] = place
             elif type(value) is int or type(value) is float:
-                self.known[canonical(value)] = place
+                own = canonical(value)
+                if is_unmistakable(own, of_person=True):
+                    self.known[own] = place
 
     def draw_veil(self) -> None:
         """A rule drops what is in the container at hand: keys in it are shown nowhere."""
