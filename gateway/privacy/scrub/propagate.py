@@ -59,7 +59,8 @@ def identity_needles(identities: Mapping[str, Rule], tokens: Mapping[str, str]) 
             continue
         forms = [value]
         if not _UNRESERVED(value):
-            forms.append(quote(value.encode("utf-8", "surrogatepass"), safe=""))
+            cases = (value,) if value.isascii() else (value, value.lower(), value.upper())
+            forms += [quote(case.encode("utf-8", "surrogatepass"), safe="") for case in cases]
             if " " in value:
                 forms.append(value.replace(" ", "+"))
         needles += [
@@ -80,7 +81,10 @@ def propagate(
     left = _found(message, needles)
     if left:
         _Propagation(left, frozenset(kept), changes, budget).walk(message)
+    places = "\n".join([change.pointer for change in changes])
     find = _Finder(needles)
+    if not find(places):
+        return
     for i, change in enumerate(changes):
         if found := find(change.pointer):
             place = CleanText(_replaced(change.pointer, found))

@@ -119,7 +119,7 @@ class ScrubLog:
 
     def pseudonymize(self, text: str, rule: Rule, kind: str) -> str | Gone:
         """The pseudonym of a whole value; what stands for nobody leaves."""
-        if text in self._placeholders:
+        if text not in self.known and text in self._placeholders:
             self.change("drop", rule.id, kind, len(text))
             return GONE
         prefix = DEVICE if text.startswith(DEVICE) else ""
