@@ -7,7 +7,9 @@ import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from gateway.cli import keys as command
@@ -17,6 +19,10 @@ from gateway.privacy import Pseudonymizer, keys
 from gateway.privacy.keys import KeyOrderError
 from gateway.privacy.pseudonyms import lasting_labels
 from tests.privacy.test_pseudonyms import stored
+from tests.telemetry.conftest import gateway_command
+from tests.wire.running import WRITE_KEY, running, until
+
+CONFIG = ("--config", "gateway.yaml")
 
 DAY = "2026-11-25"
 LABELS = lasting_labels(["segment"])
@@ -139,3 +145,34 @@ def test_the_command(tmp_path: Path) -> None:
     with pytest.raises(KeyOrderError):
         called(tmp_path, "forget", "2")
     assert json.loads(called(tmp_path, "forget", "--old", "--json"))["keys"] == made[1:]
+
+
+async def test_a_running_gateway_takes_up_the_new_key_and_lets_go_of_the_old(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as gateway, aiohttp.ClientSession() as session:
+
+        async def user() -> str:
+            known = len(events(gateway.folder))
+            track = {"event": "E", "userId": "jane-4711", "writeKey": WRITE_KEY}
+            async with session.post(f"{gateway.url}/v1/track", json=track) as answer:
+                assert answer.status == 200
+            await until(lambda: len(events(gateway.folder)) > known, 20, lambda: gateway.log)
+            return str(events(gateway.folder)[-1]["userId"])
+
+        async def order(*words: str) -> list[int]:
+            answer = await gateway_command(gateway.folder, "keys", *words, "--json", *CONFIG)
+            return [key["id"] for key in answer.json["keys"]]
+
+        first = await user()
+        assert await order("rotate") == [1, 2]
+        second = await user()
+        assert await order("forget", "1") == [2]
+        assert await user() == second != first
+        files = [file for file in gateway.folder.rglob("*") if file.is_file()]
+        assert not any(b"jane-4711" in file.read_bytes() for file in files)
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    files = sorted((folder / "data" / "events").glob("*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
