@@ -50,10 +50,10 @@ class Observed:
     health: HealthSource
     status: StatusSource
     telemetry: settings.TelemetryControl
-    keys: keys.KeyControl
     deliveries: destinations.Carrier
     letters: dead_letters_api.DeadLetterStore
     fields: fields_api.FieldKeeper
+    keys: keys.KeyControl
     more_routes: Sequence[web.RouteDef] = ()
     more_pages: Sequence[html.PageLink] = ()
     more_metrics: Sequence[metrics.Metric] = ()
