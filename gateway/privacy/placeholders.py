@@ -21,7 +21,7 @@ RULE = "wire:placeholder"
 
 _SHORT = 24
 _AROUND = " \t\r\n\v\f\0\"'`\u00a0\u200b\u200c\u200d\u2060\ufeff"
-_ODD_START = frozenset(_AROUND + "0-{[$")
+_ODD_START = frozenset(_AROUND + "0-{[$.:_")
 _ZEROS = "0-{}.:_ "
 _TEMPLATES = (("{{", "}}"), ("${", "}"), ("[object ", "]"))
 _NUMBERS = frozenset({int, float})
@@ -47,7 +47,9 @@ class Placeholders:
             and value[-1] not in _AROUND
         ):
             return False
-        return _folded(value.removeprefix(DEVICE)) in self._of_persons
+        if value[:1] == "$":
+            value = value.removeprefix(DEVICE)
+        return _folded(value) in self._of_persons
 
     def leave_out(self, raw: RawEvent) -> None:
         """Take them out of the message, in place; the event's `misfits` get each.
@@ -56,12 +58,14 @@ class Placeholders:
         """
         spec = PROTOCOLS[raw.protocol]
         found: list[Misfit] = []
+        message = raw.message
         for keys in spec.person_ids:
-            if keys[0] in raw.message:
-                self._at(raw.message, keys, 0, found, self._of_persons)
+            value = message.get(keys[0])
+            if value is not None and (len(keys) > 1 or not isinstance(value, str) or value in self):
+                self._at(message, keys, 0, found, self._of_persons)
         for keys in spec.group_ids:
-            if keys[0] in raw.message:
-                self._at(raw.message, keys, 0, found, self._nothing)
+            if keys[0] in message:
+                self._at(message, keys, 0, found, self._nothing)
         if found:
             raw.misfits += tuple(found)
 
@@ -119,9 +123,10 @@ def _folded(value: str) -> str:
     if not value.isascii():
         value = unicodedata.normalize("NFKC", value)
     value = value.strip(_AROUND).casefold()
-    if not value.strip(_ZEROS) and "0" in value:
-        return "0"
-    for start, end in _TEMPLATES:
-        if value.startswith(start) and value.endswith(end):
-            return start + end
+    if value[:1] in _ODD_START:
+        if not value.strip(_ZEROS) and "0" in value:
+            return "0"
+        for start, end in _TEMPLATES:
+            if value.startswith(start) and value.endswith(end):
+                return start + end
     return value

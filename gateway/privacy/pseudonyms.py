@@ -18,7 +18,7 @@ from typing import Literal, Self, get_args
 from gateway.event import CleanBytes, CleanText, StoredEvent
 from gateway.privacy import keys
 from gateway.privacy.keys import FIRST, KeyRing, PseudonymKey, derived
-from gateway.privacy.spelling import may_be_address, one_spelling
+from gateway.privacy.spelling import one_spelling
 
 Form = Literal["hex", "uuid"]
 Purpose = Literal["ids of events", "ids of Mixpanel events"]
@@ -143,7 +143,7 @@ class Pseudonymizer:
         return self.ring.secret(f"secret:{purpose}")
 
     def _spelled(self, value: str) -> bytes:
-        if self._has_spellings and may_be_address(value):
+        if self._has_spellings and ("@" in value or not value.isascii()):
             value = one_spelling(value)
         return value.encode("utf-8", "surrogatepass")
 

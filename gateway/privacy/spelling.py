@@ -9,9 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-may_be_address = re.compile("[@\uff20\ufe6b]").search
-"""Matches whatever has more than one spelling."""
-
 _UNSEEN = " \t\r\n\v\f\0\u00a0\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _DOTS = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})
 _ADDRESS = re.compile(r"([^@\s]{1,256})@([^@\s]{1,256})")

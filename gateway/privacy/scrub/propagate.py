@@ -82,9 +82,14 @@ def propagate(
     if left:
         _Propagation(left, frozenset(kept), changes, budget).walk(message)
     places = "\n".join([change.pointer for change in changes])
+    small = places.lower()
+    if "%" not in small and small.isascii():
+        for needle in needles:
+            if needle.value.lower() in small:
+                break
+        else:
+            return
     find = _Finder(needles)
-    if not find(places):
-        return
     for i, change in enumerate(changes):
         if found := find(change.pointer):
             place = CleanText(_replaced(change.pointer, found))
