@@ -88,7 +88,9 @@ class CompiledPolicy:
 
     def with_keys(self, pseudonymizer: Pseudonymizer) -> CompiledPolicy:
         """The same policy with other keys."""
-        return CompiledPolicy(self._client_ip, self._planner, pseudonymizer, self.placeholders)
+        return CompiledPolicy(
+            self._client_ip, self._planner, pseudonymizer, self.placeholders, self._own
+        )
 
     def scrub(
         self,
