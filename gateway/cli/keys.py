@@ -1,6 +1,6 @@
 """`gateway keys` lists the pseudonym keys, makes the next one, and destroys old ones for good.
 
-A running gateway is told before a key is destroyed, so that none that it still uses goes.
+A running gateway takes up the keys first, so that none that it still uses is destroyed.
 """
 
 from __future__ import annotations
