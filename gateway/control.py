@@ -59,13 +59,17 @@ class Control:
         """
         check_reloadable(configuration, self._configuration)
         await asyncio.to_thread(self._check_keys, configuration)
-        await self._reopen_keys()
-        new = await asyncio.to_thread(
-            compile_snapshot, configuration, self._environment, self.pseudonymizer
-        )
-        await self._put_in_force(
-            lambda: new.with_keys(self.pseudonymizer).knowing(self.snapshot.rules.fields)
-        )
+        before = self.pseudonymizer
+        found = await asyncio.to_thread(before.reopened)
+        new = await asyncio.to_thread(compile_snapshot, configuration, self._environment, found)
+
+        def chosen() -> Snapshot:
+            current = found if self.pseudonymizer is before else self.pseudonymizer
+            return new.with_keys(current).knowing(self.snapshot.rules.fields)
+
+        await self._put_in_force(chosen)
+        if self.pseudonymizer is before:
+            self.pseudonymizer = found
 
     async def reload_keys(self) -> int:
         """Take up the keys of pseudonyms that are there now; returns the one in force.
