@@ -66,7 +66,7 @@ class Gateway:
             lambda: journal.view.cursors[QUARANTINE].state,
         )
         self.extensions = RunningExtensions(
-            registry.hooks(), self.control, journal, pseudonymizer, gateway.data_dir
+            registry.hooks(), self.control, journal, gateway.data_dir
         )
         folders = {**data_usage.folders(configuration), **self.extensions.folders}
         self.watch = HealthWatch(journal, gateway.journal, folders)
@@ -118,6 +118,7 @@ class Gateway:
             health=self.watch,
             status=observer,
             telemetry=self.control,
+            keys=self.control,
             deliveries=self._deliveries,
             letters=journal,
             fields=self.fields,
@@ -134,8 +135,9 @@ class Gateway:
         ring = await asyncio.to_thread(configuration.keyring, environment)
         with explained(gateway.data_dir):
             quarantine.check(ring, gateway.data_dir / "quarantine")
+            settings = configuration.policy.pseudonyms
             pseudonymizer = Pseudonymizer.open(
-                gateway.data_dir / "keys", configuration.policy.pseudonyms.form
+                gateway.data_dir / "keys", settings.form, settings.normalize
             )
             compiled = compile_snapshot(configuration, environment, pseudonymizer)
             fields = await asyncio.to_thread(review.opened, gateway.data_dir)

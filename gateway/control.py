@@ -41,7 +41,7 @@ class Control:
         self._configuration = configuration
         self._data_dir = configuration.gateway.data_dir
         self._environment = environment
-        self._pseudonymizer = pseudonymizer
+        self.pseudonymizer = pseudonymizer
         self._counters = counters
         self._ring = ring
         self._changing = asyncio.Lock()
@@ -59,10 +59,25 @@ class Control:
         """
         check_reloadable(configuration, self._configuration)
         await asyncio.to_thread(self._check_keys, configuration)
-        new = await asyncio.to_thread(
-            compile_snapshot, configuration, self._environment, self._pseudonymizer
-        )
-        await self._put_in_force(lambda: new.knowing(self.snapshot.rules.fields))
+        before = self.pseudonymizer
+        found = await asyncio.to_thread(before.reopened)
+        new = await asyncio.to_thread(compile_snapshot, configuration, self._environment, found)
+
+        def chosen() -> Snapshot:
+            current = found if self.pseudonymizer is before else self.pseudonymizer
+            return new.with_keys(current).knowing(self.snapshot.rules.fields)
+
+        await self._put_in_force(chosen)
+        if self.pseudonymizer is before:
+            self.pseudonymizer = found
+
+    async def reload_keys(self) -> int:
+        """Take up the keys of pseudonyms that are there now; returns the one in force.
+
+        Raises ConfigurationError or GatewayError; then nothing has changed.
+        """
+        await self._reopen_keys()
+        return self.pseudonymizer.ring.in_force.id
 
     async def order(self, order: Order) -> None:
         """Switch a class, durably and at once. Raises OSError or ConfigurationError."""
@@ -104,6 +119,11 @@ class Control:
             document = configuration.gateway_document
             what = "a key has changed, and keys change at a restart only; restart, or put it back"
             raise ConfigurationError([document.mistake(("encryption",), what)])
+
+    async def _reopen_keys(self) -> None:
+        async with self._changing:
+            self.pseudonymizer = await asyncio.to_thread(self.pseudonymizer.reopened)
+            self.snapshot = self.snapshot.with_keys(self.pseudonymizer)
 
     async def _put_in_force(self, chosen: Callable[[], Snapshot], *orders: Order) -> None:
         self._under_way += 1

@@ -266,7 +266,7 @@ class Misfit:
 
     path: JsonPath
     action: str  # drop; replace, where the gateway has a value of its own
-    rule: str  # `wire:id` or `wire:time`
+    rule: str  # `wire:id`, `wire:time` or `wire:placeholder`
     kind: str  # its JSON type
     length: int  # as that of a `Change`
 

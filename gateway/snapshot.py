@@ -47,6 +47,11 @@ class Snapshot:
     certificates: Mapping[str, ssl.SSLContext]
     """What each listener that speaks https serves with, by its setting."""
 
+    def with_keys(self, pseudonymizer: Pseudonymizer) -> Snapshot:
+        """The same with the keys that pseudonyms are made with from now on."""
+        policy = self.rules.policy.with_keys(pseudonymizer)
+        return replace(self, rules=replace(self.rules, policy=policy))
+
     def switched(self, entered: Switches, revisions: Revisions) -> Snapshot:
         """The same with other switches, and with the numbers of its policy and schemas."""
         script = browser_stop.script(self.rules.catalogue, entered)
@@ -118,9 +123,10 @@ def check_reloadable(new: Configuration, old: Configuration) -> None:
     if new.gateway.encryption != old.gateway.encryption:
         what = "encryption changes at a restart only"
         mistakes.append(new.gateway_document.mistake(("encryption",), what))
-    if new.policy.pseudonyms.form != old.policy.pseudonyms.form:
-        what = "pseudonyms.form changes at a restart only"
-        mistakes.append(new.policy_document.mistake(("pseudonyms", "form"), what))
+    for setting in ("form", "normalize"):
+        if getattr(new.policy.pseudonyms, setting) != getattr(old.policy.pseudonyms, setting):
+            what = f"pseudonyms.{setting} changes at a restart only"
+            mistakes.append(new.policy_document.mistake(("pseudonyms", setting), what))
     if mistakes:
         raise ConfigurationError(mistakes)
 

@@ -18,6 +18,7 @@ from gateway.admin import (
     destinations,
     fields_api,
     html,
+    keys,
     metrics,
     pages,
     settings,
@@ -52,6 +53,7 @@ class Observed:
     deliveries: destinations.Carrier
     letters: dead_letters_api.DeadLetterStore
     fields: fields_api.FieldKeeper
+    keys: keys.KeyControl
     more_routes: Sequence[web.RouteDef] = ()
     more_pages: Sequence[html.PageLink] = ()
     more_metrics: Sequence[metrics.Metric] = ()
@@ -110,6 +112,7 @@ def application(observed: Observed, guard: AdminGuard, restart: Restart) -> web.
             *destinations.routes(observed.deliveries),
             *dead_letters_api.routes(observed.letters),
             *fields_api.routes(observed.fields),
+            *keys.routes(observed.keys),
             *settings.routes(observed.telemetry, restart),
             *sign_in.routes(guard),
             *observed.more_routes,

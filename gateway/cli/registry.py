@@ -71,6 +71,11 @@ OWN = (
         "show the switch and its proof, change it, or write the page for your users",
         "gateway.cli.telemetry",
     ),
+    Command(
+        "keys",
+        "list the keys of pseudonyms, make the next one, destroy old ones",
+        "gateway.cli.keys",
+    ),
     Command("certificate", "make a certificate for trying out https", "gateway.cli.certificate"),
 )
 

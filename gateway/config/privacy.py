@@ -16,6 +16,29 @@ SchemaAction = Literal["drop", "mask", "pseudonymize", "truncate", "strip_query"
 """What `x-privacy` may say. `keep` is refused by itself, with what to do instead."""
 Scalar = StrictBool | StrictInt | StrictFloat | str | None
 
+NOTHING = (
+    "undefined", "null", "nil", "<nil>", "<null>", "(null)", "nan", "optional(nil)", "[object ]",
+    "{{}}", "${}",
+)  # fmt: skip
+"""What languages and templates write for nothing. `[object ]` stands for `[object Object]` and its
+like, `{{}}` and `${}` for a template that nobody filled in."""
+PLACEHOLDERS = (
+    *NOTHING,
+    "none", "n/a", "na", "#n/a", "not set", "(not set)", "not_set", "not-set", "notset",
+    "not available", "(none)", "(empty)", "empty", "missing", "unset", "blank", "void", "-", "--",
+    "?", ".", "[]", "{}", "()", "0", "-1", "true", "false", "infinity", "-infinity", "\\n",
+    "anon", "anonymous", "anonymous user", "anonymous_user", "anonymoususer", "guest", "guest user",
+    "guest_user", "guestuser", "nobody", "unknown", "unknown user", "unknown_user", "unidentified",
+    "unauthenticated", "not authenticated", "not_authenticated", "not logged in", "not_logged_in",
+    "logged out", "logged_out", "loggedout", "signed out", "signed_out",
+    "id", "user id", "user_id", "userid", "user-id", "distinct id", "distinct_id", "distinctid",
+    "anonymous id", "anonymous_id", "anonymousid", "device id", "device_id", "deviceid",
+    "d41d8cd98f00b204e9800998ecf8427e", "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+)  # fmt: skip
+"""Ids that stand for nobody: what vendors block, what code sends by mistake, hashes of nothing.
+`0` stands for every id that is nothing but zeros."""
+
 _RULE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _DETECTOR_ID = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
@@ -131,6 +154,19 @@ class Pseudonyms(Settings):
 
     form: Literal["hex", "uuid"] = "hex"
     """64 hexadecimal digits, or a UUIDv4 (Mixpanel's original identity merge wants one)."""
+    normalize: Many[Literal["email"]] = ("email",)
+    """Ids that have several spellings and one before they are hashed. `email`: without blanks
+    around, in small letters, in one Unicode form, the domain without punycode; dots and `+tag` of
+    the name stay. `[]`: as they came. Changes at a restart."""
+
+
+class PlaceholderIds(Settings):
+    """Ids that stand for nobody. They count as absent in every protocol, whatever the rules say."""
+
+    ids: tuple[str, ...] = PLACEHOLDERS
+    """The list, whatever the case and with blanks or quotes around; your own replaces it."""
+    more: tuple[str, ...] = ()
+    """What else counts, beside the list."""
 
 
 class Policy(Settings):
@@ -139,6 +175,7 @@ class Policy(Settings):
     client_ip: Literal["drop", "truncate", "pseudonymize", "keep"] = "drop"
     """The address of the person's device: the one thing it may be used for."""
     pseudonyms: Pseudonyms = Pseudonyms()
+    placeholders: PlaceholderIds = PlaceholderIds()
     default: Literal["keep", "drop"] = "keep"
     """What becomes of a value that no rule takes. `drop` makes the rules an allow-list."""
     detectors: tuple[OwnDetector, ...] = ()

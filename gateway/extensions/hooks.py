@@ -46,7 +46,7 @@ class Host(Protocol):
         ...
 
     def pseudonym(self, text: str) -> str:
-        """The pseudonym of a text, which this installation alone can make."""
+        """What stands for a text and this installation alone can make; no rotation changes it."""
         ...
 
     async def marked(self, counters: Sequence[str]) -> set[str]:

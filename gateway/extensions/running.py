@@ -22,7 +22,6 @@ from gateway.extensions.hooks import Hooks
 from gateway.ingest import IngestBackend, Intake
 from gateway.intake import Screen, Take
 from gateway.journal import Journal
-from gateway.privacy import Pseudonymizer
 from gateway.samples import Counts
 
 log = structlog.get_logger(__name__)
@@ -36,11 +35,9 @@ class RunningExtensions:
         hooks: Sequence[Hooks],
         control: Control,
         journal: Journal,
-        pseudonymizer: Pseudonymizer,
         data_dir: FilePath,
     ) -> None:
         self.data_dir = data_dir
-        self.pseudonym = pseudonymizer.pseudonym
         self.marked = journal.marked
         self._hooks = hooks
         self._control = control
@@ -61,6 +58,9 @@ class RunningExtensions:
     def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
+
+    def pseudonym(self, text: str) -> str:
+        return self._control.pseudonymizer.lasting(text)
 
     @property
     def settings(self) -> GatewaySettings:

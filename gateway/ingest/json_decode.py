@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -15,6 +16,8 @@ import orjson
 from gateway.errors import RequestError
 
 _BOM = b"\xef\xbb\xbf"
+INEXACT_FROM = 2**53
+"""From here on two whole numbers may be the same float."""
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -28,6 +31,28 @@ def decode(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         return _patiently(body)
+
+
+def exact(body: bytes) -> Any:
+    """The same value, in which whole numbers that a float cannot hold are texts of their digits.
+
+    The body is one that `decode` can read. Raises RequestError `too_deep`.
+    """
+    text = body.decode("utf-8-sig")
+    try:
+        return json.loads(
+            text, parse_constant=_nothing, parse_float=_digits, parse_int=_digits, strict=False
+        )
+    except RecursionError:
+        raise RequestError("too_deep", "the JSON is nested too deeply") from None
+
+
+def _digits(text: str) -> str | float | None:
+    number = _float(text)
+    if number is None or abs(number) < INEXACT_FROM:
+        return number
+    whole, _, fraction = format(Decimal(text), "f").partition(".")
+    return number if fraction.strip("0") else whole
 
 
 def is_deeper(value: Any, levels: int) -> bool:

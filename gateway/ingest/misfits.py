@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateway.event import JsonPath, Message, Misfit
+from gateway.ingest.json_decode import INEXACT_FROM
 
 may_hold_empty_array = re.compile(rb"\[\s*\]").search
 
@@ -18,24 +19,49 @@ _NO_IDS = frozenset({dict, list, bool})
 _TYPES = {dict: "object", list: "array", bool: "boolean", str: "string"}
 
 
+class InexactIdError(Exception):
+    """An id is a number that lost digits when it was read."""
+
+
 def id_text(value: Any) -> str | None:
-    """An id that is no text, as text; None where it can be none."""
+    """An id that is no text, as text; None where it can be none. Raises InexactIdError."""
     if type(value) is int:
         return str(value)
     if type(value) is float:
-        return str(int(value)) if value.is_integer() and abs(value) < 1e21 else str(value)
+        if abs(value) >= INEXACT_FROM:
+            raise InexactIdError
+        return str(int(value)) if value.is_integer() else str(value)
     return None
 
 
 def without_odd_ids(
     message: Message, keys: Iterable[str], misfits: list[Misfit], place: JsonPath = ()
 ) -> None:
-    """Take out ids that are neither text nor number, in place. `place`: of the message."""
+    """Take out ids that are neither text nor number, in place. `place`: of the message.
+
+    Raises InexactIdError.
+    """
     for key in keys:
         value = message.get(key)
-        if type(value) is not str and type(value) in _NO_IDS:
+        if type(value) is str:
+            continue
+        if type(value) in _NO_IDS:
             del message[key]
             misfits.append(dropped_id((*place, key), value))
+        elif type(value) is float and abs(value) >= INEXACT_FROM:
+            raise InexactIdError
+
+
+def restore_ids(messages: Iterable[Any], twins: Iterable[Any], keys: Iterable[str]) -> None:
+    """Give ids their digits back, in place. `twins`: the same messages, read by `exact`."""
+    for message, twin in zip(messages, twins, strict=True):
+        if type(message) is not dict or type(twin) is not dict:
+            continue
+        for key in keys:
+            value = message.get(key)
+            if type(value) is float and abs(value) >= INEXACT_FROM:
+                digits = twin.get(key)
+                message[key] = digits if type(digits) is str else str(int(value))
 
 
 def fill_empty_arrays(message: Message, keys: Iterable[str]) -> None:

@@ -75,6 +75,7 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
     if reason := refusal(raw, telemetry_class, rules.switches):
         return _rejected(raw, rules, reason, schema, telemetry_class)
 
+    rules.policy.placeholders.leave_out(raw)
     budget = Budget(rules.budget)
     examination = examine(raw, plan, rules.schemas, budget, is_known=is_known)
     if examination.reason in (Reason.UNPLANNED_EVENT, Reason.SCHEMA_VIOLATION):

@@ -81,7 +81,7 @@ def pseudonymizer_for_a_look(configuration: Configuration) -> Pseudonymizer:
 
     `check` and `explain` leave no file behind, so they do not make the key.
     """
-    keys, form = configuration.gateway.data_dir / "keys", configuration.policy.pseudonyms.form
+    keys, settings = configuration.gateway.data_dir / "keys", configuration.policy.pseudonyms
     if keys.exists():
-        return Pseudonymizer.open(keys, form)
-    return Pseudonymizer(secrets.token_bytes(32), form)
+        return Pseudonymizer.open(keys, settings.form, settings.normalize)
+    return Pseudonymizer(secrets.token_bytes(32), settings.form, settings.normalize)

@@ -23,6 +23,7 @@ from gateway.privacy.detectors import Detector
 from gateway.privacy.errors import ScrubError
 from gateway.privacy.log_safe_text import BY_GATEWAY, LogSafe
 from gateway.privacy.overlays import View, sealed
+from gateway.privacy.placeholders import Placeholders
 from gateway.privacy.policy.compile import compile_planners
 from gateway.privacy.policy.destinations import DestinationRules
 from gateway.privacy.policy.plan import Planner
@@ -58,13 +59,16 @@ class Scrubbed:
 class CompiledPolicy:
     """What may leave. Immutable; made by `compile_policy`."""
 
-    __slots__ = ("_client_ip", "_of", "_own", "_planner", "_pseudonymizer", "_safe")
+    __slots__ = (
+        "_client_ip", "_of", "_own", "_planner", "_pseudonymizer", "_safe", "placeholders",
+    )  # fmt: skip
 
     def __init__(
         self,
         client_ip: Mode,
         planner: Planner,
         pseudonymizer: Pseudonymizer,
+        placeholders: Placeholders,
         own: Sequence[DestinationRules] = (),
     ) -> None:
         """`own`: of the destinations that have rules of their own."""
@@ -74,11 +78,19 @@ class CompiledPolicy:
         self._pseudonymizer = pseudonymizer
         self._own = own
         self._of = {name: rules for rules in own for name in rules.destinations}
+        self.placeholders = placeholders
+        """Ids that stand for nobody."""
 
     @property
     def detectors(self) -> Sequence[Detector]:
         """Those that the policy brings."""
         return self._planner.own
+
+    def with_keys(self, pseudonymizer: Pseudonymizer) -> CompiledPolicy:
+        """The same policy with other keys."""
+        return CompiledPolicy(
+            self._client_ip, self._planner, pseudonymizer, self.placeholders, self._own
+        )
 
     def scrub(
         self,
@@ -106,7 +118,7 @@ class CompiledPolicy:
         omitted = _omit(message, omissions) if omissions else []
         tokens = frozenset(tokens)
         settled = settle(self._client_ip, raw, message, self._pseudonymizer.pseudonym, tokens)
-        ledger = ScrubLog(plan.keys, self._pseudonymizer, budget, self._safe)
+        ledger = ScrubLog(plan.keys, self._pseudonymizer, budget, self.placeholders, self._safe)
         ledger.tokens.update((token, token) for token in tokens)
         ledger.kept |= settled.spots
         for _, value in omitted:
@@ -222,7 +234,8 @@ def compile_policy(
     Raises ConfigurationError with every mistake of the policy and of the schemas.
     """
     planner, own = compile_planners(policy, document, annotations)
-    return CompiledPolicy(policy.client_ip, planner, pseudonymizer, own)
+    placeholders = Placeholders((*policy.placeholders.ids, *policy.placeholders.more))
+    return CompiledPolicy(policy.client_ip, planner, pseudonymizer, placeholders, own)
 
 
 def _copied(value: Any) -> Any:

@@ -2,28 +2,28 @@
 
 It is made in two stages. What the journal holds is `HMAC(installation key, value)`. Just before an
 event goes to a destination, each of these tokens becomes `HMAC(destination key, token)`: two
-vendors who compare their data find nothing in common. All keys derive from one in a file.
+vendors who compare their data find nothing in common.
+
+A rotation changes the installation key only: a token stays what it is in an event that waits, and
+no old token can be made once the old key is destroyed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import hmac
-import os
 import pathlib
-import secrets
-import stat
-import tempfile
-from typing import Literal, Self
+from collections.abc import Collection, Iterable
+from typing import Literal, Self, get_args
 
-from gateway.errors import ConfigurationError, GatewayError, Mistake, file_problem
 from gateway.event import CleanBytes, CleanText, StoredEvent
+from gateway.privacy import keys
+from gateway.privacy.keys import FIRST, KeyRing, PseudonymKey, derived
+from gateway.privacy.spelling import one_spelling
 
 Form = Literal["hex", "uuid"]
+Purpose = Literal["ids of events", "ids of Mixpanel events"]
+"""What secrets of the installation are for. All are named, for a rotation must keep each."""
 
-KEY_FILE = "pseudonyms.key"
-_KEY_BYTES = 32
 _BLOCK = 64  # of SHA-256
 
 
@@ -79,86 +79,79 @@ class Domain:
 class Pseudonymizer:
     """The installation's own pseudonyms, and the way to each destination's."""
 
-    def __init__(self, master: bytes, form: Form = "hex") -> None:
-        self._master = master
+    def __init__(
+        self,
+        master: bytes | KeyRing,
+        form: Form = "hex",
+        normalize: Collection[str] = ("email",),
+        *,
+        folder: pathlib.Path | None = None,
+    ) -> None:
+        """`normalize`: of what the spelling does not count. `folder`: where the keys are."""
+        ring = (
+            master if isinstance(master, KeyRing) else KeyRing((PseudonymKey(FIRST, None, master),))
+        )
+        self.ring = ring
         self._form: Form = form
-        self._hmac = _Hmac(self._subkey("installation"), form)
+        self._normalize = normalize
+        self._folder = folder
+        self._has_spellings = "email" in normalize
+        self._hmacs = [_Hmac(derived(key.secret, "installation"), form) for key in ring.keys]
+        self._hmac = self._hmacs[-1]
 
     @classmethod
-    def open(cls, keys_dir: pathlib.Path, form: Form) -> Self:
-        """Read the key in `keys_dir`; at first start, make it.
+    def open(
+        cls, keys_dir: pathlib.Path, form: Form, normalize: Collection[str] = ("email",)
+    ) -> Self:
+        """Read the keys in `keys_dir`; at first start, make one.
 
         Raises ConfigurationError for a key that others can read or guess, GatewayError when the
         folder cannot be used.
         """
-        file = keys_dir / KEY_FILE
-        try:
-            keys_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not file.exists():
-                _create(file)
-            mode, key = _read(file)
-        except OSError as error:
-            problem = file_problem(error)
-            raise GatewayError(f"{file}: the pseudonym key cannot be used: {problem}") from None
-        if mode & 0o077:
-            raise _wrong(file, f"other users can read it; run `chmod 600 {file}`")
-        if len(key) < _KEY_BYTES:
-            size = f"{len(key)} bytes" if key else "empty"
-            raise _wrong(
-                file,
-                f"it is {size} and must be at least {_KEY_BYTES} bytes. Restore it from a backup; "
-                "or delete it, and a new key makes new pseudonyms",
-            )
-        if len(set(key)) < 8:
-            raise _wrong(file, "it is not random; delete it, and a random key is made")
-        return cls(key, form)
+        return cls(keys.opened(keys_dir), form, normalize, folder=keys_dir)
+
+    def reopened(self) -> Self:
+        """With the keys that are there now. Raises what `open` raises."""
+        return (
+            self if self._folder is None else self.open(self._folder, self._form, self._normalize)
+        )
 
     def pseudonym(self, value: str) -> CleanText:
         """The token that stands for `value`; the same for the life of the key."""
-        return CleanText(self._hmac(value.encode("utf-8", "surrogatepass")))
+        return CleanText(self._hmac(self._spelled(value)))
+
+    def pseudonyms(self, value: str) -> tuple[CleanText, ...]:
+        """The tokens that stand or stood for `value`, by each key that is left; newest first."""
+        spelled = self._spelled(value)
+        return tuple(CleanText(each(spelled)) for each in reversed(self._hmacs))
+
+    def lasting(self, text: str) -> CleanText:
+        """What stands for a text that names no person, until the oldest key is destroyed."""
+        return CleanText(self._hmacs[0](text.encode("utf-8", "surrogatepass")))
 
     def domain(self, destination: str) -> Domain:
         """What turns stored events into those of the destination of this name."""
-        return Domain(self._subkey(f"destination:{destination}"), self._form)
+        return Domain(self.ring.secret(f"destination:{destination}"), self._form)
 
     @property
     def mark(self) -> str:
         """What names this installation to itself and tells nobody else anything."""
-        return f"f{self._subkey('mark').hex()[:15]}"
+        return f"f{self.ring.secret('mark').hex()[:15]}"
 
-    def secret(self, purpose: str) -> bytes:
-        """32 bytes that only this installation has, the same for the life of the key."""
-        return self._subkey(f"secret:{purpose}")
+    def secret(self, purpose: Purpose) -> bytes:
+        """32 bytes that only this installation has, the same for its life."""
+        return self.ring.secret(f"secret:{purpose}")
 
-    def _subkey(self, label: str) -> bytes:
-        return hmac.digest(self._master, f"pseudonyms v1 {label}".encode(), "sha256")
-
-
-def _create(file: pathlib.Path) -> None:
-    """Whole and durable or not at all; of two processes that start at once, one makes the key."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".new-")  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(secrets.token_bytes(_KEY_BYTES))
-            stream.flush()
-            os.fsync(stream.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(name, file)
-    finally:
-        pathlib.Path(name).unlink()
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    def _spelled(self, value: str) -> bytes:
+        if self._has_spellings and ("@" in value or not value.isascii()):
+            value = one_spelling(value)
+        return value.encode("utf-8", "surrogatepass")
 
 
-def _read(file: pathlib.Path) -> tuple[int, bytes]:
-    with file.open("rb") as stream:
-        return stat.S_IMODE(os.fstat(stream.fileno()).st_mode), stream.read(4096)
-
-
-def _wrong(file: pathlib.Path, message: str) -> ConfigurationError:
-    return ConfigurationError(
-        [Mistake(str(file), 1, f"the pseudonym key cannot be used: {message}")]
-    )
+def lasting_labels(destinations: Iterable[str]) -> list[str]:
+    """What a rotation keeps: of each destination, the mark, and every secret."""
+    return [
+        "mark",
+        *(f"secret:{purpose}" for purpose in get_args(Purpose)),
+        *(f"destination:{name}" for name in destinations),
+    ]

@@ -55,6 +55,11 @@ class ProtocolSpec:
     """Where the id of a message stands: the first that holds anything."""
     identities: tuple[Keys, ...]
     """Where it says whose message it is: the first that holds a text or a number."""
+    person_ids: tuple[Keys, ...]
+    """Where ids of persons and devices stand; a placeholder there counts as absent. `*`: each of a
+    list."""
+    group_ids: tuple[Keys, ...]
+    """Where ids of groups stand."""
     addresses: tuple[Keys, ...]
     """Where a message carries the address of the person's device."""
     address_goes_to: tuple[Keys, ...]

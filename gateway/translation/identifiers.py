@@ -37,6 +37,7 @@ BLOCKED = frozenset(
     }
 )
 
+_NOBODY = BLOCKED | {""}
 _LEGAL = re.compile(r"[A-Za-z0-9-]{1,36}")
 
 
@@ -64,4 +65,4 @@ def usable(value: Any) -> str | None:
         value = str(value)
     elif type(value) is not str:
         return None
-    return None if not value or value.lower() in BLOCKED else value
+    return None if not value or value.removeprefix(DEVICE).lower() in _NOBODY else value

@@ -66,6 +66,9 @@ class Board:
         self.tried.append(destination)
         return destination == "vendor"
 
+    async def reload_keys(self) -> int:
+        raise NotImplementedError
+
     async def listing(self) -> Listing:
         raise NotImplementedError
 
@@ -84,7 +87,9 @@ async def serving(board: Board, folder: Path, token: str) -> AsyncIterator[Clien
     """A browser-like client: it keeps cookies and follows nobody by itself."""
     guard = AdminGuard(token, Sessions.open(folder, token))
     runner = web.AppRunner(
-        application(Observed(board, board, board, board, board, board), guard, board.restart),
+        application(
+            Observed(board, board, board, board, board, board, board), guard, board.restart
+        ),
         access_log=None,
     )
     await runner.setup()

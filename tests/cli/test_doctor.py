@@ -27,7 +27,7 @@ from gateway.event import CleanBytes
 from gateway.journal import AuditLine
 from gateway.journal.block import Block
 from gateway.journal.sqlite.examine import examined
-from gateway.privacy.pseudonyms import KEY_FILE
+from gateway.privacy.keys import KEY_FILE
 from tests.cli.test_dead_letters import refusing, send, settled
 from tests.fakes import vendor
 from tests.fakes.certificate import self_signed

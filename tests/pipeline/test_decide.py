@@ -99,6 +99,8 @@ def test_what_the_policy_fails_on_is_not_kept(shipped: Rules) -> None:
     class Broken:
         """A policy with a fault, whose message would quote the event."""
 
+        placeholders = shipped.policy.placeholders
+
         def pointer(self, *_: object) -> str:
             return ""
 

@@ -37,7 +37,8 @@ from gateway.journal import capacity
 from gateway.journal.sqlite import high_water, opening
 from gateway.journal.sqlite.snapshot import looking
 from gateway.pipeline.rules import compile_rules, pseudonymizer_for_a_look
-from gateway.privacy.pseudonyms import KEY_FILE, Pseudonymizer
+from gateway.privacy import keys
+from gateway.privacy.pseudonyms import Pseudonymizer
 from gateway.telemetry import switch_history
 from gateway.timestamps import timestamp
 
@@ -94,7 +95,7 @@ def _findings(
         return
     yield from _configuration(configuration, environment)
     yield from running.findings(process, configuration)
-    yield from _keys(data_dir / "keys" / KEY_FILE)
+    yield from _keys(data_dir / "keys")
     ring = yield from _keyring(configuration, environment)
     used = yield from _journal(configuration, ring, process, progress)
     yield from encryption.findings(configuration, ring)
@@ -156,7 +157,7 @@ def _configuration(
 
 def _pseudonymizer(configuration: Configuration) -> Pseudonymizer:
     """The installation's, or a passing one where opening it would make a key."""
-    if (configuration.gateway.data_dir / "keys" / KEY_FILE).exists():
+    if keys.files(configuration.gateway.data_dir / "keys"):
         return pseudonymizer_for_a_look(configuration)
     return Pseudonymizer(secrets.token_bytes(32))
 
@@ -182,29 +183,35 @@ def _mark(configuration: Configuration) -> str:
         return ""
 
 
-def _keys(file: FilePath) -> Iterator[Finding]:
+def _keys(folder: FilePath) -> Iterator[Finding]:
+    if not folder.exists():
+        yield Finding("keys", "good", "no gateway has run here yet; the first start makes them")
+        return
     try:
-        found = file.stat()
-    except FileNotFoundError:
-        if file.parent.exists():
-            yield Finding(
-                "keys", "bad", f"{file} is missing, and a start would make new pseudonyms",
-                "restore it from a backup",
-            )  # fmt: skip
-        else:
-            yield Finding("keys", "good", "no gateway has run here yet; the first start makes them")
-        return
+        found = keys.files(folder)
+        stats = [file.stat() for file in found]
     except OSError as error:
-        yield Finding("keys", "bad", f"{file}: {error.strerror}", "run as the gateway's user")
+        yield Finding("keys", "bad", f"{folder}: {error.strerror}", "run as the gateway's user")
         return
-    if found.st_mode & 0o077:
-        yield Finding("keys", "bad", f"others can read {file}", f"chmod 600 {file}")
-    elif found.st_size < 32:
+    if not found:
         yield Finding(
-            "keys", "bad", f"{file} is {found.st_size} bytes, not 32", "restore it from a backup"
-        )
-    else:
-        yield Finding("keys", "good", f"{file} is there, for its user alone; is it in a backup?")
+            "keys", "bad", f"{folder / keys.KEY_FILE} is missing, and a start would make new "
+            "pseudonyms",
+            "restore it from a backup",
+        )  # fmt: skip
+        return
+    for file, stat in zip(found, stats, strict=True):
+        if stat.st_mode & 0o077:
+            yield Finding("keys", "bad", f"others can read {file}", f"chmod 600 {file}")
+            return
+        if stat.st_size < keys.KEY_BYTES:
+            what = f"{file} is {stat.st_size} bytes, not {keys.KEY_BYTES}"
+            yield Finding("keys", "bad", what, "restore it from a backup")
+            return
+    old = f", with {len(found) - 1} older" if len(found) > 1 else ""
+    yield Finding(
+        "keys", "good", f"{found[-1]} is there{old}, for its user alone; is it in a backup?"
+    )
 
 
 def _keyring(
@@ -253,7 +260,7 @@ def _no_journal(folder: FilePath, process: Running) -> Finding:
             "journal", "bad", f"{folder} does not hold what the running gateway writes to",
             "put the folder back where it was, or mount its disk again",
         )  # fmt: skip
-    if (folder.parent / "keys" / KEY_FILE).exists():
+    if keys.files(folder.parent / "keys"):
         return Finding(
             "journal", "warning", f"there is none in {folder}, and a gateway has run here; "
             "a start makes an empty one",

@@ -12,6 +12,8 @@ from gateway.translation.identifiers import DEVICE, insert_id, usable
 from gateway.translation.operation import Operation
 from gateway.translation.project import Project
 
+_PAIRS = frozenset({"$identify", "$create_alias", "$merge"})
+"""Events that join two ids."""
 _IDENTITY_EVENTS = frozenset({"$identify", "$create_alias"})
 
 
@@ -42,6 +44,8 @@ def _native(event: StoredEvent) -> tuple[Operation, ...] | Reason:
     properties = record.get("properties")
     if not isinstance(properties, dict) or not isinstance(record.get("event"), str):
         return Reason.INCOMPLETE
+    if record["event"] in _PAIRS and not _is_pair(record["event"], properties):
+        return Reason.INCOMPLETE  # Mixpanel would fill the gap itself, with the id of nobody
     if record["event"] in _IDENTITY_EVENTS:
         properties.pop("time", None)  # /track would drop it for its age, and ids have none
         return (Operation("identity", record),)
@@ -53,6 +57,25 @@ def _native(event: StoredEvent) -> tuple[Operation, ...] | Reason:
         properties["distinct_id"] = _somebody(properties)
     properties.setdefault("ip", 0)
     return (Operation("event", record),)
+
+
+def _is_pair(name: str, properties: Message) -> bool:
+    """Whether both ids are there, and two."""
+    match name:
+        case "$identify":
+            pair = (
+                usable(properties.get("$identified_id")) or usable(properties.get("distinct_id")),
+                usable(properties.get("$anon_id")) or usable(properties.get("$anon_distinct_id")),
+            )
+        case "$create_alias":
+            pair = usable(properties.get("distinct_id")), usable(properties.get("alias"))
+        case _:
+            ids = properties.get("$distinct_ids")
+            if not isinstance(ids, list) or len(ids) != 2:
+                return False
+            pair = usable(ids[0]), usable(ids[1])
+    first, second = pair
+    return first is not None and second is not None and first != second
 
 
 def _somebody(properties: Message) -> str:

@@ -20,8 +20,14 @@ from gateway.errors import RequestError
 from gateway.event import Message, Misfit, RawEvent, Reason
 from gateway.ingest import Intake, Refusal
 from gateway.ingest.client_info import Sender, basic_user, is_on_a_device
-from gateway.ingest.json_decode import is_deeper
-from gateway.ingest.misfits import fill_empty_arrays, may_hold_empty_array, without_odd_ids
+from gateway.ingest.json_decode import exact, is_deeper
+from gateway.ingest.misfits import (
+    InexactIdError,
+    fill_empty_arrays,
+    may_hold_empty_array,
+    restore_ids,
+    without_odd_ids,
+)
 from gateway.ingest.mixpanel.insert_id import LEGAL_ID, identify
 from gateway.ingest.mixpanel.unpack import Call, items, json_text
 from gateway.ingest.salvage import LOST
@@ -126,6 +132,24 @@ def read(call: Call, facts: MixpanelContext, sources: Sources, limits: Limits) -
     """
     text = json_text(call.data)
     found = items(text, limits.batch_events)
+    try:
+        return _read(text, found, call, facts, sources=sources, limits=limits)
+    except InexactIdError:
+        found = items(text, limits.batch_events)
+        _restore_ids(text, found, facts.kind)
+        return _read(text, found, call, facts, sources=sources, limits=limits)
+
+
+def _read(
+    text: bytes,
+    found: list[Any],
+    call: Call,
+    facts: MixpanelContext,
+    *,
+    sources: Sources,
+    limits: Limits,
+) -> Reading:
+    """The events of `found`. Raises InexactIdError beside what `read` raises."""
     if facts.is_import and len(found) > limits.batch_events:
         message = f"send at most {limits.batch_events} events in one request"
         raise RequestError("too_many_events", message)
@@ -155,6 +179,26 @@ def read(call: Call, facts: MixpanelContext, sources: Sources, limits: Limits) -
         if type(event) is Refusal and event.reason is not Reason.IGNORED
     ]
     return Reading(Intake("mixpanel", events, refusals), failures)
+
+
+def _restore_ids(text: bytes, found: list[Any], kind: Kind) -> None:
+    """Give ids their digits back, in place, as far as the request is JSON as a whole."""
+    try:
+        twins = exact(text)
+        twins = twins if type(twins) is list else [twins]
+    except ValueError:
+        twins = found
+    if len(twins) != len(found):
+        twins = found
+    keys = (*_IDS[kind], *_IDS_OF_MERGES)
+    if kind == "event":
+        restore_ids(map(_properties, found), map(_properties, twins), keys)
+    else:
+        restore_ids(found, twins, keys)
+
+
+def _properties(item: Any) -> Any:
+    return item.get("properties") if type(item) is dict else None
 
 
 def _event(item: Any, request: _Request) -> RawEvent | Refusal:

@@ -16,6 +16,7 @@ from gateway.ingest.misfits import dropped_id, fill_empty_arrays, id_text, unrea
 from gateway.timestamps import read_time, write_time
 
 _IDS = ("userId", "anonymousId", "groupId", "previousId")
+IDS = (*_IDS, "messageId")
 _NOT_OF_THE_EVENT = ("writeKey", "sequence", "batch")
 _MESSAGE_ID_LENGTH = 100
 _OBJECTS = ("properties", "traits", "context", "integrations")
@@ -32,6 +33,8 @@ def normalise(
 
     `of`: its type. `sent`: the envelope's `sentAt`, for a message without one. `received`: the
     gateway's clock. Both in epoch milliseconds. `misfits`: gets what could not be read.
+
+    Raises InexactIdError.
     """
     for key in _NOT_OF_THE_EVENT:
         message.pop(key, None)

@@ -25,10 +25,10 @@ from gateway.event import Message, Misfit, RawEvent, Reason
 from gateway.ingest import Intake, Refusal
 from gateway.ingest.client_info import Sender, is_on_a_device
 from gateway.ingest.inflate import too_large
-from gateway.ingest.json_decode import decode, is_deeper
-from gateway.ingest.misfits import may_hold_empty_array
+from gateway.ingest.json_decode import decode, exact, is_deeper
+from gateway.ingest.misfits import InexactIdError, may_hold_empty_array, restore_ids
 from gateway.ingest.salvage import LOST, salvage_envelopes, salvage_items
-from gateway.ingest.segment.normalize import fill_objects, merged, normalise
+from gateway.ingest.segment.normalize import IDS, fill_objects, merged, normalise
 from gateway.ingest.sources import Sources
 from gateway.protocols.segment import SEGMENT
 from gateway.timestamps import read_time
@@ -92,9 +92,21 @@ def read(body: bytes, facts: RequestContext, sources: Sources, limits: Limits) -
         if not (found := _salvaged(body, facts)):
             raise
         return _pieced(body, found, facts, sources, limits)
+    try:
+        return _whole(body, value, facts, sources, limits)
+    except InexactIdError:
+        value = decode(body)
+        restore_ids(_batch(value, facts), _batch(exact(body), facts), IDS)
+        return _whole(body, value, facts, sources, limits)
+
+
+def _whole(
+    body: bytes, value: Any, facts: RequestContext, sources: Sources, limits: Limits
+) -> Intake:
+    """The events of a body that is JSON. Raises InexactIdError beside what `read` raises."""
     if type(value) is not dict:
         raise RequestError("not_an_object", "the body must be a JSON object")
-    batch: Any = [value] if facts.type else _listed(value.get("batch"))
+    batch = _batch(value, facts)
     if type(batch) is not list:
         raise RequestError("invalid_batch", "`batch` must be an array of events")
     shared = {"writeKey": value.pop("writeKey", None)} if facts.type else value
@@ -124,6 +136,10 @@ def _read(
     if behind > 0:
         refusals.append(Refusal(envelope.source_name, None, Reason.TOO_MANY_IN_BATCH, behind))
     return Intake("segment", events, refusals)
+
+
+def _batch(value: Message, facts: RequestContext) -> Any:
+    return [value] if facts.type else _listed(value.get("batch"))
 
 
 def _listed(batch: Any) -> Any:
@@ -160,6 +176,7 @@ def _pieced(
     failure: RequestError | None = None
     for each in found:
         batch = each["batch"]
+        restore_ids(batch, batch, IDS)
         try:
             intakes.append(_read(body, batch, each, facts, sources=sources, limits=limits))
         except RequestError as error:

@@ -9,18 +9,18 @@ from urllib.parse import unquote
 from gateway.budget import Budget
 from gateway.event import Change, CleanText
 from gateway.privacy.log_safe_text import BY_GATEWAY, LogSafe
+from gateway.privacy.placeholders import DEVICE, Placeholders
 from gateway.privacy.policy.field_rules import Key
 from gateway.privacy.policy.plan import Identities
 from gateway.privacy.policy.rule_set import Claim
 from gateway.privacy.policy.rules import Rule
 from gateway.privacy.pseudonyms import Pseudonymizer
+from gateway.privacy.scrub.likeness import is_unmistakable
 from gateway.privacy.scrub.taken import HIDDEN, Taken
 from gateway.privacy.scrub.truncate import network
-from gateway.privacy.scrub.values import shape
+from gateway.privacy.scrub.values import canonical, shape
 
 MASK = "[masked]"
-DEVICE = "$device:"
-"""Mixpanel's mark of an id that names a device; it stays before the pseudonym."""
 
 Spot = tuple[int, str | int]
 """A place in this very event: the id() of a container, and the key or index in it."""
@@ -38,6 +38,7 @@ class ScrubLog:
 
     __slots__ = (
         "_keys",
+        "_placeholders",
         "_pseudonymizer",
         "_safe",
         "_steps",
@@ -58,9 +59,11 @@ class ScrubLog:
         keys: Mapping[str, Key],
         pseudonymizer: Pseudonymizer,
         budget: Budget,
+        placeholders: Placeholders,
         safe: LogSafe = BY_GATEWAY,
     ) -> None:
         self.budget = budget
+        self._placeholders = placeholders
         self._safe = safe
         self._keys = keys
         self._pseudonymizer = pseudonymizer
@@ -85,10 +88,13 @@ class ScrubLog:
                 if type(value) is dict:
                     self.expect(value, place)
             elif type(value) is str:
-                if value:
-                    self.known[value.removeprefix(DEVICE)] = place
-            elif type(value) is int:
-                self.known[str(value)] = place
+                own = value.removeprefix(DEVICE)
+                if own not in self._placeholders and is_unmistakable(own, of_person=True):
+                    self.known[own] = place
+            elif type(value) is int or type(value) is float:
+                own = canonical(value)
+                if is_unmistakable(own, of_person=True):
+                    self.known[own] = place
 
     def draw_veil(self) -> None:
         """A rule drops what is in the container at hand: keys in it are shown nowhere."""
@@ -111,8 +117,12 @@ class ScrubLog:
         self.change("mask", rule.id, *shape(value))
         return MASK
 
-    def pseudonymize(self, text: str, rule: Rule, kind: str) -> str:
-        prefix = DEVICE if text.startswith(DEVICE) and len(text) > len(DEVICE) else ""
+    def pseudonymize(self, text: str, rule: Rule, kind: str) -> str | Gone:
+        """The pseudonym of a whole value; what stands for nobody leaves."""
+        if text not in self.known and text in self._placeholders:
+            self.change("drop", rule.id, kind, len(text))
+            return GONE
+        prefix = DEVICE if text.startswith(DEVICE) else ""
         own = text[len(prefix) :]
         if self.tokens.get(own) == own:
             return text  # of an event that was clean once

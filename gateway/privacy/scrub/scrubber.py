@@ -298,7 +298,7 @@ class Scrubber(TextScrubber):
         new = self.ledger.pieces(text, [(0, len(text), *claim)])
         return value if new == text else new
 
-    def _whole_identity(self, value: str, member: FieldRules) -> str:
+    def _whole_identity(self, value: str, member: FieldRules) -> Any:
         if member.below.structural:
             return value
         return self.ledger.pseudonymize(value, self.ledger.known[value], "string")

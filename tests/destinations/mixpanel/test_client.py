@@ -181,7 +181,8 @@ async def test_a_clock_that_is_ahead_is_set_back(vendor: FakeMixpanel, journal: 
 async def test_age_loses_nothing(vendor: FakeMixpanel, journal: Journal) -> None:
     old = journal.received_at - 40 * 86400
     event = journal.mixpanel("event", native({"distinct_id": "u1", "time": old}))
-    joined = journal.mixpanel("event", native({"distinct_id": "u1", "time": old}, "$identify"))
+    pair = {"distinct_id": "u1", "$anon_distinct_id": "$device:d1", "time": old}
+    joined = journal.mixpanel("event", native(pair, "$identify"))
     async with destination(vendor) as opened:
         assert await deliver(opened, event, joined) == [Delivered()] * 2
     assert [stored["event"] for stored in vendor.events] == ["Bought", "$identify"]
