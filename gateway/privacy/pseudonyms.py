@@ -60,6 +60,10 @@ class Domain:
     def __init__(self, key: bytes, form: Form) -> None:
         self._hmac = _Hmac(key, form)
 
+    def of(self, token: str) -> str:
+        """What stands for a token at this destination."""
+        return self._hmac(token.encode("utf-8", "surrogatepass"))
+
     def localise(self, event: StoredEvent) -> StoredEvent:
         """The event with this destination's pseudonyms, wherever in the body a token stands.
 
