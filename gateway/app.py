@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Self
 
-from gateway import data_usage, quarantine
+from gateway import data_places, data_usage, quarantine
 from gateway.admin.routes import Observed
 from gateway.config import Configuration
 from gateway.consumers import consumers_of
@@ -14,6 +14,8 @@ from gateway.control import Control
 from gateway.deliveries import Deliveries
 from gateway.delivery import QUARANTINE
 from gateway.encryption import PLAIN, Keyring
+from gateway.erasure.erasures import Erasures
+from gateway.erasure.places import Surroundings
 from gateway.extensions import registry
 from gateway.extensions.running import RunningExtensions
 from gateway.fields import FieldReview, review, store
@@ -27,6 +29,7 @@ from gateway.privacy import Pseudonymizer
 from gateway.process.data_dir_lock import explained
 from gateway.process.watchdog import Watchdog
 from gateway.quarantine import QuarantineFiles
+from gateway.retention import Retention
 from gateway.snapshot import Snapshot, compile_snapshot
 from gateway.status import ListenerCounts, Observer
 
@@ -97,6 +100,27 @@ class Gateway:
             configuration.routing.destinations,
             lambda: self.control.snapshot,
         )
+        self.erasures = Erasures(
+            Surroundings(
+                data_dir=gateway.data_dir,
+                journal=journal,
+                pseudonymizer=pseudonymizer,
+                policy=lambda: self.control.snapshot.rules.policy,
+                names=[*configuration.routing.destinations, QUARANTINE],
+                folders=data_places.folders(configuration),
+                deletions=data_places.deletions(configuration, pseudonymizer.mark),
+                ring=ring,
+                more=self.extensions.erase,
+                halted=self._deliveries.halted,
+                settled=self._acceptor.settled,
+                suppress=self.control.suppress,
+            )
+        )
+        self._retention = Retention(
+            journal,
+            lambda: self.control.snapshot.settings.retention,
+            data_places.retained(configuration),
+        )
         observer = Observer(
             works_in=works_in,
             journal=journal,
@@ -108,6 +132,7 @@ class Gateway:
             refusals=self.backend.refusals,
             refused_paths=self.backend.refused_paths,
             rules=lambda: self.control.snapshot.rules,
+            retention=self._retention,
             more=self.extensions.counts,
             keys=lambda: (
                 ring.writes if ring else PLAIN,
@@ -122,6 +147,7 @@ class Gateway:
             deliveries=self._deliveries,
             letters=journal,
             fields=self.fields,
+            eraser=self.erasures,
             more_routes=self.extensions.admin_routes,
             more_pages=self.extensions.pages,
             more_metrics=self.extensions.metrics,
@@ -170,12 +196,16 @@ class Gateway:
         self.watch.start()
         self.fields.start()
         self.extensions.start(self._acceptor.add)
+        await self.erasures.start()
+        self._retention.start()
 
     async def close(self, grace: float) -> None:
         """Deliver for at most `grace` seconds what works at once; what remains waits on disk."""
         self.watch.stop()
         self._quarantine.stop()
         self.extensions.stop()
+        self._retention.stop()
+        await self.erasures.stop()
         await self._deliveries.stop(grace)
         await self.fields.stop()
         await self._journal.close()

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from gateway.config import Configuration
 from gateway.contract import Catalogue
@@ -20,6 +21,8 @@ from gateway.pipeline.telemetry_switch import Order
 from gateway.privacy import Pseudonymizer
 from gateway.snapshot import Snapshot, check_reloadable, compile_snapshot, entered
 from gateway.telemetry import switch_history
+
+T = TypeVar("T")
 
 
 class Control:
@@ -89,6 +92,17 @@ class Control:
             rules = self.snapshot.rules
             fields = await asyncio.to_thread(change, rules.fields)
             self.snapshot = replace(self.snapshot, rules=replace(rules, fields=fields))
+
+    async def suppress(self, change: Callable[[], T]) -> T:
+        """Change the list of suppressed people by `change`, which blocks, and put it in force."""
+        self._under_way += 1
+        try:
+            async with self._changing:
+                done = await asyncio.to_thread(change)
+                self.snapshot = await asyncio.to_thread(self.snapshot.refusing, self._data_dir)
+        finally:
+            self._under_way -= 1
+        return done
 
     async def telemetry(self) -> switch_history.Standing:
         """The switches, who set them, and the proof. Raises ConfigurationError."""

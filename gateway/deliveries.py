@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,9 @@ from gateway.destinations.registry import type_of
 from gateway.event import Reason, StoredEvent
 from gateway.journal import Journal
 from gateway.snapshot import Snapshot
+
+HALT_SECONDS = 20.0
+"""How long requests that are on their way may take to end; then they are cut, and sent again."""
 
 
 class Deliveries:
@@ -51,6 +55,26 @@ class Deliveries:
     async def stop(self, grace: float) -> None:
         """Deliver for at most `grace` seconds what works at once; what remains waits on disk."""
         await asyncio.gather(*(delivery.stop(grace) for delivery in self._all))
+
+    @asynccontextmanager
+    async def halted(self, names: Iterable[str] | None = None) -> AsyncIterator[None]:
+        """Meanwhile none of these, or none at all, sends or holds an event.
+
+        Requests that are on their way when it begins are awaited, for a bounded time.
+        """
+        chosen = set(self.names if names is None else names)
+        halted = [delivery for delivery in self._all if delivery.name in chosen]
+        await asyncio.gather(*(delivery.halt(HALT_SECONDS) for delivery in halted))
+        try:
+            yield
+        finally:
+            for delivery in halted:
+                delivery.start()
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of all of them."""
+        return [delivery.name for delivery in self._all]
 
     def try_now(self, destination: str) -> bool:
         """End all waits of a destination; False where there is none of this name."""

@@ -103,6 +103,11 @@ class Reason(StrEnum):
         Stage.REJECTED,
         "Its source takes no events from pages of that origin.",
     )
+    SUPPRESSED = (
+        "suppressed",
+        Stage.REJECTED,
+        "It is of a person whom `gateway erase --suppress` refuses.",
+    )
     TELEMETRY_OFF = "telemetry_off", Stage.REJECTED, "Telemetry is off for the class of this event."
     OPTED_OUT = "opted_out", Stage.REJECTED, "The request said `Sec-GPC: 1` or `DNT: 1`."
     IGNORED = "ignored", Stage.REJECTED, "It carried `$ignore`, which tells Mixpanel to drop it."
@@ -184,6 +189,7 @@ class Reason(StrEnum):
         Stage.FILTERED,
         "Larger than the destination accepts, or with more properties, or nested deeper.",
     )
+    ERASED = ("erased", Stage.FILTERED, "`gateway erase` took it out before it was sent.")
     DESTINATION_AWAY = (
         "destination_away",
         Stage.FILTERED,

@@ -29,12 +29,16 @@ LOOK_SECONDS = 30.0
 FIRST_LOOK_SECONDS = 0.5
 
 _PURPOSE = "quarantine"
+_EVENT = "event "
 _MARK = b'{"place":"'
 _FIELDS = {"place", "key", "sealed"}
 _HEAD_LENGTH = 16
 """Characters that hold the id of the key and what stands before it."""
 _SEALED = b',"sealed":"'
 _DAMAGED = dict.fromkeys(_FIELDS, "")
+
+replacing = threading.Lock()
+"""Held by who replaces files, so that none comes back as it was before."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +50,7 @@ class MissingKeyError(GatewayError):
 def line_of(ring: Keyring | None, event: StoredEvent) -> bytes:
     """The line of an event, without its line break."""
     line = segment_line(event)
-    return line if ring is None else _written(ring, f"event {event.sequence}", line)
+    return line if ring is None else _written(ring, f"{_EVENT}{event.sequence}", line)
 
 
 def opened(ring: Keyring | None, line: bytes) -> bytes | None:
@@ -89,6 +93,17 @@ def same_line(ring: Keyring | None) -> Callable[[bytes, bytes], bool]:
         return same_event(opened(ring, line) or line, opened(ring, other) or other)
 
     return same
+
+
+def put_back(ring: Keyring | None, file: Path, number: int, line: bytes, left: bytes) -> bytes:
+    """The line that `left` of an event is as the line of this number; `line`: what it was."""
+    if (fields := _fields(line)) is None:
+        return left
+    is_of_event = fields["place"].startswith(_EVENT)
+    place = fields["place"] if is_of_event else _place(file, number)
+    if ring is None or (place == fields["place"] and opened(ring, line) == left):
+        return line
+    return _written(ring, place, left)
 
 
 def key_of_line(line: bytes) -> str:
@@ -160,7 +175,8 @@ class QuarantineFiles:
             name = Name.parse(file.name)
             is_past = name is None or (current is not None and name < current)
             if is_past and not self._stopping.is_set():
-                _replaced(self._ring, file)
+                with replacing:
+                    _replaced(self._ring, file)
         self.keys = keys_in(self._folder)
 
 

@@ -63,6 +63,11 @@ class Snapshot:
         under = fields.under(self.rules.fields)
         return replace(self, rules=replace(self.rules, fields=under))
 
+    def refusing(self, data_dir: FilePath) -> Snapshot:
+        """The same with the people who are suppressed now. Blocks. Raises ConfigurationError."""
+        suppressed = self.rules.suppressed and self.rules.suppressed.as_of(data_dir)
+        return replace(self, rules=replace(self.rules, suppressed=suppressed))
+
 
 def compile_snapshot(
     configuration: Configuration, environment: Mapping[str, str], pseudonymizer: Pseudonymizer
@@ -99,13 +104,14 @@ def entered(
     """The snapshot with its switches and revisions, which are durable when this returns.
 
     `orders` are new ones and enter the history, too. Blocks. Raises OSError or ConfigurationError,
-    and then the history is as it was; a revision that was numbered keeps its number.
+    and then the history is as it was; a revision that was numbered keeps its number. People who
+    were suppressed meanwhile are so in it, too.
     """
     revisions = revision_history.entered(data_dir, snapshot.rules.revisions, now)
     past = switch_history.read(data_dir)
     decided = switches(snapshot.telemetry, environment, (*past.orders, *orders))
     period, numbered = switch_history.entered(past, decided, now)
-    following = snapshot.switched(numbered, revisions)
+    following = snapshot.switched(numbered, revisions).refusing(data_dir)
     if entries := (*orders, *([period] if period else ())):
         switch_history.append(data_dir, *entries)
     return following

@@ -71,6 +71,18 @@ METRICS = (
         "Dead letters that were discarded; they still count as dead.",
     ),
     Metric(
+        "gateway_destination_expired_total",
+        "counter",
+        ("destination",),
+        "Dead letters that were discarded because they were older than `retention.dead_letters`.",
+    ),
+    Metric(
+        "gateway_files_expired_total",
+        "counter",
+        ("part",),
+        "Files of events, audit or quarantine that retention deleted since the start.",
+    ),
+    Metric(
         "gateway_destination_requests",
         "gauge",
         ("destination",),

@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from gateway.admin import (
     dead_letters_api,
     destinations,
+    erasures_api,
     fields_api,
     html,
     keys,
@@ -54,6 +55,7 @@ class Observed:
     letters: dead_letters_api.DeadLetterStore
     fields: fields_api.FieldKeeper
     keys: keys.KeyControl
+    eraser: erasures_api.Eraser | None = None
     more_routes: Sequence[web.RouteDef] = ()
     more_pages: Sequence[html.PageLink] = ()
     more_metrics: Sequence[metrics.Metric] = ()
@@ -113,6 +115,7 @@ def application(observed: Observed, guard: AdminGuard, restart: Restart) -> web.
             *dead_letters_api.routes(observed.letters),
             *fields_api.routes(observed.fields),
             *keys.routes(observed.keys),
+            *(erasures_api.routes(observed.eraser) if observed.eraser else ()),
             *settings.routes(observed.telemetry, restart),
             *sign_in.routes(guard),
             *observed.more_routes,

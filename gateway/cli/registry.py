@@ -52,6 +52,11 @@ OWN = (
         "gateway.cli.dead_letters",
     ),
     Command(
+        "erase",
+        "take a person out of everything that is kept, and have vendors delete them",
+        "gateway.cli.erase",
+    ),
+    Command(
         "destinations",
         "show how each destination is doing; try one now",
         "gateway.cli.destinations",

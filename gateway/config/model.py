@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from gateway.config.encryption import EncryptionSettings
 from gateway.config.values import (
+    Age,
     Bytes,
     HeaderName,
     Listen,
@@ -223,6 +224,25 @@ class Files(Settings):
     """Days after which a rotated file is deleted. 0: never."""
 
 
+class Retention(Settings):
+    """How long what is kept is kept: a duration such as 30d, or `forever`.
+
+    It is looked at once an hour and at the start. Files are deleted whole, a day after their last
+    line grew too old at most. A `keep_days` that is shorter holds as well. A clock that was set
+    ahead deletes nothing before that has lasted a day.
+    """
+
+    events: Age = "forever"
+    """Event files of file destinations; they may be the only archive there is, so nothing is
+    deleted unless you say so."""
+    audit: Age = 400 * 24 * 3600.0
+    """Audit files."""
+    quarantine: Age = 30 * 24 * 3600.0
+    """Files of quarantined events."""
+    dead_letters: Age = 30 * 24 * 3600.0
+    """Dead letters that nobody replayed; they count as discarded."""
+
+
 class AnalyticsJs(Settings):
     """The browser build of analytics.js that the gateway serves as Segment's CDN does."""
 
@@ -281,6 +301,7 @@ class GatewaySettings(Settings):
     encryption: EncryptionSettings = EncryptionSettings()
     files: Files = Files()
     fields: Fields = Fields()
+    retention: Retention = Retention()
     analytics_js: AnalyticsJs = AnalyticsJs()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much the gateway says on standard error."""

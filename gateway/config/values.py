@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ByteSize,
     ConfigDict,
+    Field,
     PlainSerializer,
 )
 
@@ -114,6 +115,8 @@ Many = Annotated[tuple[Item, ...], BeforeValidator(_many)]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ListenAddress = Annotated[Listen, BeforeValidator(_listen), PlainSerializer(str)]
 Seconds = Annotated[float, BeforeValidator(seconds)]
+Age = Annotated[Seconds, Field(ge=3600)] | Literal["forever"]
+"""How long something is kept."""
 NetworkAddress = Annotated[Network, BeforeValidator(_network), PlainSerializer(str)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 ApiUrl = Annotated[str, AfterValidator(_http_url), AfterValidator(_without_path_of_api)]

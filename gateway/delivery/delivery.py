@@ -113,6 +113,7 @@ class Delivery(Generic[ItemT]):
         self._successes = Successes()
         self._asked: tuple[float, str] = (0.0, "")  # not before this monotonic time, and why
         self._stopping = asyncio.Event()
+        self._halted = False
         self._due = 0
         self._waiting = Waiting()
         self._logged_at = -TELL_SECONDS
@@ -154,6 +155,9 @@ class Delivery(Generic[ItemT]):
         return DeliveryStatus(doing, pending, wait)
 
     def start(self) -> None:
+        """Begin, or go on after `halt`."""
+        self._halted = False
+        self._stopping.clear()
         self._due = self._journal.view.heads[self.stream]
         self._task = asyncio.create_task(self._run(), name=f"delivery of {self.name}")
 
@@ -161,6 +165,14 @@ class Delivery(Generic[ItemT]):
         """End all waits, also one that the destination asked for: somebody knows better."""
         self._asked = (0.0, "")
         self._waiting.wake()
+
+    async def halt(self, grace: float) -> None:
+        """Begin no request any more, and hold no event once this returns.
+
+        Requests that are on their way have `grace` seconds; what they settle is committed.
+        """
+        self._halted = True
+        await self.stop(grace)
 
     async def stop(self, grace: float) -> None:
         """Deliver what the journal holds while that works at once, for `grace` seconds at most."""
@@ -213,6 +225,8 @@ class Delivery(Generic[ItemT]):
         self.left_out[part, reason] += 1
 
     async def _read(self, after: int) -> Sequence[ItemT]:
+        if self._halted:
+            raise Stop
         return await self._until_done(
             lambda: self._feed.read(after, most=self._pace.batch, size=self._pace.piece_bytes)
         )
@@ -227,6 +241,8 @@ class Delivery(Generic[ItemT]):
     async def _send(
         self, request: Request | Draft, items: Sequence[Any]
     ) -> Delivered | Rejected | Outdated:
+        if self._halted:
+            raise Stop
         others = self._successes if self._pace.gives_up else Successes()
         patience = PoisonWatch(request, others)
         sleeper = Sleeper()

@@ -120,14 +120,16 @@ class Session(Generic[ItemT]):
 
     async def _read(self) -> None:
         position = self._window.position
-        while await self._more(position):
-            self._is_reading = True
-            items = await self._ways.read(position)
-            position = items[-1].sequence
-            self._note_piece(items)
-            self._hand_out(items)
-        self._all_read = True
-        self._rest()
+        try:
+            while await self._more(position):
+                self._is_reading = True
+                items = await self._ways.read(position)
+                position = items[-1].sequence
+                self._note_piece(items)
+                self._hand_out(items)
+        finally:
+            self._all_read = True
+            self._rest()
 
     def _note_piece(self, items: Sequence[ItemT]) -> None:
         """A trickle fills the piece before: one event that is stuck must not stop what follows."""

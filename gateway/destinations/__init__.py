@@ -2,6 +2,7 @@
 
 from gateway.destinations.contract import (
     BodyFormat,
+    Deletion,
     Delivered,
     Destination,
     DestinationType,
@@ -20,6 +21,7 @@ from gateway.destinations.contract import (
 
 __all__ = [
     "BodyFormat",
+    "Deletion",
     "Delivered",
     "Destination",
     "DestinationType",

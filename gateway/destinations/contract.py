@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, get_args
+from typing import Any, Generic, Literal, Protocol, TypeVar, get_args
 
 from gateway.clock import Clock
 from gateway.config.model import GatewaySettings
@@ -122,6 +122,33 @@ class Destination(Protocol):
     async def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a vendor makes of a deletion."""
+
+    state: Literal["accepted", "done", "pending", "failed"]
+    """`accepted`: it will delete them. `pending`: it could not be asked; ask again. `failed`: only
+    a person can help."""
+    job: str = ""
+    """What the vendor calls the deletion."""
+    cause: str = ""
+    """Why it is pending or failed, and what to do about it."""
+    after: float | None = None
+    """Seconds after which to ask again, where the vendor said so."""
+
+
+class Deletion(Protocol):
+    """The deletion API of one vendor, with one destination's account."""
+
+    async def ask(self, ids: Sequence[str], *, suppress: bool) -> Answer:
+        """Have these ids deleted, and refused from now on where `suppress`."""
+        ...
+
+    async def status(self, job: str) -> Answer:
+        """How far a deletion is."""
+        ...
+
+
 class BodyFormat(StrEnum):
     """How a destination's bodies are written; the egress guard reads them so, and in no other way.
 
@@ -212,6 +239,9 @@ class DestinationType(Generic[SettingsT]):
     """How it is served."""
     secrets: frozenset[str]
     """The members of its bodies that `gateway explain` masks: keys and tokens."""
+    deletion: Callable[[str, SettingsT, Outgoing], Deletion | None] | None
+    """The vendor's deletion API, from name, settings and way out; nothing where the settings name
+    no account for it. None: the vendor has none."""
     example: Example
     """Tests send every message type of every protocol through it."""
 

@@ -108,5 +108,8 @@ class Hooks:
     explain: Callable[[bytes, Any, GatewaySettings], Intake | None] = lambda _body, _value, _: None
     """Reads the bytes, and the JSON, that `gateway explain` was given as its own routes would; None
     where they are not its own."""
+    erase: Callable[[FilePath, frozenset[str]], Mapping[str, int]] = lambda _data_dir, _ids: {}
+    """Takes the person whom these texts stand for out of what it keeps below `data_dir`, for good;
+    how many entries that were, by place. Blocks; no consumer is open meanwhile."""
     notes: Callable[[Configuration], Iterable[str]] = lambda _: ()
     """What `gateway check` should point out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -109,6 +109,11 @@ class RunningExtensions:
             for each in self._hooks
             for consumer in each.consumers
         ]
+
+    @property
+    def erase(self) -> Sequence[Callable[[FilePath, frozenset[str]], Mapping[str, int]]]:
+        """What takes a person out of what they keep."""
+        return [each.erase for each in self._hooks]
 
     @property
     def folders(self) -> Mapping[FilePath, str]:

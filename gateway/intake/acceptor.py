@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -52,15 +53,26 @@ class Acceptor:
         self._screen = screen
         self._refused = refused
         self._saw = saw
+        self._under_way: set[asyncio.Future[None]] = set()
 
     async def take(self, intake: Intake) -> None:
         """Decide the events and make the accepted ones durable. Raises JournalError."""
         rules = await self._control.settled_rules()
+        done = asyncio.get_running_loop().create_future()
+        self._under_way.add(done)
         try:
             await self._dedup.take(intake, partial(self._take_first_copies, rules))
         except JournalError as error:
             self._refused(str(error), len(intake.events))
             raise
+        finally:
+            self._under_way.discard(done)
+            done.set_result(None)
+
+    async def settled(self) -> None:
+        """Wait until all that is being taken by now is in the journal, or is refused."""
+        if self._under_way:
+            await asyncio.wait(set(self._under_way))
 
     async def add(self, intake: Intake) -> None:
         """As `take`, for events of the gateway's own, which come once. Raises JournalError."""

@@ -4,12 +4,23 @@ Who accepts events and who delivers them knows the contract alone; an engine is 
 """
 
 from gateway.journal.block import AuditLine, EncodedBlock, Stream, encoded
-from gateway.journal.contract import DIGEST_BYTES, DISCARDED, MARK, AppendLog, Journal, View
+from gateway.journal.contract import (
+    DIGEST_BYTES,
+    DISCARDED,
+    EXPIRED,
+    MARK,
+    AppendLog,
+    Found,
+    Journal,
+    View,
+    Without,
+)
 from gateway.journal.cursor import Buried, Cursor, DeadLetter, Settlement, Step
 
 __all__ = [
     "DIGEST_BYTES",
     "DISCARDED",
+    "EXPIRED",
     "MARK",
     "AppendLog",
     "AuditLine",
@@ -17,10 +28,12 @@ __all__ = [
     "Cursor",
     "DeadLetter",
     "EncodedBlock",
+    "Found",
     "Journal",
     "Settlement",
     "Step",
     "Stream",
     "View",
+    "Without",
     "encoded",
 ]

@@ -133,6 +133,21 @@ def block_of(first: int, items: Sequence[bytes]) -> Block:
     return Block(first, len(items), b"".join(items), frames)
 
 
+def rewritten(block: Block, changed: Mapping[int, StoredEvent]) -> Block:
+    """The block with other events at some of its places; all else in it stays as it is."""
+    found = [item for item, _ in _items(block, "events")]
+    frames = block.frames and [*_FRAME.iter_unpack(block.frames)]
+    if frames and len(frames) != block.count:
+        frames = None
+    for sequence, event in changed.items():
+        at = sequence - block.first
+        found[at] = item = encode_stored(event)
+        if frames:
+            frames[at] = len(item), checksum(sequence, item)
+    packed = b"".join([_FRAME.pack(*frame) for frame in frames]) if frames else block.frames
+    return Block(block.first, block.count, b"".join(found), packed)
+
+
 def missing(first: int, count: int) -> Block:
     """Stands for items of which nothing is left."""
     return Block(first, count, b"", b"")

@@ -6,7 +6,7 @@ the engine may be on another machine. It is durable, all or nothing, once `appen
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,19 @@ MARK = "once/"
 """How the names of counters begin that only tell that something was; they are not in the view."""
 DISCARDED = "discarded"
 """Counters `discarded/DESTINATION` tell how many of its dead letters were discarded."""
+EXPIRED = "expired"
+"""Counters `expired/DESTINATION` tell how many of those grew too old; they count as discarded."""
+
+Without = Callable[[StoredEvent], StoredEvent | None]
+"""What may stay of an event: itself, another event at its place, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How many events and dead letters an erasure is about."""
+
+    events: int = 0
+    letters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +170,34 @@ class Journal(AppendLog, Protocol):
         """Tell what became of replayed letters of the consumer `name`. Durable on return.
 
         Raises JournalError when that could not be stored; it may be tried again.
+        """
+        ...
+
+    async def erase(self, without: Without, counter: str) -> None:
+        """Take out of all that is held what `without` leaves out of each event. Durable on return.
+
+        What is left of an event that is taken out is its place: each consumer passes it as
+        `erased`. Dead letters are discarded. The counters `counter/events` and `counter/letters`
+        grow by what was taken out, so they are right after a crash, too. Nobody may read meanwhile.
+        Raises JournalError; what was erased by then stays erased.
+        """
+        ...
+
+    async def seek(self, look: Callable[[StoredEvent], bool]) -> Found:
+        """How many of the events and dead letters that are held `look` is true of.
+
+        Raises JournalError.
+        """
+        ...
+
+    async def expire(self, died_before: float) -> int:
+        """Discard the dead letters that died before this time; returns how many. As `discard`."""
+        ...
+
+    async def purge(self) -> None:
+        """Rewrite the files, so that nothing that was deleted can be read in them any more.
+
+        What is appended meanwhile waits. Raises JournalError; it may be tried again.
         """
         ...
 

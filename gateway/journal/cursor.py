@@ -94,6 +94,14 @@ class Cursor:
             replaying=self.replaying + sum(letters.values()),
         )
 
+    def erasing(self, count: int) -> Cursor:
+        """With so many replayed letters erased. The position stays."""
+        return replace(
+            self,
+            filtered=_sum(self.filtered, [(Reason.ERASED, count)]),
+            replaying=self.replaying - count,
+        )
+
     def settling(self, settlement: Settlement) -> Cursor:
         """With these replayed letters done with. The position stays."""
         outcomes = settlement.outcomes.values()

@@ -7,7 +7,7 @@ the first of them asks. The bytes are bounded. Everything here is called from th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from gateway.event import StoredEvent
@@ -48,6 +48,12 @@ class Tail(Generic[Item]):
             self._next = first + len(items)
         while self._bytes > self._most_bytes:
             self._drop()
+
+    def replace(self, items: Mapping[int, Item]) -> None:
+        """Give out other items at these sequences, as far as they are here."""
+        for sequence, item in items.items():
+            if sequence in self._items:
+                self._items[sequence] = item
 
     def forget(self, passed: int) -> None:
         """Let go of the items up to this sequence."""

@@ -16,20 +16,22 @@ import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
 from gateway.clock import Clock
 from gateway.jsonl.chain import Chain, same_body
-from gateway.jsonl.names import Name, day_of
-from gateway.jsonl.retention import delete, last_hash
+from gateway.jsonl.expiry import expire
+from gateway.jsonl.names import Name
+from gateway.jsonl.retention import last_hash
 from gateway.jsonl.state import State
 from gateway.jsonl.surplus import Same, Surplus, fsync
 
 _WHOLE = 1 << 62
 """More bytes than a file has."""
+_DAY_SECONDS = 86_400.0
 
 log = structlog.get_logger(__name__)
 
@@ -230,16 +232,6 @@ class LineFiles:
         """Delete what is old by its name, by its last change, and by a clock that is certain."""
         if not self._keep_days:
             return
-        oldest = datetime.fromtimestamp(self._clock.certain(), UTC) - timedelta(
-            days=self._keep_days
-        )
-        day, moment = oldest.date().isoformat(), oldest.timestamp()
         now = datetime.fromtimestamp(self._clock.now(), UTC).isoformat()
-        for path in sorted(self.folder.glob("*.jsonl")):
-            written_on = day_of(path.name)
-            with suppress(FileNotFoundError):
-                if written_on and written_on < day and path.stat().st_mtime < moment:
-                    if self._chain:
-                        delete([path], now)
-                    else:
-                        path.unlink()
+        before = self._clock.certain() - self._keep_days * _DAY_SECONDS
+        expire(self.folder, before, chained_at=now if self._chain else None)

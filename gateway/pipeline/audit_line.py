@@ -32,14 +32,14 @@ _USUAL_CLASS = "optional"
 _USUAL_KIND = "string"
 _PROTOCOLS = {kind: name for name, spec in PROTOCOLS.items() for kind in spec.types}
 """No two protocols have a type of one name, so that the type tells the protocol."""
-_KEPT_NOWHERE = frozenset({Reason.TELEMETRY_OFF, Reason.OPTED_OUT})
+_KEPT_NOWHERE = frozenset({Reason.SUPPRESSED, Reason.TELEMETRY_OFF, Reason.OPTED_OUT})
 
 
 def line(decision: Decision) -> CleanBytes | None:
     """The audit line of a decision, without its newline; None when there is nothing to account for.
 
-    What a switch turned away is counted and leaves no line: nothing of it is kept. Nor does an
-    event that is merely unplanned, where the configuration allows it.
+    What a switch or a person turned away is counted and leaves no line: nothing of it is kept. Nor
+    does an event that is merely unplanned, where the configuration allows it.
     """
     reason = decision.reason
     if reason in _KEPT_NOWHERE:

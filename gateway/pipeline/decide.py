@@ -32,7 +32,7 @@ from gateway.pipeline.account import account_of
 from gateway.pipeline.fields import NOTHING_KNOWN, FieldRules, seen_in, take_out
 from gateway.pipeline.routing import Routes, RoutingFacts
 from gateway.pipeline.telemetry_switch import Switches, refusal
-from gateway.privacy import CompiledPolicy, Omission
+from gateway.privacy import CompiledPolicy, Omission, Suppressed
 from gateway.protocols import PROTOCOLS
 from gateway.revisions import UNNUMBERED, Revisions
 
@@ -49,6 +49,7 @@ class Rules:
     schemas: Schemas
     routes: Routes
     switches: Switches
+    suppressed: Suppressed | None = None
     budget: int = CHARACTERS  # of one event
     revisions: Revisions = UNNUMBERED
     fields: FieldRules = NOTHING_KNOWN
@@ -72,6 +73,8 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
     plan = rules.catalogue.match(raw)
     telemetry_class, is_known = _class_of(raw, rules, plan)
     schema = plan.name if plan else UNPLANNED
+    if rules.suppressed and rules.suppressed.digests and rules.suppressed.has(raw.message):
+        return _rejected(raw, rules, Reason.SUPPRESSED, schema, telemetry_class)
     if reason := refusal(raw, telemetry_class, rules.switches):
         return _rejected(raw, rules, reason, schema, telemetry_class)
 

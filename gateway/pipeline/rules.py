@@ -17,7 +17,7 @@ from gateway.pipeline.decide import Rules
 from gateway.pipeline.fields import FieldRules
 from gateway.pipeline.routing import compile_routes
 from gateway.pipeline.telemetry_switch import Order, switches
-from gateway.privacy import CompiledPolicy, Pseudonymizer, compile_policy
+from gateway.privacy import CompiledPolicy, Pseudonymizer, Suppressed, compile_policy
 from gateway.revisions import Revision, Revisions, digest
 
 
@@ -58,6 +58,7 @@ def compile_rules(
         schemas=configuration.gateway.schemas,
         routes=compile_routes(configuration.routing),
         switches=switches(configuration.gateway.telemetry, environment, orders),
+        suppressed=Suppressed(pseudonymizer.pseudonym).as_of(configuration.gateway.data_dir),
         budget=configuration.gateway.limits.budget,
         fields=FieldRules(configuration.policy.new_fields, configuration.gateway.fields.learn_for),
         built_in={place: of for each in sections() for place, of in each.classes.items()},

@@ -25,6 +25,7 @@ from gateway.privacy.errors import ScrubError
 from gateway.privacy.log_safe_text import pointer, scrubbed_text, shape_of, short_text
 from gateway.privacy.pseudonyms import Domain, Pseudonymizer
 from gateway.privacy.scrub.taken import HIDDEN
+from gateway.privacy.suppression import Suppressed
 
 __all__ = [
     "HIDDEN",
@@ -34,6 +35,7 @@ __all__ = [
     "Pseudonymizer",
     "ScrubError",
     "Scrubbed",
+    "Suppressed",
     "client_address",
     "compile_policy",
     "pointer",

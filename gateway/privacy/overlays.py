@@ -70,6 +70,11 @@ def described(header: Header, message: CleanMessage, pseudonyms: tuple[CleanText
     )
 
 
+def messages_in(overlays: OverlayBytes) -> list[CleanMessage]:
+    """The messages that single destinations get."""
+    return [view["message"] for view in orjson.loads(overlays)] if overlays else []
+
+
 def _views(event: StoredEvent) -> list[dict[str, Any]]:
     views: list[dict[str, Any]] = orjson.loads(event.overlays) if event.overlays else []
     return views

@@ -21,7 +21,7 @@ from gateway.privacy.keys import FIRST, KeyRing, PseudonymKey, derived
 from gateway.privacy.spelling import one_spelling
 
 Form = Literal["hex", "uuid"]
-Purpose = Literal["ids of events", "ids of Mixpanel events"]
+Purpose = Literal["ids of events", "ids of Mixpanel events", "erasures"]
 """What secrets of the installation are for. All are named, for a rotation must keep each."""
 
 _BLOCK = 64  # of SHA-256
@@ -59,6 +59,10 @@ class Domain:
 
     def __init__(self, key: bytes, form: Form) -> None:
         self._hmac = _Hmac(key, form)
+
+    def of(self, token: str) -> str:
+        """What stands for a token at this destination."""
+        return self._hmac(token.encode("utf-8", "surrogatepass"))
 
     def localise(self, event: StoredEvent) -> StoredEvent:
         """The event with this destination's pseudonyms, wherever in the body a token stands.

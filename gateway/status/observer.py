@@ -13,11 +13,12 @@ from gateway.deliveries import Deliveries
 from gateway.delivery import Delivery
 from gateway.encryption import PLAIN
 from gateway.health_watch import HealthWatch
-from gateway.journal import DISCARDED, Journal, View
+from gateway.journal import DISCARDED, EXPIRED, Journal, View
 from gateway.pipeline.decide import Rules
 from gateway.process import logs
 from gateway.process.connections import Connections
 from gateway.process.watchdog import Watchdog
+from gateway.retention import Retention
 from gateway.samples import Counts
 from gateway.status.report import DestinationStatus, Encryption, Status
 
@@ -48,6 +49,7 @@ class Observer:
     refused_paths: Mapping[tuple[str, str, str], int]
     rules: Callable[[], Rules]
     """What is in force."""
+    retention: Retention
     more: Callable[[], Awaitable[Counts]]
     """What extensions have to add."""
     keys: Callable[[], tuple[str, frozenset[str]]] = lambda: (PLAIN, frozenset())
@@ -76,6 +78,11 @@ class Observer:
             warning=health.warning,
             disk_free_bytes=home.free if home else None,
             data_bytes=usage.by_part,
+            retention=self.retention.settings.model_dump(),
+            expired={
+                **self.retention.deleted,
+                "dead_letters": sum(_under(EXPIRED, view.counters).values()),
+            },
             data_growth=dict(forecast.growth),
             changes=dict(self.changes),
             refused_requests=dict(self.refusals),
@@ -107,6 +114,7 @@ def _destination(delivery: Delivery[Any], settings: Common, view: View) -> Desti
         filtered={str(reason): count for reason, count in cursor.filtered.items()},
         dead={str(reason): count for reason, count in cursor.dead.items()},
         replaying=cursor.replaying,
+        expired=view.counters.get(f"{EXPIRED}/{delivery.name}", 0),
         discarded=view.counters.get(f"{DISCARDED}/{delivery.name}", 0),
         state=status.doing,
         waiting=status.wait.cause if status.wait else None,

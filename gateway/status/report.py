@@ -28,6 +28,7 @@ class DestinationStatus:
     dead: Mapping[str, int]
     replaying: int  # dead letters that are tried again; they count as pending
     discarded: int  # dead letters that were deleted; they count as dead
+    expired: int  # those of the discarded that grew too old
     waiting: str | None  # why nothing can be delivered just now
     requests_at_once: int
     leaks: Mapping[str, int]  # what its guard found since the start, by kind
@@ -91,6 +92,10 @@ class Status:
     forwarded: Mapping[str, int]  # connections to the forward proxy, by fate, since the start
     event_loop: Distribution  # how late it was, since the start
     log_lines_dropped: int  # since the start
+    retention: Mapping[str, float | str] = field(default_factory=dict)
+    """How long what is kept is kept, in seconds or `forever`."""
+    expired: Mapping[str, int] = field(default_factory=dict)
+    """What grew too old: files that were deleted since the start, by part, and dead letters."""
     connections: Mapping[str, int] = field(default_factory=dict)  # open ones, by listener
     refused_paths: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     """The same requests by the shape of their path, method and code."""
@@ -159,6 +164,10 @@ class Status:
             },
             "gateway_destination_replaying_events": {(d.name,): d.replaying for d in each},
             "gateway_destination_discarded_total": {(d.name,): d.discarded for d in each},
+            "gateway_destination_expired_total": {(d.name,): d.expired for d in each},
+            "gateway_files_expired_total": {
+                (part,): n for part, n in self.expired.items() if part != "dead_letters"
+            },
             "gateway_destination_requests": {(d.name,): d.requests_at_once for d in each},
             "gateway_egress_leaks_total": {
                 (d.name, kind): n for d in each for kind, n in d.leaks.items()

@@ -95,6 +95,8 @@ def test_every_metric_that_is_no_product_s_own_is_on_the_dashboard() -> None:
     own = {"gateway_instances", "gateway_usage_reports", "gateway_forward_proxy_connections_total"}
     left_out = {
         "gateway_destination_discarded_total",
+        "gateway_destination_expired_total",
+        "gateway_files_expired_total",
         "gateway_destination_next_try_seconds",
         "gateway_log_lines_dropped_total",
     }

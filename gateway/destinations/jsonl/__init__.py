@@ -21,6 +21,7 @@ DESTINATION = DestinationType(
     integration=(),
     body=None,
     service=lambda _: Service(),
+    deletion=None,
     secrets=frozenset(),
     example=Example({"path": "events"}),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.config.outgoing import Outgoing
 from gateway.destinations.contract import (
     BodyFormat,
+    Deletion,
     Destination,
     DestinationType,
     Example,
@@ -29,11 +30,20 @@ async def _probe(settings: MixpanelSettings, outgoing: Outgoing) -> Probe:
     return await probe(settings, outgoing)
 
 
+def _deletion(name: str, settings: MixpanelSettings, outgoing: Outgoing) -> Deletion | None:
+    from gateway.destinations.mixpanel.deletion import DeletionTasks  # noqa: PLC0415 (loads an HTTP client)
+
+    if settings.deletion is None:
+        return None
+    return DeletionTasks(name, settings, settings.deletion, outgoing)
+
+
 DESTINATION = DestinationType(
     name="mixpanel",
     settings=MixpanelSettings,
     make=_make,
     probe=_probe,
+    deletion=_deletion,
     integration=(
         "Mixpanel (Actions)",
         "Actions Mixpanel",

@@ -43,6 +43,18 @@ class ServiceAccount(Settings):
     """The project it may import into."""
 
 
+class MixpanelDeletion(Settings):
+    """How `gateway erase` has Mixpanel delete a person: tasks of its GDPR API."""
+
+    token: str = Field(min_length=1, repr=False)
+    """An OAuth token for the GDPR API: Profile & Preferences → Data & Privacy. It ends after a
+    year."""
+    host: HttpUrl = "https://mixpanel.com"
+    """Scheme and host; https://eu.mixpanel.com or https://in.mixpanel.com for other regions."""
+    compliance: Literal["GDPR", "CCPA"] = "GDPR"
+    """The law that the deletion is for."""
+
+
 class MixpanelSettings(Vendor):
     """A Mixpanel project."""
 
@@ -54,6 +66,7 @@ class MixpanelSettings(Vendor):
     regions."""
     service_account: ServiceAccount | None = None
     """Signs imports; without one the token does."""
+    deletion: MixpanelDeletion | None = None
     strict: bool = True
     """Whether Mixpanel shall check each imported event and name the ones it refuses."""
     timeout: Seconds = Field(default=15, gt=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.config.outgoing import Outgoing
 from gateway.destinations.contract import (
     BodyFormat,
+    Deletion,
     Destination,
     DestinationType,
     Example,
@@ -30,11 +31,18 @@ async def _probe(settings: SegmentSettings, outgoing: Outgoing) -> Probe:
     return await probe(settings, outgoing)
 
 
+def _deletion(name: str, settings: SegmentSettings, outgoing: Outgoing) -> Deletion | None:
+    from gateway.destinations.segment.deletion import Regulations  # noqa: PLC0415 (loads an HTTP client)
+
+    return Regulations(name, settings.deletion, outgoing) if settings.deletion else None
+
+
 DESTINATION = DestinationType(
     name="segment",
     settings=SegmentSettings,
     make=_make,
     probe=_probe,
+    deletion=_deletion,
     integration=("Segment.io", "Segment"),
     body=BodyFormat.JSON,
     service=lambda settings: Service(lanes=settings.lanes, batch=_BATCH),

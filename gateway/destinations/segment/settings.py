@@ -25,6 +25,19 @@ class OAuth(Settings):
     """What a token is asked for."""
 
 
+class SegmentDeletion(Settings):
+    """How `gateway erase` has Segment delete a person: regulations of its Public API."""
+
+    token: str = Field(min_length=1, repr=False)
+    """A Public API token that may create regulations."""
+    source_id: str | None = None
+    """The id of the source whose data is meant. Empty: the whole workspace."""
+    host: HttpUrl = "https://api.segmentapis.com"
+    """Scheme and host; https://eu1.api.segmentapis.com for a workspace in Europe."""
+    forward: bool = True
+    """Whether Segment passes the deletion on to the destinations behind it, which may charge."""
+
+
 class SegmentSettings(Vendor):
     """Segment, or whatever takes batches as Segment does."""
 
@@ -36,5 +49,6 @@ class SegmentSettings(Vendor):
     timeout: Seconds = Field(default=15, gt=0)
     """How long one request may take, from the first byte to the last."""
     oauth: OAuth | None = None
+    deletion: SegmentDeletion | None = None
     group_key: str = "$group_id"
     """The property of a Mixpanel event that becomes its `context.groupId`."""

@@ -28,6 +28,7 @@ DESTINATION = DestinationType(
     integration=(),
     body=BodyFormat.JSON_LINES,
     service=lambda _: Service(gives_up=False),
+    deletion=None,
     secrets=frozenset(),
     example=Example({}),
 )

@@ -35,6 +35,7 @@ DESTINATION = DestinationType(
     integration=(),
     body=BodyFormat.JSON,
     service=lambda settings: Service(lanes=settings.lanes, batch=settings.batch),
+    deletion=None,
     secrets=frozenset(),
     example=Example({"secret": "whsec_MDEyMzQ1Njc4OWFi", "headers": {"X-Key": "k-0123"}}),
 )

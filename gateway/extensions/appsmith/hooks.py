@@ -14,6 +14,7 @@ from gateway.config import Configuration
 from gateway.config.model import GatewaySettings
 from gateway.extensions.appsmith import pages, pings, views
 from gateway.extensions.appsmith.consumer import LEDGER, LedgerSink, ledger_feed
+from gateway.extensions.appsmith.erasing import erase
 from gateway.extensions.appsmith.events import usage_report
 from gateway.extensions.appsmith.parse import PulseContext, read_pulse
 from gateway.extensions.appsmith.routes import add_routes
@@ -110,5 +111,6 @@ HOOKS = Hooks(
     pages=(PageLink(pages.INSTANCES, "Instances"),),
     admin=pages.routes,
     explain=_explain,
+    erase=erase,
     notes=_notes,
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -25,10 +26,11 @@ from gateway.journal.block import (
     events_of,
     items,
 )
-from gateway.journal.contract import View
+from gateway.journal.contract import EXPIRED, Found, View, Without
 from gateway.journal.cursor import Buried, Settlement, Step
 from gateway.journal.seen_ids import SeenIds
-from gateway.journal.sqlite import store
+from gateway.journal.sqlite import erasing, store
+from gateway.journal.sqlite.erasing import Expire, Purge
 from gateway.journal.sqlite.opening import open_file, opened_ids
 from gateway.journal.sqlite.reader import Reader
 from gateway.journal.sqlite.transaction import (
@@ -104,7 +106,7 @@ class SqliteJournal:
 
         Raises JournalError when the cursor could not be moved; it may be tried again.
         """
-        await self._do(Advance(name, step))
+        await self._do(Advance(name, step, self.clock.now()))
 
     async def events(self, after: int, *, most: int, size: int) -> list[StoredEvent]:
         """The events behind sequence `after`: up to `most`, and about `size` bytes of them.
@@ -162,7 +164,47 @@ class SqliteJournal:
 
         Raises JournalError when that could not be stored; it may be tried again.
         """
-        await self._do(Settle(name, settlement))
+        await self._do(Settle(name, settlement, self.clock.now()))
+
+    async def erase(self, without: Without, counter: str) -> None:
+        """As the contract says. Raises JournalError."""
+        at, head = 0, self.view.heads["events"]
+        while at < head:
+            read = partial(erasing.in_blocks, after=at, head=head, without=without, counter=counter)
+            at, work = await self._reader.call(read)
+            if work:
+                await self._do(work)
+        for replaying in (False, True):
+            last: int | None = 0
+            while last is not None:
+                of_letters = partial(
+                    erasing.in_letters,
+                    after=last,
+                    replaying=replaying,
+                    without=without,
+                    counter=counter,
+                )
+                last, work = await self._reader.call(of_letters)
+                if work:
+                    await self._do(work)
+
+    async def seek(self, look: Callable[[StoredEvent], bool]) -> Found:
+        """How many events and dead letters `look` is true of. Raises JournalError."""
+        return await self._reader.call(partial(erasing.sought, look=look))
+
+    async def expire(self, died_before: float) -> int:
+        """Discard the dead letters that died before this time; how many. Raises JournalError."""
+        before = self._expired()
+        await self._do(Expire(died_before))
+        return self._expired() - before
+
+    def _expired(self) -> int:
+        counters = self.view.counters.items()
+        return sum(count for name, count in counters if name.startswith(f"{EXPIRED}/"))
+
+    async def purge(self) -> None:
+        """Leave nothing in the files that was deleted. Raises JournalError."""
+        await self._do(Purge())
 
     async def replaying(self, name: str) -> None:
         """Wait until letters of the consumer `name` are to be tried again."""

@@ -5,7 +5,7 @@ Everything here runs inside a transaction of the caller's, or reads.
 
 from __future__ import annotations
 
-import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import orjson
@@ -25,8 +25,7 @@ WHERE replaying = {replaying} AND {of} AND id > :after ORDER BY id LIMIT :most
 """
 
 
-def bury(connection: Connection, name: str, letters: Iterable[DeadLetter]) -> None:
-    now = time.time()
+def bury(connection: Connection, name: str, letters: Iterable[DeadLetter], now: float) -> None:
     connection.executemany(
         "INSERT INTO dead_letters "
         "(destination, sequence, reason, status, detail, died_at, lines, checksum) "
@@ -106,9 +105,43 @@ def discard(connection: Connection, letters: Sequence[int]) -> Mapping[str, int]
     return found
 
 
-def settle(connection: Connection, name: str, settlement: Settlement) -> None:
+def change(connection: Connection, changed: Mapping[int, StoredEvent]) -> None:
+    """Put other events into these dead letters."""
+    for place, event in changed.items():
+        (name,) = connection.execute(
+            "SELECT destination FROM dead_letters WHERE id = ?", (place,)
+        ).fetchone() or ("",)
+        connection.execute(
+            "UPDATE dead_letters SET lines = ?, checksum = ? WHERE id = ?",
+            (*_columns(connection, name, event), place),
+        )
+
+
+def erase(connection: Connection, gone: Sequence[int]) -> tuple[Counter[str], Counter[str]]:
+    """Delete these letters; how many were dead and how many to be replayed, by destination."""
+    deleted = connection.execute(
+        "DELETE FROM dead_letters WHERE id IN (SELECT value FROM json_each(?)) "
+        "RETURNING destination, replaying",
+        (orjson.dumps(gone).decode(),),
+    ).fetchall()
+    dead = Counter(destination for destination, replaying in deleted if not replaying)
+    return dead, Counter(destination for destination, replaying in deleted if replaying)
+
+
+def older(connection: Connection, died_before: float) -> list[int]:
+    """The ids of the dead letters that died before a time; those that are replayed stay.
+
+    So do those that a repair put in the place of lost ones, which have no time.
+    """
+    found = connection.execute(
+        "SELECT id FROM dead_letters WHERE replaying = 0 AND died_at BETWEEN 1 AND ?",
+        (died_before,),
+    )
+    return [place for (place,) in found]
+
+
+def settle(connection: Connection, name: str, settlement: Settlement, now: float) -> None:
     """Delete the replayed letters that are done with; the others are dead again, as they were."""
-    now = time.time()
     died_again = []
     done = []
     is_plain = connection.writes == PLAIN

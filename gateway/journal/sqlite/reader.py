@@ -73,6 +73,10 @@ class Reader:
             )
         )
 
+    async def call(self, read: Callable[[Connection], Result]) -> Result:
+        """Whatever `read` finds. Raises JournalError."""
+        return await self._in_thread(lambda: read(self._connection))
+
     def close(self) -> None:
         self._thread.shutdown()
         self._connection.close()

@@ -64,6 +64,15 @@ def put_block(connection: Connection, stream: Stream, block: Block) -> None:
     )
 
 
+def replace_block(connection: Connection, stream: Stream, block: Block) -> None:
+    """Write another text for the items of a block; nothing where it was pruned meanwhile."""
+    lines, frames = sealing.block_columns(connection, stream, block)
+    connection.execute(
+        f"UPDATE {stream} SET lines = ?, frames = ? WHERE first = ? AND count = ?",  # noqa: S608 (a Literal)
+        (lines, frames, block.first, block.count),
+    )
+
+
 def blocks(connection: Connection, stream: Stream, after: int) -> Generator[Block, None, None]:
     """The blocks from the one that holds the item behind `after`."""
     with closing(connection.execute(_READ.format(stream=stream), (after + 1,))) as found:

@@ -288,6 +288,20 @@ def shrink(connection: sqlite3.Connection, *, spare: int) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
+def purge(connection: sqlite3.Connection, folder: Path) -> None:
+    """Write the file again, so that nothing deleted is in it or in its WAL. Takes as much disk.
+
+    Raises JournalError where a reader still needs what the WAL held before.
+    """
+    # SQLite would use /tmp, which may be small or not writable.
+    quoted = str(folder).replace("'", "''")
+    connection.execute(f"PRAGMA temp_store_directory = '{quoted}'")
+    connection.execute("VACUUM")
+    (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise JournalError("something reads the journal for long; try again when it has ended")
+
+
 def _spare_bytes(connection: sqlite3.Connection) -> int:
     (pages,) = connection.execute("PRAGMA freelist_count").fetchone()
     return int(pages * _PAGE_BYTES)

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from gateway.errors import JournalError
 from gateway.event import Reason
 from gateway.journal.block import STREAMS, Stream
-from gateway.journal.contract import DISCARDED, MARK, View
+from gateway.journal.contract import DISCARDED, EXPIRED, MARK, View
 from gateway.journal.cursor import Cursor, Settlement, Step
-from gateway.journal.sqlite import letters, rows, store
+from gateway.journal.sqlite import erasing, letters, rows, store
+from gateway.journal.sqlite.erasing import Erase, Expire, Purge
 from gateway.journal.sqlite.sealing import Connection
 
 
@@ -36,6 +37,7 @@ class Advance:
 
     name: str
     step: Step
+    at: float  # epoch seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,10 @@ class Settle:
 
     name: str
     settlement: Settlement
+    at: float  # epoch seconds
 
 
-Work = Append | Advance | Follow | Revive | Discard | Settle
+Work = Append | Advance | Follow | Revive | Discard | Settle | Erase | Expire | Purge
 
 
 def look(connection: Connection) -> View:
@@ -103,6 +106,10 @@ def apply(
                 view = _discard(connection, view, work)
             elif isinstance(work, Settle):
                 view = _settle(connection, view, work)
+            elif isinstance(work, Erase):
+                view = _erase(connection, view, work)
+            elif isinstance(work, Expire):
+                view = _expire(connection, view, work)
         if any(isinstance(work, Advance) for work in works) and not _prune(connection, view):
             damaged()
     return view
@@ -141,7 +148,7 @@ def _advance(connection: Connection, view: View, work: Advance) -> View:
     if moved.position > view.heads[cursor.stream]:
         raise JournalError(f"`{work.name}` settled more events than there are")
     rows.put(connection, moved, moved_from=cursor.position)
-    letters.bury(connection, work.name, work.step.dead)
+    letters.bury(connection, work.name, work.step.dead, work.at)
     return replace(view, cursors={**view.cursors, work.name: moved})
 
 
@@ -170,16 +177,35 @@ def _revive(connection: Connection, view: View, work: Revive) -> View:
 
 def _discard(connection: Connection, view: View, work: Discard) -> View:
     discarded = letters.discard(connection, work.letters)
-    counts = Counter({f"{DISCARDED}/{name}": count for name, count in discarded.items()})
-    if counts:
-        rows.count(connection, counts)
-    counts.update(view.counters)
-    return replace(view, counters=dict(counts))
+    return _counted(connection, view, {f"{DISCARDED}/{name}": n for name, n in discarded.items()})
+
+
+def _expire(connection: Connection, view: View, work: Expire) -> View:
+    discarded = letters.discard(connection, letters.older(connection, work.died_before))
+    counts = {f"{word}/{name}": n for name, n in discarded.items() for word in (DISCARDED, EXPIRED)}
+    return _counted(connection, view, counts)
+
+
+def _erase(connection: Connection, view: View, work: Erase) -> View:
+    counts, replayed = erasing.erase(connection, work)
+    cursors = dict(view.cursors)
+    for name, count in replayed.items():
+        settled = cursors[name].erasing(count)
+        rows.put(connection, settled, moved_from=settled.position)
+        cursors[name] = settled
+    return _counted(connection, replace(view, cursors=cursors), counts)
+
+
+def _counted(connection: Connection, view: View, counts: Mapping[str, int]) -> View:
+    if not counts:
+        return view
+    rows.count(connection, counts)
+    return replace(view, counters=dict(Counter(counts) + Counter(view.counters)))
 
 
 def _settle(connection: Connection, view: View, work: Settle) -> View:
     cursor = view.cursors[work.name].settling(work.settlement)
-    letters.settle(connection, work.name, work.settlement)
+    letters.settle(connection, work.name, work.settlement, work.at)
     rows.put(connection, cursor, moved_from=cursor.position)
     return replace(view, cursors={**view.cursors, work.name: cursor})
 

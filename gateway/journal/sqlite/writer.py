@@ -27,6 +27,7 @@ from gateway.journal.recent_events import Tail
 from gateway.journal.seen_ids import SYNC_IDS, SeenIds, Sync
 from gateway.journal.sqlite import high_water, rows, store
 from gateway.journal.sqlite.conversion import Conversion
+from gateway.journal.sqlite.erasing import Erase, Purge
 from gateway.journal.sqlite.high_water import Mark
 from gateway.journal.sqlite.opening import Opened
 from gateway.journal.sqlite.transaction import Append, Work, apply, look, seen_in
@@ -139,8 +140,12 @@ class Writer:
             size = taken = 0
             while taken < len(self._jobs) and size < GROUP_BYTES:
                 work = self._jobs[taken].work
+                if isinstance(work, Purge) and taken:
+                    break
                 size += work.size if isinstance(work, Append) else 0
                 taken += 1
+                if isinstance(work, Purge):
+                    break
             self._unweighed += size
             group, self._jobs = self._jobs[:taken], self._jobs[taken:]
             return group
@@ -176,6 +181,9 @@ class Writer:
             self._resolve(group, heads, error)
 
     def _commit(self, works: Sequence[Work]) -> None:
+        if isinstance(works[0], Purge):  # stands alone, for it is no part of a transaction
+            store.purge(self._connection, self._opened.file.parent)
+            return
         appending = any(isinstance(work, Append) for work in works)
         if appending and (refusal := self.refusal()):
             raise JournalError(refusal)
@@ -211,6 +219,9 @@ class Writer:
         appends = [work for work in works if isinstance(work, Append)]
         self.events.add(heads["events"] + 1, [item for append in appends for item in append.events])
         self.audit.add(heads["audit"] + 1, [item for append in appends for item in append.audit])
+        for work in works:
+            if isinstance(work, Erase):
+                self.events.replace(work.items)
         if len(appends) < len(works):
             self.events.forget(self.view.passed("events"))
             self.audit.forget(self.view.passed("audit"))

@@ -46,6 +46,7 @@ DESTINATION = DestinationType(
     integration=(),
     body=BodyFormat.JSON,
     service=_service,
+    deletion=None,
     secrets=frozenset(),
     example=Example({"license_key": "SYNTH-LICENSE-0000"}, '{"responseMeta": {"success": true}}'),
 )

@@ -1,0 +1,137 @@
+"""Who is refused from now on: people who asked for it, as keyed digests and nothing else.
+
+`suppressed.json` in the data folder lists them, with a key of its own in `keys/`: whoever has the
+list alone learns nobody from it, and pseudonyms may get another key without a person coming back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import ConfigurationError, Mistake, file_problem
+from gateway.privacy.person_ids import ids_of, spellings
+
+FILE = "suppressed.json"
+KEY_FILE = "suppressed.key"
+_DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """The people who are refused."""
+
+    pseudonym: Callable[[str], str]
+    """The pseudonym of an id: those that an erasure found joined are known by it alone."""
+    key: bytes = b""
+    digests: frozenset[bytes] = frozenset()
+
+    def has(self, message: Mapping[str, Any]) -> bool:
+        """Whether a message is of one of them, by any of its ids."""
+        for one in ids_of(message).all:
+            for text in spellings(one):
+                if digest(self.key, text) in self.digests:
+                    return True
+                if digest(self.key, self.pseudonym(text)) in self.digests:
+                    return True
+        return False
+
+    def as_of(self, data_dir: Path) -> Suppressed:
+        """The same as the list says now. Blocks. Raises ConfigurationError."""
+        entries = _read(data_dir)
+        digests = frozenset(bytes.fromhex(one) for each in entries for one in each["digests"])
+        return replace(self, key=_key(data_dir) if digests else b"", digests=digests)
+
+
+def digest(key: bytes, text: str) -> bytes:
+    raw = text.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(raw, digest_size=_DIGEST_BYTES, key=key).digest()
+
+
+def add(data_dir: Path, name: str, texts: Iterable[str], when: str) -> None:
+    """Refuse whoever has one of these ids or pseudonyms, durably. `name` is of the erasure.
+
+    Blocks. Raises OSError or ConfigurationError, and then nothing has changed.
+    """
+    key = _key(data_dir)
+    entries = _read(data_dir)
+    known = {one for each in entries if each["id"] == name for one in each["digests"]}
+    digests = sorted(known | {digest(key, text).hex() for text in texts})
+    others = [each for each in entries if each["id"] != name]
+    _write(data_dir, [*others, {"id": name, "time": when, "digests": digests}])
+
+
+def remove(data_dir: Path, texts: Iterable[str]) -> int:
+    """Take whoever has one of these ids from the list; returns how many people that were.
+
+    Blocks. Raises OSError or ConfigurationError, and then nothing has changed.
+    """
+    entries = _read(data_dir)
+    if not entries:
+        return 0
+    key = _key(data_dir)
+    given = {digest(key, text).hex() for text in texts}
+    left = [each for each in entries if given.isdisjoint(each["digests"])]
+    if len(left) < len(entries):
+        _write(data_dir, left)
+    return len(entries) - len(left)
+
+
+def _read(data_dir: Path) -> list[dict[str, Any]]:
+    file = data_dir / FILE
+    try:
+        found: list[dict[str, Any]] = json.loads(file.read_bytes())["people"]
+        for each in found:
+            bytes.fromhex("".join(each["digests"]))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _wrong(file, file_problem(error)) from None
+    except (ValueError, KeyError, TypeError):
+        raise _wrong(file, "it is damaged; restore it from a backup") from None
+    return found
+
+
+def _wrong(file: Path, what: str) -> ConfigurationError:
+    sentence = f"the list of suppressed people cannot be used: {what}"
+    return ConfigurationError([Mistake(str(file), 1, sentence)])
+
+
+def _key(data_dir: Path) -> bytes:
+    file = data_dir / "keys" / KEY_FILE
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        if (data_dir / FILE).exists():
+            raise _wrong(file, "its key is missing; restore it from a backup") from None
+    except OSError as error:
+        raise _wrong(file, file_problem(error)) from None
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = secrets.token_bytes(32)
+    _put(file, key)
+    return key
+
+
+def _write(data_dir: Path, entries: list[dict[str, Any]]) -> None:
+    _put(data_dir / FILE, json.dumps({"people": entries}).encode())
+
+
+def _put(file: Path, content: bytes) -> None:
+    """Whole and durable, for this user alone."""
+    beside = file.with_name(f".{file.name}.new")
+    with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    beside.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
