@@ -199,7 +199,7 @@ async def test_what_waits_leaves_by_the_policy_in_force(
             assert {line["again"] for line in again} >= {"segment"}
         else:
             assert {line["again"] for line in again} == {"quarantine/"}
-        assert {change["rule"] for change in again[0]["changes"]} == {
+        assert {rule for _, _, rule, *_ in again[0]["changes"]} == {
             "mails", "streets", "passwords",
         }  # fmt: skip
 
@@ -257,8 +257,8 @@ async def test_a_hashed_email_reaches_one_vendor_and_nobody_else(tmp_path: Path)
         assert gateway.files_with(hashed) == []
         assert found_in(gateway, (MAIL,)) == []
         (account,) = [one for one in lines(gateway, "audit") if one["messageId"] == "m-0"]
-        assert ["pseudonymize", ["mixpanel"]] in [
-            [change["action"], change.get("destinations")] for change in account["changes"]
+        assert ("pseudonymize", ["mixpanel"]) in [
+            (action, rest[-1]) for action, *rest in account["changes"]
         ]
 
 
