@@ -145,7 +145,7 @@ class Known:
     kept: frozenset[str]
     """The ids that the policy in force lets events keep as they are."""
     tokens: frozenset[str]
-    """The pseudonyms that it makes of them, and those that the installation's key makes."""
+    """The pseudonyms that it makes of them, and those that each key of the installation makes."""
 
 
 def known(ids: Iterable[str], policy: CompiledPolicy, pseudonymizer: Pseudonymizer) -> Known:
@@ -153,7 +153,7 @@ def known(ids: Iterable[str], policy: CompiledPolicy, pseudonymizer: Pseudonymiz
     kept: set[str] = set()
     tokens: set[str] = set()
     for given in {spelt for one in ids for spelt in spellings(one)}:
-        tokens.add(pseudonymizer.pseudonym(given))
+        tokens.update(pseudonymizer.pseudonyms(given))
         for place in MAIN:
             scrubbed = policy.scrub(_probe(place, given))
             tokens.update(scrubbed.pseudonyms)

@@ -49,6 +49,7 @@ class RuleSet:
         "decided_at",
         "drop",
         "drops",
+        "drops_empty",
         "hits",
         "is_taken",
         "keepers",
@@ -96,6 +97,8 @@ class RuleSet:
         )
         """Where a `keep` ends it for all values here."""
         self.drops = last is not None and last.action == "drop"
+        self.drops_empty = self.drops and (closed or not (last is not None and last.by_key))
+        """Whether an object or an array with nothing in it goes, too."""
         self.drop = last if last is not None and last.action == "drop" and not last.by_key else None
 
     def _stages(self, named: Sequence[int], *, closed: bool) -> Iterator[Stage]:

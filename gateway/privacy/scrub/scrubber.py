@@ -168,14 +168,15 @@ class Scrubber(TextScrubber):
             raise TooDeepError("nested too deep to scrub")
 
     def _container(self, node: Any, state: PathState, hits: Hits, key: Key) -> Any:
-        drop = self._plan.place(hits).drop if hits else None
-        if drop is not None and (
-            not node or drop.order <= min(state.earliest, self._plan.earliest_key)
-        ):
+        place = self._plan.place(hits) if hits else None
+        if place is not None and place.drops_empty and not node:
+            return self.ledger.drop(node, place.steps[-1])
+        drop = place.drop if place is not None else None
+        if drop is not None and drop.order <= min(state.earliest, self._plan.earliest_key):
             return self.ledger.drop(node, drop)
         was_empty = not node
         veil = self.ledger.veil
-        if hits and veil is None and self._plan.place(hits).drops:
+        if place is not None and veil is None and place.drops:
             self.ledger.draw_veil()
         if isinstance(node, dict):
             hits = without_text_rules(hits) if hits else hits

@@ -49,7 +49,7 @@ def event(place: EventPlace) -> RawEvent:
 
 
 @pytest.mark.parametrize("unplanned", ["allow", "quarantine", "block"])
-@pytest.mark.parametrize("place", CLASSES, ids=str)
+@pytest.mark.parametrize("place", sorted(CLASSES), ids=str)
 def test_they_flow_without_a_schema_of_theirs(
     tmp_path: Path, place: EventPlace, unplanned: str
 ) -> None:
