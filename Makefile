@@ -1,7 +1,8 @@
 # What a person types. `make run` and `make test` need nothing but Python 3.11 and a network.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-WORKERS ?= auto # tests at a time: one for each processor
+# Tests at a time: three for each two processors, as most of them wait for another program.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) '*' 3 / 2)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
