@@ -113,7 +113,8 @@ def test_every_type_goes_through_every_stage(
 
     told = audit_line.line(decision)
     assert told is not None
-    assert {"protocol": protocol, "type": kind}.items() <= orjson.loads(told).items()
+    account = audit_line.expanded(orjson.loads(told))
+    assert (account["protocol"], account["type"]) == (protocol, kind)
 
     taken = {d.name for d in destinations if rendered(d, stored, decision)}
     pulses = {"cloud"} if kind == "usage_pulse" else set[str]()

@@ -82,7 +82,7 @@ def _fails(error: BaseException) -> Callable[..., Any]:
 
 STEPS = [
     "gateway.snapshot.compile_rules",
-    "gateway.snapshot.EgressGuard",
+    "gateway.snapshot.EgressGuards",
     "gateway.snapshot.Sources",
     "gateway.snapshot.browser_stop.script",
     "gateway.snapshot._certificates",
