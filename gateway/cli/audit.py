@@ -156,7 +156,7 @@ def _verified(found: Verified, folder: FilePath, *, end_known: bool) -> Iterator
     if broken := found.first_break:
         yield f"{folder / broken.file}:{broken.line}: {broken.problem}"
     else:
-        yield f"{found.lines} lines in {found.files} files follow each other without a gap"
+        yield f"no gap: lines {found.lines}, files {found.files}"
         if found.head:
             yield f"last hash {found.head}: note it elsewhere to know these lines again"
     if found.unchained:

@@ -181,7 +181,7 @@ def _lines(receipt: Mapping[str, Any]) -> Iterator[str]:
     erased = receipt["erased"]
     verb = "would erase" if receipt["state"] == "dry run" else "erased"
     yield f"erasure {receipt['id']}: {receipt['state']}"
-    yield f"{verb:12}  {erased['waiting_events']:,} events that wait for delivery"
+    yield f"{verb:12}  {erased['waiting_events']:,} events in the journal"
     yield f"{verb:12}  {erased['dead_letters']:,} dead letters"
     for folder, count in erased["files"].items():
         yield f"{verb:12}  {count:,} lines in {folder}/"

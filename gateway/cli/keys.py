@@ -89,7 +89,7 @@ def _show(ring: KeyRing | None, verb: str, *, as_json: bool, out: TextIO) -> Non
         return
     for one in found:
         made = f"made {one['made']}" if one["made"] else "made at the first start"
-        print(f"{one['id']:>4}  {made:<24}{'in force' if one['in_force'] else 'old'}", file=out)
+        print(f"{one['id']:>4}  {made:<26}{'in force' if one['in_force'] else 'old'}", file=out)
     if verb == "rotate":
         print(
             "Pseudonyms are new from now on. Back up the keys folder. The old keys still tell who "
