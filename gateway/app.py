@@ -104,7 +104,7 @@ class Gateway:
             Surroundings(
                 data_dir=gateway.data_dir,
                 journal=journal,
-                pseudonymizer=pseudonymizer,
+                pseudonymizer=lambda: self.control.pseudonymizer,
                 policy=lambda: self.control.snapshot.rules.policy,
                 names=[*configuration.routing.destinations, QUARANTINE],
                 folders=data_places.folders(configuration),

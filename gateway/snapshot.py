@@ -49,8 +49,12 @@ class Snapshot:
 
     def with_keys(self, pseudonymizer: Pseudonymizer) -> Snapshot:
         """The same with the keys that pseudonyms are made with from now on."""
-        policy = self.rules.policy.with_keys(pseudonymizer)
-        return replace(self, rules=replace(self.rules, policy=policy))
+        rules = self.rules
+        suppressed = rules.suppressed and replace(
+            rules.suppressed, pseudonyms=pseudonymizer.pseudonyms
+        )
+        policy = rules.policy.with_keys(pseudonymizer)
+        return replace(self, rules=replace(rules, policy=policy, suppressed=suppressed))
 
     def switched(self, entered: Switches, revisions: Revisions) -> Snapshot:
         """The same with other switches, and with the numbers of its policy and schemas."""

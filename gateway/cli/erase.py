@@ -83,8 +83,10 @@ async def _here(
 ) -> list[dict[str, Any]]:
     gateway = configuration.gateway
     with explained(gateway.data_dir):
-        form = configuration.policy.pseudonyms.form
-        pseudonymizer = Pseudonymizer.open(gateway.data_dir / "keys", form)
+        settings = configuration.policy.pseudonyms
+        pseudonymizer = Pseudonymizer.open(
+            gateway.data_dir / "keys", settings.form, settings.normalize
+        )
         ring = configuration.keyring(environment)
         rules = compile_rules(configuration, environment, pseudonymizer)
         journal = await asyncio.to_thread(
@@ -94,7 +96,7 @@ async def _here(
             around = Surroundings(
                 data_dir=gateway.data_dir,
                 journal=journal,
-                pseudonymizer=pseudonymizer,
+                pseudonymizer=lambda: pseudonymizer,
                 policy=lambda: rules.policy,
                 names=[*configuration.routing.destinations, QUARANTINE],
                 folders=data_places.folders(configuration),

@@ -23,6 +23,7 @@ from gateway.jsonl.files import cause
 from gateway.privacy import suppression
 from gateway.privacy.person import known
 from gateway.privacy.person_ids import spellings
+from gateway.privacy.placeholders import DEVICE
 from gateway.timestamps import timestamp
 
 ASK_SECONDS = 30.0
@@ -70,7 +71,7 @@ class Erasures:
 
         It is durable when this returns. Raises OSError, and UsageError for an id that is none.
         """
-        texts = _checked(ids)
+        texts = self._named(ids)
         job = await asyncio.to_thread(self._made, texts, suppress=suppress, joined=joined)
         if earlier := self._jobs.get(job.id):
             job.asked_at = earlier.asked_at
@@ -88,7 +89,8 @@ class Erasures:
         """Take people from the list of the suppressed; returns how many. Raises OSError."""
         around = self._around
         texts = _checked(ids)
-        texts += [around.pseudonymizer.pseudonym(text) for text in texts]
+        pseudonyms = around.pseudonymizer().pseudonyms
+        texts += [token for text in texts for token in pseudonyms(text)]
         return int(await around.suppress(lambda: suppression.remove(around.data_dir, texts)))
 
     async def receipt(self, job: str) -> dict[str, Any] | None:
@@ -120,7 +122,7 @@ class Erasures:
         Raises JournalError or OSError, and UsageError for an id that is none.
         """
         around = self._around
-        job = await asyncio.to_thread(self._made, _checked(ids), suppress=False, joined=joined)
+        job = await asyncio.to_thread(self._made, self._named(ids), suppress=False, joined=joined)
         given = places.person_of(job, around)
         with_joined = await places.joined(given, around)
         found, files = await places.counted(with_joined if joined else given, around)
@@ -151,6 +153,18 @@ class Erasures:
                 self._note(job, str(error))
             except Exception as error:  # noqa: BLE001 (whatever it was, it must be tried again)
                 self._note(job, fault(error))
+
+    def _named(self, ids: Sequence[str]) -> list[str]:
+        """Each id in each of its spellings. Raises UsageError, also for one that names nobody."""
+        texts = _checked(ids)
+        nobody = self._around.policy().placeholders
+        for number, text in enumerate(ids, 1):
+            if text in nobody:
+                raise UsageError(
+                    f"id {number} of {len(ids)} stands for nobody (`placeholders` in privacy.yaml) "
+                    "and is refused, for events that have it are not one person's"
+                )
+        return texts
 
     @staticmethod
     def _note(job: Job, trouble: str) -> None:
@@ -209,7 +223,7 @@ class Erasures:
             job.are_found = True
             await asyncio.to_thread(job.save, around.data_dir)
             if job.suppress:
-                await self._suppress(job.id, person.all)
+                await self._suppress(job.id, person.all, joined=True)
                 await around.settled()
         await places.erase(job, person, around)
         job.ids, job.devices, job.is_local_done = [], [], True
@@ -218,26 +232,27 @@ class Erasures:
     def _made(self, ids: Sequence[str], *, suppress: bool, joined: bool) -> Job:
         """The erasure of these ids, with what each vendor calls the person."""
         around = self._around
-        found = known(ids, around.policy(), around.pseudonymizer)
+        pseudonymizer = around.pseudonymizer()
+        found = known(ids, around.policy(), pseudonymizer)
         name = blake2b(
             "\0".join(sorted(ids)).encode("utf-8", "surrogatepass"),
             digest_size=_ID_BYTES,
-            key=around.pseudonymizer.secret("erasures"),
+            key=pseudonymizer.secret("erasures"),
         ).hexdigest()
-        job = Job(name, time.time(), suppress, joined, sorted(found.kept | found.tokens))
+        job = Job(name, time.time(), suppress, joined, sorted(found.all))
         for destination, deletion in around.deletions.items():
             if isinstance(deletion, str):
                 job.requests[destination] = Request("not asked", deletion)
                 continue
-            domain = around.pseudonymizer.domain(destination)
-            theirs = found.kept | {domain.of(token) for token in found.tokens}
+            theirs = found.at(destination, pseudonymizer.domain(destination))
             job.requests[destination] = Request(ids=sorted(theirs))
         return job
 
-    async def _suppress(self, job: str, texts: Iterable[str]) -> None:
-        around = self._around
-        when = timestamp(time.time())
-        await around.suppress(lambda: suppression.add(around.data_dir, job, texts, when))
+    async def _suppress(self, job: str, texts: Iterable[str], *, joined: bool = False) -> None:
+        folder, when = self._around.data_dir, timestamp(time.time())
+        await self._around.suppress(
+            lambda: suppression.add(folder, job, texts, when, joined=joined)
+        )
 
     async def _request(self, name: str, request: Request, job: Job) -> None:
         deletion = self._around.deletions.get(name)
@@ -263,7 +278,7 @@ class Erasures:
 
 def _checked(ids: Sequence[str]) -> list[str]:
     """Each id in each of its spellings. Raises UsageError."""
-    texts = [text.strip() for text in ids]
+    texts = [text.strip().removeprefix(DEVICE) for text in ids]
     if not texts or not all(texts):
         raise UsageError("say who: --user ID, with an id that is not empty")
     return sorted({spelt for text in texts for spelt in spellings(text)})

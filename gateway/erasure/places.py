@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,9 +56,9 @@ class Surroundings:
 
     data_dir: Path
     journal: Journal
-    pseudonymizer: Pseudonymizer
+    pseudonymizer: Callable[[], Pseudonymizer]
     policy: Callable[[], CompiledPolicy]
-    """The one in force."""
+    """Those in force."""
     names: Sequence[str]
     """Whose pseudonyms there are: destinations, and the gateway's own readers."""
     folders: Mapping[str, Path]
@@ -79,7 +79,8 @@ class Surroundings:
     def domains(self) -> list[Domain]:
         """Whatever ever had pseudonyms of its own."""
         names = {*self.names, *self.journal.view.cursors}
-        return [self.pseudonymizer.domain(name) for name in sorted(names)]
+        pseudonymizer = self.pseudonymizer()
+        return [pseudonymizer.domain(name) for name in sorted(names)]
 
 
 def person_of(job: Job, around: Surroundings) -> Person:
@@ -87,12 +88,13 @@ def person_of(job: Job, around: Surroundings) -> Person:
     ids, devices = frozenset(job.ids), frozenset(job.devices)
     if not job.are_found:
         ids = localised(ids, around.domains)
-    return Person(ids, devices, around.pseudonymizer.pseudonym)
+    return Person(ids, devices, around.pseudonymizer().pseudonyms)
 
 
 async def joined(person: Person, around: Surroundings) -> Person:
     """The person with all ids that what is kept joins to them. Raises JournalError or OSError."""
     domains = around.domains
+    person = replace(person, nobody=_nobody_of(around, domains))
     for _ in range(_ROUNDS):
         before = person
 
@@ -108,6 +110,13 @@ async def joined(person: Person, around: Surroundings) -> Person:
         if person == before:
             break
     return person
+
+
+def _nobody_of(around: Surroundings, domains: Sequence[Domain]) -> frozenset[str]:
+    """All texts that stand for an id of nobody."""
+    spelled, pseudonyms = around.policy().placeholders.spelled, around.pseudonymizer().pseudonyms
+    tokens = frozenset(token for text in spelled for token in pseudonyms(text))
+    return spelled | localised(tokens, domains)
 
 
 async def counted(person: Person, around: Surroundings) -> tuple[Found, Mapping[str, int]]:

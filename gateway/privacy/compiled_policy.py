@@ -86,6 +86,11 @@ class CompiledPolicy:
         """Those that the policy brings."""
         return self._planner.own
 
+    @property
+    def apart(self) -> Collection[str]:
+        """The destinations that have rules of their own."""
+        return self._of.keys()
+
     def with_keys(self, pseudonymizer: Pseudonymizer) -> CompiledPolicy:
         """The same policy with other keys."""
         return CompiledPolicy(

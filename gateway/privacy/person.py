@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 from urllib.parse import quote
 
@@ -35,8 +36,11 @@ class Person:
     devices: frozenset[str] = frozenset()
     """Devices that the person used: their events are the person's unless they name another, whose
     device it is as well."""
-    pseudonym: Callable[[str], str] = str
-    """The pseudonym of a text: an id that an earlier policy kept as it was is known by it."""
+    pseudonyms: Callable[[str], Iterable[str]] = lambda _text: ()
+    """What stands or stood for a text: by it an id is known that an earlier policy, or the rules
+    for one destination, kept as it was."""
+    nobody: frozenset[str] = frozenset()
+    """What joins no two people: ids that stand for nobody, as earlier versions let them be kept."""
     _pattern: re.Pattern[bytes] | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -54,7 +58,8 @@ class Person:
         if not event.is_readable:
             return None if self._is_in(event.body) else event
         body = self.without_text(event.body)
-        if body is None or any(map(self.owns, messages_in(event.overlays))):
+        views = messages_in(event.overlays)
+        if body is None or any(map(self.owns, views)):
             return None
         header = event.header
         blotted = replace(
@@ -64,7 +69,8 @@ class Person:
             name=header.name and self._name(header.name),
             pseudonyms=tuple(one for one in header.pseudonyms if not self._is_in(one.encode())),
         )
-        overlays = NO_OVERLAYS if self._is_in(event.overlays) else event.overlays
+        is_in_views = self._is_in(event.overlays) or any(map(self._is_mentioned, views))
+        overlays = NO_OVERLAYS if is_in_views or body is not event.body else event.overlays
         if body is event.body and blotted == header and overlays is event.overlays:
             return event
         return replace(event, header=blotted, body=CleanBytes(body), overlays=overlays)
@@ -84,8 +90,8 @@ class Person:
         if not self.owns(message):
             return self
         found = ids_of(message)
-        ids = found.all - self.ids if found.joins else frozenset()
-        devices = found.devices - self.ids - self.devices - ids
+        ids = found.all - self.ids - self.nobody if found.joins else frozenset()
+        devices = found.devices - self.ids - self.devices - ids - self.nobody
         if not (ids or devices):
             return self
         return replace(
@@ -102,7 +108,15 @@ class Person:
     def _is_id(self, text: str) -> bool:
         if text in self.ids or ("@" in text and text.lower() in self.ids):
             return True
-        return self.pseudonym(text) in self.ids
+        return any(token in self.ids for token in self.pseudonyms(text))
+
+    def _is_mentioned(self, value: Any) -> bool:
+        """Whether a text in a value is an id of the person."""
+        if isinstance(value, str):
+            return self._is_id(value)
+        if isinstance(value, list):
+            return any(map(self._is_mentioned, value))
+        return isinstance(value, dict) and any(map(self._is_mentioned, value.values()))
 
     def _is_in(self, text: bytes) -> bool:
         return self._pattern is not None and self._pattern.search(text) is not None
@@ -146,19 +160,35 @@ class Known:
     """The ids that the policy in force lets events keep as they are."""
     tokens: frozenset[str]
     """The pseudonyms that it makes of them, and those that each key of the installation makes."""
+    kept_by: Mapping[str, frozenset[str]]
+    """The same as `kept`, by destination that has rules of its own."""
+
+    @property
+    def all(self) -> frozenset[str]:
+        """As an event may hold them, whatever destination it goes to."""
+        return self.tokens.union(self.kept, *self.kept_by.values())
+
+    def at(self, destination: str, domain: Domain) -> frozenset[str]:
+        """What a destination calls the person."""
+        kept = self.kept_by.get(destination, self.kept)
+        return kept | {domain.of(token) for token in self.tokens}
 
 
 def known(ids: Iterable[str], policy: CompiledPolicy, pseudonymizer: Pseudonymizer) -> Known:
     """Ask the policy itself what it makes of each id in each of the main places of ids."""
-    kept: set[str] = set()
-    tokens: set[str] = set()
-    for given in {spelt for one in ids for spelt in spellings(one)}:
-        tokens.update(pseudonymizer.pseudonyms(given))
-        for place in MAIN:
-            scrubbed = policy.scrub(_probe(place, given))
+    texts = {spelt for one in ids for spelt in spellings(one)}
+    tokens = {token for text in texts for token in pseudonymizer.pseudonyms(text)}
+
+    def kept(destination: str | None) -> frozenset[str]:
+        found: set[str] = set()
+        for text, place in product(texts, MAIN):
+            scrubbed = policy.scrub(_probe(place, text), destination=destination)
             tokens.update(scrubbed.pseudonyms)
-            kept |= ids_of(scrubbed.message).all & spellings(given)
-    return Known(frozenset(kept), frozenset(tokens))
+            found |= ids_of(scrubbed.message).all & spellings(text)
+        return frozenset(found)
+
+    for_all, kept_by = kept(None), {name: kept(name) for name in policy.apart}
+    return Known(for_all, frozenset(tokens), kept_by)
 
 
 def _probe(place: Place, given: str) -> RawEvent:

@@ -6,12 +6,13 @@ into one person. Groups are no persons.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.privacy.placeholders import DEVICE
 from gateway.privacy.scrub.values import canonical
+from gateway.privacy.spelling import one_spelling
 
 Place = tuple[str, ...]
 
@@ -66,6 +67,22 @@ _JOINING = frozenset({"$identify", "$create_alias", "$merge"})
 """The events whose properties join ids; others may call something else an alias."""
 
 
+_Tree = Mapping[str, "_Tree"]
+
+
+def _tree(places: Iterable[Place]) -> _Tree:
+    made: dict[str, Any] = {}
+    for place in places:
+        node = made
+        for key in place:
+            node = node.setdefault(key, {})
+    return made
+
+
+_TREE_WITHOUT_JOINS = _tree((*ACCOUNTS, *DEVICES))
+_TREE = _tree((*ACCOUNTS, *DEVICES, *JOINS))
+
+
 @dataclass(frozen=True, slots=True)
 class Ids:
     """The ids in one message, as text."""
@@ -77,6 +94,15 @@ class Ids:
     @property
     def all(self) -> frozenset[str]:
         return self.accounts | self.devices | self.joins
+
+
+def ids_in(message: Mapping[str, Any]) -> Iterator[str]:
+    """All ids of a message, one after the other: `ids_of` for those who ask for no more."""
+    is_join = "event" not in message or message["event"] in _JOINING
+    for key, inner in (_TREE if is_join else _TREE_WITHOUT_JOINS).items():
+        if key in message:
+            for text in _in_tree(message[key], inner):
+                yield text.removeprefix(DEVICE)
 
 
 def ids_of(message: Mapping[str, Any]) -> Ids:
@@ -110,6 +136,18 @@ def _at(value: Any, place: Place) -> Iterator[str]:
         yield text
 
 
+def _in_tree(value: Any, tree: _Tree) -> Iterator[str]:
+    if type(value) is dict:
+        for key, inner in tree.items():
+            if key in value:
+                yield from _in_tree(value[key], inner)
+    elif type(value) is list:
+        for one in value:
+            yield from _in_tree(one, tree)
+    elif not tree and (text := text_of(value)):
+        yield text
+
+
 def text_of(value: Any) -> str:
     """An id as text, so that equal ids are equal texts; empty where it is none."""
     if isinstance(value, str):
@@ -119,6 +157,8 @@ def text_of(value: Any) -> str:
 
 
 def spellings(text: str) -> frozenset[str]:
-    """The texts that an id is written as by those who do not mind case or space in an address."""
+    """The texts that an id is written as by those who do not mind how an address is spelled."""
     text = text.strip()
-    return frozenset({text, text.lower()} if "@" in text else {text})
+    if "@" in text:
+        return frozenset({text, text.lower(), one_spelling(text)})
+    return frozenset({text} if text.isascii() else {text, one_spelling(text)})

@@ -51,6 +51,12 @@ class Placeholders:
             value = value.removeprefix(DEVICE)
         return _folded(value) in self._of_persons
 
+    @property
+    def spelled(self) -> frozenset[str]:
+        """They as text, in the cases that people write them in."""
+        ids = self._of_persons - {""}
+        return frozenset(each for one in ids for each in (one, one.upper(), one.capitalize()))
+
     def leave_out(self, raw: RawEvent) -> None:
         """Take them out of the message, in place; the event's `misfits` get each.
 

@@ -1,7 +1,8 @@
 """Who is refused from now on: people who asked for it, as keyed digests and nothing else.
 
 `suppressed.json` in the data folder lists them, with a key of its own in `keys/`: whoever has the
-list alone learns nobody from it, and pseudonyms may get another key without a person coming back.
+list alone learns nobody from it. The ids that a person was named by outlive every rotation of the
+pseudonym keys; those that an erasure found joined are known as long as a key is left that made one.
 """
 
 from __future__ import annotations
@@ -11,42 +12,65 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from gateway.errors import ConfigurationError, Mistake, file_problem
-from gateway.privacy.person_ids import ids_of, spellings
+from gateway.privacy.person_ids import ids_in, spellings
 
 FILE = "suppressed.json"
 KEY_FILE = "suppressed.key"
 _DIGEST_BYTES = 16
+_REMEMBERED = 4096
+_SHORT = 100
+"""Characters of an id whose answer is remembered, so that a client cannot fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
     """The people who are refused."""
 
-    pseudonym: Callable[[str], str]
-    """The pseudonym of an id: those that an erasure found joined are known by it alone."""
+    pseudonyms: Callable[[str], Iterable[str]]
+    """What stands or stood for an id: those that an erasure found joined are known by it alone."""
     key: bytes = b""
     digests: frozenset[bytes] = frozenset()
+    has_joined: bool = False
+    """Whether some are known by what stands for an id."""
+    _remembered: Callable[[str], bool] = field(init=False, repr=False, compare=False)
+    """The answer for an id, which mostly comes more than once."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_remembered", lru_cache(_REMEMBERED)(self._is_listed))
 
     def has(self, message: Mapping[str, Any]) -> bool:
         """Whether a message is of one of them, by any of its ids."""
-        for one in ids_of(message).all:
-            for text in spellings(one):
-                if digest(self.key, text) in self.digests:
-                    return True
-                if digest(self.key, self.pseudonym(text)) in self.digests:
-                    return True
+        for one in ids_in(message):
+            if self._remembered(one) if len(one) <= _SHORT else self._is_listed(one):
+                return True
+        return False
+
+    def _is_listed(self, one: str) -> bool:
+        for text in spellings(one):
+            if digest(self.key, text) in self.digests:
+                return True
+            if self.has_joined and any(
+                digest(self.key, token) in self.digests for token in self.pseudonyms(text)
+            ):
+                return True
         return False
 
     def as_of(self, data_dir: Path) -> Suppressed:
         """The same as the list says now. Blocks. Raises ConfigurationError."""
         entries = _read(data_dir)
         digests = frozenset(bytes.fromhex(one) for each in entries for one in each["digests"])
-        return replace(self, key=_key(data_dir) if digests else b"", digests=digests)
+        return replace(
+            self,
+            key=_key(data_dir) if digests else b"",
+            digests=digests,
+            has_joined=any(each.get("joined", True) for each in entries),
+        )
 
 
 def digest(key: bytes, text: str) -> bytes:
@@ -54,17 +78,23 @@ def digest(key: bytes, text: str) -> bytes:
     return hashlib.blake2b(raw, digest_size=_DIGEST_BYTES, key=key).digest()
 
 
-def add(data_dir: Path, name: str, texts: Iterable[str], when: str) -> None:
-    """Refuse whoever has one of these ids or pseudonyms, durably. `name` is of the erasure.
+def add(
+    data_dir: Path, name: str, texts: Iterable[str], when: str, *, joined: bool = False
+) -> None:
+    """Refuse whoever has one of these ids, durably. `name` is of the erasure.
 
+    `joined`: what stands for ids in clean events is among them.
     Blocks. Raises OSError or ConfigurationError, and then nothing has changed.
     """
     key = _key(data_dir)
     entries = _read(data_dir)
-    known = {one for each in entries if each["id"] == name for one in each["digests"]}
+    same = [each for each in entries if each["id"] == name]
+    known = {one for each in same for one in each["digests"]}
+    joined = joined or any(each.get("joined", True) for each in same)
     digests = sorted(known | {digest(key, text).hex() for text in texts})
     others = [each for each in entries if each["id"] != name]
-    _write(data_dir, [*others, {"id": name, "time": when, "digests": digests}])
+    made = {"id": name, "time": when, "joined": joined, "digests": digests}
+    _write(data_dir, [*others, made])
 
 
 def remove(data_dir: Path, texts: Iterable[str]) -> int:

@@ -125,7 +125,7 @@ async def started(folder: Path, *arguments: str) -> asyncio.subprocess.Process:
 def texts_of(gateway: Gateway, *ids: str) -> set[str]:
     """All texts that stand for these ids, in every place, and what only Ann's events hold."""
     pseudonymizer = Pseudonymizer.open(gateway.data / "keys", "hex")
-    tokens = {pseudonymizer.pseudonym(one) for one in ids}
+    tokens = {token for one in ids for token in pseudonymizer.pseudonyms(one)}
     domains = [pseudonymizer.domain(name) for name in PSEUDONYMS]
     return {*ids, *tokens, *(domain.of(token) for domain in domains for token in tokens)}
 

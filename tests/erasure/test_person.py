@@ -60,6 +60,6 @@ def test_an_overlay_goes_with_its_event() -> None:
 
 
 def test_ids_of_an_earlier_policy_are_known_by_their_pseudonym() -> None:
-    person = Person(frozenset({"token-of-ann"}), pseudonym=lambda text: f"token-of-{text}")
+    person = Person(frozenset({"token-of-ann"}), pseudonyms=lambda text: [f"token-of-{text}"])
     assert person.without(stored({"userId": "ann"})) is None
     assert person.without(stored({"userId": "ben"})) is not None
