@@ -49,11 +49,17 @@ def routing(**vendors: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def gateway_of(
-    folder: Path, policy: str = POLICY, *, schemas: Any = None, **vendors: Any
+    folder: Path,
+    policy: str = POLICY,
+    *,
+    schemas: Any = None,
+    encryption: Any = None,
+    **vendors: Any,
 ) -> AsyncGenerator[Gateway]:
     (folder / "mine.yaml").write_text(policy)
     (folder / "routing.yaml").write_text(yaml.safe_dump(routing(**vendors)))
-    more = {"schemas": schemas} if schemas else {}
+    given = {"schemas": schemas, "encryption": encryption}
+    more = {name: value for name, value in given.items() if value}
     async with running(folder, policy="mine.yaml", routing="routing.yaml", **more) as gateway:
         yield gateway
 
