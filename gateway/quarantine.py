@@ -22,6 +22,7 @@ from gateway.encryption import PLAIN, Keyring, key_of
 from gateway.errors import GatewayError
 from gateway.event import StoredEvent
 from gateway.jsonl.names import Name
+from gateway.jsonl.rewriting import unfinished
 from gateway.jsonl.surplus import fsync
 
 LOOK_SECONDS = 30.0
@@ -101,7 +102,10 @@ def put_back(ring: Keyring | None, file: Path, number: int, line: bytes, left: b
         return left
     is_of_event = fields["place"].startswith(_EVENT)
     place = fields["place"] if is_of_event else _place(file, number)
-    if ring is None or (place == fields["place"] and opened(ring, line) == left):
+    if ring is None:
+        return line
+    is_today = key_of_line(line) == ring.writes  # one key a file, as its first line tells
+    if is_today and place == fields["place"] and opened(ring, line) == left:
         return line
     return _written(ring, place, left)
 
@@ -175,7 +179,7 @@ class QuarantineFiles:
             name = Name.parse(file.name)
             is_past = name is None or (current is not None and name < current)
             if is_past and not self._stopping.is_set():
-                with replacing:
+                with replacing, suppress(FileNotFoundError):  # erased, or too old
                     _replaced(self._ring, file)
         self.keys = keys_in(self._folder)
 
@@ -184,7 +188,7 @@ def _replaced(ring: Keyring, file: Path) -> None:
     """Replace a file by one under the key of today, where it is not. Raises OSError."""
     if all(key_of_line(line) == ring.writes for line in _lines(file)):
         return
-    found, new = file.stat(), file.with_name(f"{file.name}.new")
+    found, new = file.stat(), unfinished(file)
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
     try:
         with os.fdopen(handle, "wb") as stream:

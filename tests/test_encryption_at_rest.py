@@ -213,7 +213,7 @@ def test_files_of_before_are_replaced_and_the_one_that_grows_is_not(tmp_path: Pa
     for number in (1, 2, 3):
         file = tmp_path / f"2026-11-25-{number:06}.jsonl"
         file.write_bytes(line(number) + line(number + 10))
-    (tmp_path / "2026-11-25-000001.jsonl.new").write_bytes(b"left by a kill")
+    (tmp_path / ".2026-11-25-000001.jsonl.rewriting").write_bytes(b"left by a kill")
     ring = Keyring(FIRST)
     files = QuarantineFiles(tmp_path, ring, lambda: "2026-11-25-000003.jsonl:40")
     files.keys = quarantine.keys_in(tmp_path)
@@ -224,6 +224,7 @@ def test_files_of_before_are_replaced_and_the_one_that_grows_is_not(tmp_path: Pa
     read = [event or b"{}" for _, _, event in quarantine.events(ring, tmp_path)]
     found = [json.loads(event)["messageId"] for event in read]
     assert found == ["m1", "m11", "m2", "m12", "m3", "m13"]
+    assert len([*tmp_path.iterdir()]) == 3
     off = QuarantineFiles(tmp_path, Keyring(None, [FIRST]), lambda: "2026-11-25-000003.jsonl:40")
     off.keys = quarantine.keys_in(tmp_path)
     off._look()

@@ -59,17 +59,19 @@ def without_lines(folder: Path, without: Without, record: Record, form: Form = P
     Blocks. Raises OSError; it may be called again, and then goes on.
     """
     unread: list[str] = []
+    for path in folder.rglob(f"*{_UNFINISHED}"):
+        path.unlink(missing_ok=True)
     for path in files(folder):
         try:
             gone, differs, is_read = _counted(path, without, form)
+            record(path.name, gone)
+            if differs:
+                _rewrite(path, without, form)
         except (gzip.BadGzipFile, EOFError, zlib.error):
             unread.append(path.name)
             continue
         except FileNotFoundError:  # its time was over
             continue
-        record(path.name, gone)
-        if differs:
-            _rewrite(path, without, form)
         if not is_read:
             unread.append(path.name)
     if unread:
@@ -89,14 +91,20 @@ def lines(folder: Path, form: Form = PLAIN) -> Iterator[bytes]:
 
 
 def files(folder: Path) -> list[Path]:
-    """The files of lines in a folder and below; what a crash left unfinished is deleted."""
-    found: list[Path] = []
-    for path in sorted(folder.rglob("*")):
-        if path.name.endswith(_UNFINISHED):
-            path.unlink(missing_ok=True)
-        elif ".jsonl" in path.name and path.is_file() and not path.is_symlink():
-            found.append(path)
-    return found
+    """The files of lines in a folder and below."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if ".jsonl" in path.name
+        and not path.name.endswith(_UNFINISHED)
+        and path.is_file()
+        and not path.is_symlink()
+    ]
+
+
+def unfinished(path: Path) -> Path:
+    """Where a file is written that is to stand in the place of this one."""
+    return path.with_name(f".{path.name}{_UNFINISHED}")
 
 
 def settle(folder: Path, state: str | None) -> list[str]:
@@ -139,9 +147,9 @@ def _counted(path: Path, without: Without, form: Form) -> tuple[int, bool, bool]
 
 def _rewrite(path: Path, without: Without, form: Form) -> None:
     found = path.stat()
-    unfinished = path.with_name(f".{path.name}{_UNFINISHED}")
+    new = unfinished(path)
     try:
-        with unfinished.open("wb") as raw:
+        with new.open("wb") as raw:
             os.fchmod(raw.fileno(), found.st_mode & 0o777)
             with suppress(PermissionError):
                 os.fchown(raw.fileno(), found.st_uid, found.st_gid)
@@ -149,13 +157,13 @@ def _rewrite(path: Path, without: Without, form: Form) -> None:
             raw.flush()
             os.fsync(raw.fileno())
         if kept:
-            os.utime(unfinished, ns=(found.st_atime_ns, found.st_mtime_ns))
-            unfinished.replace(path)
+            os.utime(new, ns=(found.st_atime_ns, found.st_mtime_ns))
+            new.replace(path)
         else:
             path.unlink()
-            unfinished.unlink()
+            new.unlink()
     except OSError:
-        unfinished.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise
     fsync(path.parent)
 

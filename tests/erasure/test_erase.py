@@ -197,3 +197,40 @@ def test_encrypted_lines_are_searched_and_stay_readable(tmp_path: Path) -> None:
 def event_of_a_user(number: int, user: str) -> CleanEvent:
     made = event(f"{user}-{number}", user=user)
     return clean_event(made.header, {"messageId": f"{user}-{number}", "userId": user})
+
+
+def test_a_file_that_is_rewritten_is_under_one_key(tmp_path: Path) -> None:
+    """Whoever looks at its first line must not take an older key for one that nothing needs."""
+    old, new = Key.of(KEY), Key.of(KEY[::-1])
+    file = tmp_path / "2026-11-21-000001.jsonl"
+    before, after = Keyring(old), Keyring(new, [old])
+    mention = clean_event(event("m").header, {"messageId": "m", "userId": "ben", "by": "ann-47"})
+    events = [mention, event_of_a_user(2, "ben"), event_of_a_user(3, "ann-47")]
+    file.write_bytes(
+        b"".join(
+            quarantine.line_of(before, one.stored(n)) + b"\n" for n, one in enumerate(events, 1)
+        )
+    )
+    form = Form(partial(quarantine.opened, after), partial(quarantine.put_back, after))
+
+    person = Person(frozenset({"ann-47"}))
+    rewriting.without_lines(tmp_path, person.without_text, lambda _file, _gone: None, form)
+
+    keys = {quarantine.key_of_line(line) for line in file.read_bytes().splitlines()}
+    assert keys == {new.id}
+    found = [line for _, _, line in quarantine.events(Keyring(new), tmp_path)]
+    assert [json.loads(line or b"{}").get("messageId") for line in found] == ["m", "ben-2"]
+
+
+def test_what_a_killed_rewriting_left_goes_with_the_next(tmp_path: Path) -> None:
+    file = tmp_path / "2026-11-21-000001.jsonl"
+    file.write_bytes(b'{"userId":"ann"}\n{"userId":"ben"}\n')
+    beside = rewriting.unfinished(file)
+    beside.write_bytes(b'{"userId":"ann"}\n{"us')
+    assert list(rewriting.lines(tmp_path)) == [b'{"userId":"ann"}', b'{"userId":"ben"}']
+    assert beside.exists(), "another thread may be writing it"
+    gone: dict[str, int] = {}
+    person = Person(frozenset({"ann"}))
+    rewriting.without_lines(tmp_path, person.without_text, gone.__setitem__)
+    assert gone == {file.name: 1}
+    assert [one.name for one in tmp_path.iterdir()] == [file.name]

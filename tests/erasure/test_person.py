@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -63,3 +64,19 @@ def test_ids_of_an_earlier_policy_are_known_by_their_pseudonym() -> None:
     person = Person(frozenset({"token-of-ann"}), pseudonyms=lambda text: [f"token-of-{text}"])
     assert person.without(stored({"userId": "ann"})) is None
     assert person.without(stored({"userId": "ben"})) is not None
+
+
+def test_who_is_named_in_an_overlay_alone_is_known_by_the_pseudonym() -> None:
+    person = Person(frozenset({"token-of-ann"}), pseudonyms=lambda text: [f"token-of-{text}"])
+    mention = stored({"userId": "ben"}, userId="ben", properties={"by": ["ann"]})
+    left = person.without(mention)
+    assert left is not None
+    assert left.overlays == b""
+    other = stored({"userId": "ben"}, userId="ben", properties={"by": ["cleo"]})
+    assert person.without(other) is other
+
+
+def test_an_id_of_nobody_joins_no_two_people() -> None:
+    joins = {"type": "alias", "userId": "ann-4711", "previousId": "null"}
+    assert ANN.joined_by(joins).all == ANN.all | {"null"}
+    assert replace(ANN, nobody=frozenset({"null"})).joined_by(joins).all == ANN.all
