@@ -22,7 +22,7 @@ from gateway.encryption import PLAIN, Keyring, key_of
 from gateway.errors import GatewayError
 from gateway.event import StoredEvent
 from gateway.jsonl.names import Name
-from gateway.jsonl.rewriting import unfinished
+from gateway.jsonl.rewriting import UNFINISHED, unfinished
 from gateway.jsonl.surplus import fsync
 
 LOOK_SECONDS = 30.0
@@ -154,6 +154,8 @@ class QuarantineFiles:
     def start(self) -> None:
         """Nothing is looked for where there is no key."""
         if self._ring:
+            for left in self._folder.glob(f".*{UNFINISHED}"):  # by a kill
+                left.unlink(missing_ok=True)
             self.keys = keys_in(self._folder)
             threading.Thread(target=self._work, name="quarantine-files", daemon=True).start()
 

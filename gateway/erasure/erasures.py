@@ -281,4 +281,8 @@ def _checked(ids: Sequence[str]) -> list[str]:
     texts = [text.strip().removeprefix(DEVICE) for text in ids]
     if not texts or not all(texts):
         raise UsageError("say who: --user ID, with an id that is not empty")
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        raise UsageError("an id is not UTF-8, as every id of an event is") from None
     return sorted({spelt for text in texts for spelt in spellings(text)})

@@ -25,7 +25,7 @@ Without = Callable[[bytes], bytes | None]
 Record = Callable[[str, int], None]
 """Keeps the name of a file and the number of its lines that go, durably, before they do."""
 
-_UNFINISHED = ".rewriting"
+UNFINISHED = ".rewriting"
 
 
 def _as_it_is(line: bytes) -> bytes | None:
@@ -59,7 +59,7 @@ def without_lines(folder: Path, without: Without, record: Record, form: Form = P
     Blocks. Raises OSError; it may be called again, and then goes on.
     """
     unread: list[str] = []
-    for path in folder.rglob(f"*{_UNFINISHED}"):
+    for path in folder.rglob(f"*{UNFINISHED}"):
         path.unlink(missing_ok=True)
     for path in files(folder):
         try:
@@ -96,7 +96,7 @@ def files(folder: Path) -> list[Path]:
         path
         for path in sorted(folder.rglob("*"))
         if ".jsonl" in path.name
-        and not path.name.endswith(_UNFINISHED)
+        and not path.name.endswith(UNFINISHED)
         and path.is_file()
         and not path.is_symlink()
     ]
@@ -104,7 +104,7 @@ def files(folder: Path) -> list[Path]:
 
 def unfinished(path: Path) -> Path:
     """Where a file is written that is to stand in the place of this one."""
-    return path.with_name(f".{path.name}{_UNFINISHED}")
+    return path.with_name(f".{path.name}{UNFINISHED}")
 
 
 def settle(folder: Path, state: str | None) -> list[str]:

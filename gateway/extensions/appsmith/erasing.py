@@ -12,9 +12,15 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+import orjson
+
 from gateway.extensions.appsmith import ledger
 
-_BLOT = b"erased"
+_BLOT = b'"erased"'
+_MOVE = """
+INSERT INTO usage SELECT hour, instance, origin, view, anonymous, ?, pulses FROM usage
+WHERE user = ? ON CONFLICT DO UPDATE SET pulses = pulses + excluded.pulses
+"""
 
 
 def erase(data_dir: Path, ids: frozenset[str]) -> Mapping[str, int]:
@@ -31,12 +37,13 @@ def _in_ledger(file: Path, ids: frozenset[str]) -> int:
     nobody = secrets.token_bytes(8)
     changed = 0
     with closing(sqlite3.connect(file, timeout=5, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
         for one in ids:
             user = hashlib.blake2b(one.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            changed += connection.execute(
-                "UPDATE usage SET user = ? WHERE user = ?", (nobody, user)
-            ).rowcount
+            connection.execute(_MOVE, (nobody, user))
+            changed += connection.execute("DELETE FROM usage WHERE user = ?", (user,)).rowcount
             changed += connection.execute("DELETE FROM instances WHERE id = ?", (one,)).rowcount
+        connection.execute("COMMIT")
         _purge(connection)
     return changed
 
@@ -47,7 +54,7 @@ def _in_outbox(file: Path, ids: frozenset[str]) -> int:
         for place, pulses in connection.execute("SELECT id, pulses FROM reports").fetchall():
             left = bytes(pulses)
             for one in ids:
-                left = left.replace(b'"%b"' % one.encode("utf-8", "surrogatepass"), b'"%b"' % _BLOT)
+                left = left.replace(orjson.dumps(one), _BLOT)
             if left != pulses:
                 changed += 1
                 connection.execute("UPDATE reports SET pulses = ? WHERE id = ?", (left, place))
