@@ -47,6 +47,7 @@ class Retention:
         return self._settings()
 
     def start(self) -> None:
+        log.info("what is older than `retention` is deleted", **self.settings.shown())
         self._task = asyncio.create_task(self._run(), name="retention")
 
     def stop(self) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.clock import Clock
 from gateway.config.model import GatewaySettings
@@ -82,6 +83,19 @@ async def test_files_and_letters_go_by_their_age(tmp_path: Path) -> None:
         assert [letter.id for letter in kept] == [2, 3, 4]
     finally:
         await journal.close()
+
+
+async def test_a_start_says_what_will_be_deleted(tmp_path: Path) -> None:
+    journal = SqliteJournal.open(tmp_path / "journal", NO_LIMIT)
+    try:
+        with capture_logs() as lines:
+            retention = Retention(journal, Settings, {})
+            retention.start()
+            retention.stop()
+    finally:
+        await journal.close()
+    [line] = lines
+    assert (line["events"], line["dead_letters"]) == ("forever", "30 days")
 
 
 async def test_a_clock_that_is_years_ahead_deletes_nothing_at_once(tmp_path: Path) -> None:

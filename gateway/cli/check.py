@@ -9,7 +9,6 @@ from typing import TextIO
 
 from gateway.config import Configuration, load
 from gateway.config.loops import loops
-from gateway.config.model import Retention
 from gateway.config.outgoing import shown
 from gateway.config.privacy import Policy
 from gateway.contract import load_catalogue
@@ -110,7 +109,10 @@ def _summary(
         lines.append(
             f"new fields    {policy.new_fields}, until `gateway fields accept` lets them out"
         )
-    lines += [f"retention     {line}" for line in _ages(gateway.retention)]
+    lines += [
+        f"retention     {part.replace('_', ' ')}: {age}"
+        for part, age in gateway.retention.shown().items()
+    ]
     lines += [f"outbound      {line}" for line in shown(configuration.outgoing)]
     if ring:
         lines.append(f"encryption    {_keys(ring)}")
@@ -141,10 +143,3 @@ def _keys(ring: Keyring) -> str:
     previous = ", ".join(sorted(ring.ids - {ring.writes}))
     before = f"; previous {previous}" if previous else ""
     return f"{f'key {ring.writes}' if ring.current else 'off, decrypts'}{before}"
-
-
-def _ages(retention: Retention) -> list[str]:
-    return [
-        f"{name.replace('_', ' ')}: {age if isinstance(age, str) else f'{age / 86400:g} days'}"
-        for name, age in retention.model_dump().items()
-    ]

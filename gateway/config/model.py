@@ -242,6 +242,13 @@ class Retention(Settings):
     dead_letters: Age = 30 * 24 * 3600.0
     """Dead letters that nobody replayed; they count as discarded."""
 
+    def shown(self) -> dict[str, str]:
+        """Each for a person."""
+        return {
+            part: age if isinstance(age, str) else f"{age / 86400:g} days"
+            for part, age in self.model_dump().items()
+        }
+
 
 class AnalyticsJs(Settings):
     """The browser build of analytics.js that the gateway serves as Segment's CDN does."""
