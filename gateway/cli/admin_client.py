@@ -22,10 +22,17 @@ class AskingError(GatewayError):
     """The gateway that runs does not answer, or says no."""
 
 
-def ask(configuration: Configuration, method: str, path: str, body: Any = None) -> Any:
+def ask(
+    configuration: Configuration,
+    method: str,
+    path: str,
+    body: Any = None,
+    *,
+    seconds: float = _ANSWER_SECONDS,
+) -> Any:
     """The JSON that the running gateway answers. Raises AskingError."""
     admin = configuration.gateway.admin
-    return ask_at(admin, configuration.admin_tls, method, path, body)
+    return ask_at(admin, configuration.admin_tls, method, path, body, seconds=seconds)
 
 
 def ask_at(

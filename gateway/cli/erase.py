@@ -30,6 +30,8 @@ from gateway.process.data_dir_lock import TakenError, claimed, explained
 EXAMPLE = "gateway erase --user 42 --user visitor-7 --suppress"
 
 _POLL_SECONDS = 0.2
+_LONG_SECONDS = 1800.0
+"""A dry run reads all that is kept."""
 _VENDOR_SECONDS = 30.0
 """How long the command waits for vendors to accept; the erasure itself goes on."""
 
@@ -62,8 +64,8 @@ def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) 
     """Raises UsageError, ConfigurationError, JournalError, or what the gateway that runs says."""
     if not given.user and (given.suppress or given.unsuppress or given.dry_run or given.joined):
         raise UsageError("say who: --user ID")
-    if given.unsuppress and (given.suppress or given.dry_run):
-        raise UsageError("--unsuppress stands alone")
+    if given.unsuppress and (given.suppress or given.dry_run or given.joined):
+        raise UsageError("--unsuppress stands alone with --user")
     configuration = load(given.config, environment)
     try:
         with claimed(configuration.gateway.data_dir):
@@ -73,6 +75,8 @@ def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) 
         found = _there(given, configuration)
     if given.json:
         write_json(found, out)
+    elif not found:
+        print("no erasure is unfinished", file=out)
     else:
         print("\n".join(line for one in found for line in _lines(one)), file=out)
     return 0 if all(map(_is_good, found)) else 1
@@ -142,12 +146,13 @@ def _there(given: argparse.Namespace, configuration: Configuration) -> list[dict
         found = ask(configuration, "POST", "/api/erasures/unsuppress", asked)
         return [{"state": "done", **found}]
     if given.user:
-        first = ask(configuration, "POST", "/api/erasures", asked)
+        first = ask(configuration, "POST", "/api/erasures", asked, seconds=_LONG_SECONDS)
         if given.dry_run:
             return [first]
         names = [first["id"]]
     else:
-        found = ask(configuration, "POST", "/api/erasures/try", {})["erasures"]
+        found = ask(configuration, "POST", "/api/erasures/try", {}, seconds=_LONG_SECONDS)
+        found = found["erasures"]
         if not any(map(_is_under_way, found)):
             return list(found)
         names = [receipt["id"] for receipt in found]

@@ -6,7 +6,8 @@ A running gateway takes up the keys first, so that none that it still uses is de
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -15,6 +16,7 @@ from gateway.cli.output import json_option, write_json
 from gateway.config import Configuration, load
 from gateway.delivery import QUARANTINE
 from gateway.errors import UsageError
+from gateway.journal.sqlite.snapshot import looking
 from gateway.privacy import keys
 from gateway.privacy.keys import KeyRing
 from gateway.privacy.pseudonyms import lasting_labels
@@ -37,7 +39,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) -> int:
-    """Raises UsageError, ConfigurationError, AskingError or GatewayError."""
+    """Raises UsageError, ConfigurationError, AskingError, JournalError or GatewayError."""
     configuration = load(given.config, environment)
     folder = configuration.gateway.data_dir / "keys"
     if given.verb != "forget" and (given.ids or given.old):
@@ -46,9 +48,9 @@ def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) 
         case "list":
             ring = keys.opened(folder) if folder.exists() else None
         case "rotate":
-            names = [*configuration.routing.destinations, QUARANTINE]
+            names = {*configuration.routing.destinations, *_known(configuration), QUARANTINE}
             day = datetime.now(UTC).date().isoformat()
-            ring = keys.rotated(folder, lasting_labels(names), day)
+            ring = keys.rotated(folder, lasting_labels(sorted(names)), day)
             _taken_up(configuration)
         case _:
             ids = _ids(given, keys.opened(folder))
@@ -57,6 +59,13 @@ def run(given: argparse.Namespace, environment: Mapping[str, str], out: TextIO) 
             _taken_up(configuration)
     _show(ring, given.verb, as_json=given.json, out=out)
     return 0
+
+
+def _known(configuration: Configuration) -> Iterable[str]:
+    """Whoever ever read the journal: what destinations that are gone were sent is still theirs."""
+    with suppress(FileNotFoundError), looking(configuration.gateway.data_dir / "journal") as look:
+        return look.view().cursors.keys()
+    return ()
 
 
 def _ids(given: argparse.Namespace, ring: KeyRing) -> list[int]:

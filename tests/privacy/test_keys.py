@@ -15,9 +15,11 @@ import pytest
 from gateway.cli import keys as command
 from gateway.cli.registry import OWN, parser_of
 from gateway.errors import ConfigurationError, UsageError
+from gateway.journal.sqlite import SqliteJournal
 from gateway.privacy import Pseudonymizer, keys
 from gateway.privacy.keys import KeyOrderError
 from gateway.privacy.pseudonyms import lasting_labels
+from tests.journal.building import NO_LIMIT
 from tests.privacy.test_pseudonyms import stored
 from tests.telemetry.conftest import gateway_command
 from tests.wire.running import WRITE_KEY, running, until
@@ -123,13 +125,31 @@ def called(folder: Path, *words: str) -> str:
     return out.getvalue()
 
 
-def test_the_command(tmp_path: Path) -> None:
+def configured(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     (tmp_path / "g.yaml").write_text(
         f"data_dir: {tmp_path / 'data'}\nschemas: {{path: {root / 'schemas'}}}\n"
         f"policy: {root / 'config/privacy.yaml'}\nrouting: {root / 'config/routing.yaml'}\n"
         "sources: [{name: a, write_keys: [k]}]\n"
     )
+
+
+async def test_a_destination_that_is_gone_keeps_its_pseudonyms_through_a_rotation(
+    tmp_path: Path,
+) -> None:
+    """Its files may still be there, and a person is erased from them by these."""
+    configured(tmp_path)
+    folder = tmp_path / "data/keys"
+    journal = SqliteJournal.open(tmp_path / "data/journal", NO_LIMIT)
+    await journal.follow({"gone": "events"})
+    await journal.close()
+    before = Pseudonymizer.open(folder, "hex").domain("gone")
+    called(tmp_path, "rotate")
+    assert Pseudonymizer.open(folder, "hex").domain("gone").of("t") == before.of("t")
+
+
+def test_the_command(tmp_path: Path) -> None:
+    configured(tmp_path)
     assert "none yet" in called(tmp_path)
     assert json.loads(called(tmp_path, "--json")) == {"keys": []}
     assert not (tmp_path / "data").exists()
