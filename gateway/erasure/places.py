@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from gateway import quarantine
 from gateway.destinations import Deletion
 from gateway.encryption import Keyring
 from gateway.erasure.job import FOLDER, RECEIPTS, Job
-from gateway.event import StoredEvent
+from gateway.event import Reason, StoredEvent
 from gateway.journal import Found, Journal
 from gateway.jsonl import rewriting
 from gateway.jsonl.rewriting import Form, UnreadFilesError
@@ -142,6 +142,8 @@ async def erase(job: Job, person: Person, around: Surroundings) -> None:
             found = await asyncio.to_thread(erase_more, around.data_dir, person.all)
             job.more |= {place: max(n, job.more.get(place, 0)) for place, n in found.items()}
     async with around.halted(around.folders):
+        for name, folder in around.folders.items():
+            await _settle(name, folder, around)
         await asyncio.to_thread(_rewrite, job, person, around)
     await around.journal.purge()
     counters = around.journal.view.counters
@@ -149,11 +151,40 @@ async def erase(job: Job, person: Person, around: Surroundings) -> None:
     job.letters = counters.get(f"{counter}/letters", 0)
 
 
+async def _settle(name: str, folder: Path, around: Surroundings) -> None:
+    """Leave no line behind the last state: what the journal gives again is written again."""
+    if (cursor := around.journal.view.cursors.get(name)) is None:
+        return
+    if not (files := await asyncio.to_thread(rewriting.settle, folder, cursor.state)):
+        return
+    again: set[str] = set()
+    is_quarantine = _is_quarantine(folder, around)
+
+    def look(event: StoredEvent) -> bool:
+        header = event.header
+        is_held = is_quarantine and Reason.QUARANTINED in header.filtered.values()
+        is_given = event.sequence > cursor.position and (name in header.to or is_held)
+        if is_given and header.message_id:
+            again.add(header.message_id)
+        return False
+
+    await around.journal.seek(look)
+    for file in files:
+        await asyncio.to_thread(
+            rewriting.drop,
+            folder / file,
+            lambda line: _message_id(line) in again,
+            _form(folder, around),
+        )
+
+
+def _message_id(line: bytes) -> str:
+    with suppress(orjson.JSONDecodeError, AttributeError):
+        return str(orjson.loads(line).get("messageId") or "")
+    return ""
+
+
 def _rewrite(job: Job, person: Person, around: Surroundings) -> None:
-    cursors = around.journal.view.cursors
-    for name, folder in around.folders.items():
-        if name in cursors:
-            rewriting.settle(folder, cursors[name].state)
     job.unread = []
     for folder in _folders(around):
         shown = _shown(folder, around)
@@ -194,10 +225,14 @@ def _shown(folder: Path, around: Surroundings) -> str:
 
 def _form(folder: Path, around: Surroundings) -> Form:
     """How events stand in the lines of a folder."""
-    if folder != around.data_dir / "quarantine":
+    if not _is_quarantine(folder, around):
         return rewriting.PLAIN
     ring = around.ring
     return Form(partial(quarantine.opened, ring), partial(quarantine.put_back, ring))
+
+
+def _is_quarantine(folder: Path, around: Surroundings) -> bool:
+    return folder == around.data_dir / "quarantine"
 
 
 def _lines_in(folder: Path, person: Person, form: Form) -> int:

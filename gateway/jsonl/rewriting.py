@@ -78,6 +78,11 @@ def without_lines(folder: Path, without: Without, record: Record, form: Form = P
         raise UnreadFilesError(f"cannot be read, so look at them yourself: {', '.join(unread)}")
 
 
+def drop(path: Path, is_to_go: Callable[[bytes], bool], form: Form = PLAIN) -> None:
+    """Take the lines out of one file that somebody is certain about. Raises OSError."""
+    _rewrite(path, lambda line: None if is_to_go(line) else line, form)
+
+
 def lines(folder: Path, form: Form = PLAIN) -> Iterator[bytes]:
     """The events of all lines of all files, as far as they can be read. Raises OSError."""
     for path in files(folder):
