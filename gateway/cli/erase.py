@@ -178,7 +178,9 @@ def _is_good(receipt: Mapping[str, Any]) -> bool:
     states = {one["state"] for one in receipt.get("destinations", {}).values()}
     if receipt["state"] == "dry run":
         return True
-    return receipt["state"] != "erasing" and not states & {"pending", "failed"}
+    if receipt["state"] == "erasing" or receipt.get("files_not_read"):
+        return False
+    return not states & {"pending", "failed"}
 
 
 def _lines(receipt: Mapping[str, Any]) -> Iterator[str]:

@@ -185,7 +185,10 @@ def _message_id(line: bytes) -> str:
 
 
 def _rewrite(job: Job, person: Person, around: Surroundings) -> None:
-    job.unread = []
+    job.unread = [
+        f"{copy.name}: `gateway doctor --repair` kept it, and the person may be in it; delete it"
+        for copy in sorted(around.data_dir.glob("journal.copy-*"))
+    ]
     for folder in _folders(around):
         shown = _shown(folder, around)
         counts = job.files.setdefault(shown, {})

@@ -86,8 +86,11 @@ async def test_a_person_is_taken_out_while_no_gateway_runs(tmp_path: Path) -> No
         await settled(gateway, "local")
         await gateway.kill()
         gone = texts_of(gateway, ANN) | {"secret-of-ann"}
+        (gateway.data / "journal.copy-2026-11-25T120000").mkdir()  # as a repair leaves it
         code, [receipt] = await command(tmp_path, "--user", ANN)
-        assert code == 0, receipt
+        assert (code, receipt["state"]) == (1, "done"), receipt
+        [left] = receipt["files_not_read"]
+        assert "journal.copy-2026-11-25T120000" in left
         assert receipt["erased"]["waiting_events"] == 30
         assert files_with(gateway, gone) == {}
         await gateway.start()
