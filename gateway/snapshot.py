@@ -50,9 +50,7 @@ class Snapshot:
     def with_keys(self, pseudonymizer: Pseudonymizer) -> Snapshot:
         """The same with the keys that pseudonyms are made with from now on."""
         rules = self.rules
-        suppressed = rules.suppressed and replace(
-            rules.suppressed, pseudonyms=pseudonymizer.pseudonyms
-        )
+        suppressed = rules.suppressed and replace(rules.suppressed, pseudonyms=pseudonymizer.ever)
         policy = rules.policy.with_keys(pseudonymizer)
         return replace(self, rules=replace(rules, policy=policy, suppressed=suppressed))
 

@@ -89,8 +89,8 @@ class Erasures:
         """Take people from the list of the suppressed; returns how many. Raises OSError."""
         around = self._around
         texts = _checked(ids)
-        pseudonyms = around.pseudonymizer().pseudonyms
-        texts += [token for text in texts for token in pseudonyms(text)]
+        ever = around.pseudonymizer().ever
+        texts += [token for text in texts for token in ever(text)]
         return int(await around.suppress(lambda: suppression.remove(around.data_dir, texts)))
 
     async def receipt(self, job: str) -> dict[str, Any] | None:

@@ -26,6 +26,7 @@ from gateway.jsonl import rewriting
 from gateway.jsonl.rewriting import Form, UnreadFilesError
 from gateway.privacy import CompiledPolicy, Domain, Pseudonymizer
 from gateway.privacy.person import Person, localised
+from gateway.privacy.pseudonyms import FORMS
 
 _ROUNDS = 20
 """How often all that is kept is read for further joins at most."""
@@ -80,7 +81,7 @@ class Surroundings:
         """Whatever ever had pseudonyms of its own."""
         names = {*self.names, *self.journal.view.cursors}
         pseudonymizer = self.pseudonymizer()
-        return [pseudonymizer.domain(name) for name in sorted(names)]
+        return [pseudonymizer.domain(name, form) for name in sorted(names) for form in FORMS]
 
 
 def person_of(job: Job, around: Surroundings) -> Person:
@@ -114,8 +115,8 @@ async def joined(person: Person, around: Surroundings) -> Person:
 
 def _nobody_of(around: Surroundings, domains: Sequence[Domain]) -> frozenset[str]:
     """All texts that stand for an id of nobody."""
-    spelled, pseudonyms = around.policy().placeholders.spelled, around.pseudonymizer().pseudonyms
-    tokens = frozenset(token for text in spelled for token in pseudonyms(text))
+    spelled, ever = around.policy().placeholders.spelled, around.pseudonymizer().ever
+    tokens = frozenset(token for text in spelled for token in ever(text))
     return spelled | localised(tokens, domains)
 
 

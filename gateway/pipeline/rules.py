@@ -58,7 +58,7 @@ def compile_rules(
         schemas=configuration.gateway.schemas,
         routes=compile_routes(configuration.routing),
         switches=switches(configuration.gateway.telemetry, environment, orders),
-        suppressed=Suppressed(pseudonymizer.pseudonyms).as_of(configuration.gateway.data_dir),
+        suppressed=Suppressed(pseudonymizer.ever).as_of(configuration.gateway.data_dir),
         budget=configuration.gateway.limits.budget,
         fields=FieldRules(configuration.policy.new_fields, configuration.gateway.fields.learn_for),
         built_in={place: of for each in sections() for place, of in each.classes.items()},

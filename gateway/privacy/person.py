@@ -162,11 +162,13 @@ class Known:
     """The pseudonyms that it makes of them, and those that each key of the installation makes."""
     kept_by: Mapping[str, frozenset[str]]
     """The same as `kept`, by destination that has rules of its own."""
+    earlier: frozenset[str]
+    """The pseudonyms that a policy of another form or spelling made."""
 
     @property
     def all(self) -> frozenset[str]:
         """As an event may hold them, whatever destination it goes to."""
-        return self.tokens.union(self.kept, *self.kept_by.values())
+        return self.tokens.union(self.earlier, self.kept, *self.kept_by.values())
 
     def at(self, destination: str, domain: Domain) -> frozenset[str]:
         """What a destination calls the person."""
@@ -188,7 +190,8 @@ def known(ids: Iterable[str], policy: CompiledPolicy, pseudonymizer: Pseudonymiz
         return frozenset(found)
 
     for_all, kept_by = kept(None), {name: kept(name) for name in policy.apart}
-    return Known(for_all, frozenset(tokens), kept_by)
+    earlier = frozenset[str]().union(*map(pseudonymizer.ever, texts))
+    return Known(for_all, frozenset(tokens), kept_by, earlier)
 
 
 def _probe(place: Place, given: str) -> RawEvent:

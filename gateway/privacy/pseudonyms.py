@@ -21,6 +21,7 @@ from gateway.privacy.keys import FIRST, KeyRing, PseudonymKey, derived
 from gateway.privacy.spelling import one_spelling
 
 Form = Literal["hex", "uuid"]
+FORMS: tuple[Form, ...] = get_args(Form)
 Purpose = Literal["ids of events", "ids of Mixpanel events", "erasures"]
 """What secrets of the installation are for. All are named, for a rotation must keep each."""
 
@@ -43,13 +44,12 @@ class _Hmac:
         inner.update(message)
         outer = self._outer.copy()
         outer.update(inner.digest())
-        if self._form == "hex":
-            return outer.hexdigest()
-        digits = outer.hexdigest()
-        variant = "89ab"[int(digits[16], 16) & 3]
-        return (
-            f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
-        )
+        return outer.hexdigest() if self._form == "hex" else _as_uuid(outer.hexdigest())
+
+
+def _as_uuid(digits: str) -> str:
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 class Domain:
@@ -102,6 +102,9 @@ class Pseudonymizer:
         self._has_spellings = "email" in normalize
         self._hmacs = [_Hmac(derived(key.secret, "installation"), form) for key in ring.keys]
         self._hmac = self._hmacs[-1]
+        self._ever = [
+            _Hmac(derived(key.secret, "installation"), each) for key in ring.keys for each in FORMS
+        ]
 
     @classmethod
     def open(
@@ -129,13 +132,18 @@ class Pseudonymizer:
         spelled = self._spelled(value)
         return tuple(CleanText(each(spelled)) for each in reversed(self._hmacs))
 
+    def ever(self, value: str) -> frozenset[str]:
+        """All that a policy can have made of `value` by a key that is left, in each form."""
+        spelled = {self._spelled(value), value.encode("utf-8", "surrogatepass")}
+        return frozenset(each(one) for each in self._ever for one in spelled)
+
     def lasting(self, text: str) -> CleanText:
         """What stands for a text that names no person, until the oldest key is destroyed."""
         return CleanText(self._hmacs[0](text.encode("utf-8", "surrogatepass")))
 
-    def domain(self, destination: str) -> Domain:
+    def domain(self, destination: str, form: Form | None = None) -> Domain:
         """What turns stored events into those of the destination of this name."""
-        return Domain(self.ring.secret(f"destination:{destination}"), self._form)
+        return Domain(self.ring.secret(f"destination:{destination}"), form or self._form)
 
     @property
     def mark(self) -> str:

@@ -13,6 +13,7 @@ from gateway.privacy.pseudonyms import lasting_labels
 from tests.erasure.people import (
     ANN,
     BEN,
+    POLICY,
     PSEUDONYMS,
     VISITOR,
     command,
@@ -45,6 +46,8 @@ async def test_a_person_is_found_by_every_key_and_stays_refused(tmp_path: Path) 
         assert await send(gateway, [track(ANN, 3), visit(3)]) == 200
         assert (await status(gateway))["rejected"] == {"suppressed": 2}
         await gateway.stop()
+        form = "pseudonyms: {form: uuid, normalize: []}"  # an option of privacy.yaml
+        (tmp_path / "mine.yaml").write_text(f"{POLICY}{form}\n")
         await gateway.start()
         assert await send(gateway, [track(ANN, 4), visit(4), track(BEN, 4)]) == 200
         assert (await status(gateway))["rejected"] == {"suppressed": 4}
@@ -85,3 +88,14 @@ def test_the_list_outlives_rotations(tmp_path: Path, *, joined: bool) -> None:
     keys.forgotten(folder, [1, 2])
     listed = Suppressed(old.reopened().pseudonyms).as_of(tmp_path)
     assert listed.has({"userId": ANN}) is not joined
+
+
+def test_a_person_is_known_whatever_form_the_policy_gave_pseudonyms(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    earlier = [Pseudonymizer.open(folder, "hex", ()), Pseudonymizer.open(folder, "hex")]
+    made = {one.pseudonym("Ann@Example.org") for one in earlier}
+    assert len(made) == 2
+    now = Pseudonymizer.open(folder, "uuid")
+    assert made | {now.pseudonym("Ann@Example.org")} <= now.ever("Ann@Example.org")
+    there = earlier[0].domain("local")
+    assert there.of("t") == now.domain("local", "hex").of("t") != now.domain("local").of("t")
