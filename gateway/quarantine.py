@@ -26,7 +26,7 @@ from gateway.jsonl.rewriting import UNFINISHED, unfinished
 from gateway.jsonl.surplus import fsync
 
 LOOK_SECONDS = 30.0
-"""How often files are looked for that are not yet under the key of today."""
+"""How often, in the end, files are looked for that are not yet under the key of today."""
 FIRST_LOOK_SECONDS = 0.5
 
 _PURPOSE = "quarantine"
@@ -166,7 +166,7 @@ class QuarantineFiles:
     def _work(self) -> None:
         pause = FIRST_LOOK_SECONDS
         while not self._stopping.wait(pause):
-            pause = LOOK_SECONDS
+            pause = min(2 * pause, LOOK_SECONDS)
             try:
                 self._look()
             except OSError as error:

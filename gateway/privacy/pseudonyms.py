@@ -102,9 +102,7 @@ class Pseudonymizer:
         self._has_spellings = "email" in normalize
         self._hmacs = [_Hmac(derived(key.secret, "installation"), form) for key in ring.keys]
         self._hmac = self._hmacs[-1]
-        self._ever = [
-            _Hmac(derived(key.secret, "installation"), each) for key in ring.keys for each in FORMS
-        ]
+        self._hex = [_Hmac(derived(key.secret, "installation"), "hex") for key in ring.keys]
 
     @classmethod
     def open(
@@ -135,7 +133,8 @@ class Pseudonymizer:
     def ever(self, value: str) -> frozenset[str]:
         """All that a policy can have made of `value` by a key that is left, in each form."""
         spelled = {self._spelled(value), value.encode("utf-8", "surrogatepass")}
-        return frozenset(each(one) for each in self._ever for one in spelled)
+        made = {each(one) for each in self._hex for one in spelled}
+        return frozenset(made | {_as_uuid(digits) for digits in made})
 
     def lasting(self, text: str) -> CleanText:
         """What stands for a text that names no person, until the oldest key is destroyed."""

@@ -38,10 +38,12 @@ class Suppressed:
     digests: frozenset[bytes] = frozenset()
     has_joined: bool = False
     """Whether some are known by what stands for an id."""
+    _keyed: hashlib.blake2b = field(init=False, repr=False, compare=False)
     _remembered: Callable[[str], bool] = field(init=False, repr=False, compare=False)
     """The answer for an id, which mostly comes more than once."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_keyed", _hash(self.key))
         object.__setattr__(self, "_remembered", lru_cache(_REMEMBERED)(self._is_listed))
 
     def has(self, message: Mapping[str, Any]) -> bool:
@@ -53,13 +55,18 @@ class Suppressed:
 
     def _is_listed(self, one: str) -> bool:
         for text in spellings(one):
-            if digest(self.key, text) in self.digests:
+            if self._digest(text) in self.digests:
                 return True
-            if self.has_joined and any(
-                digest(self.key, token) in self.digests for token in self.pseudonyms(text)
+            if self.has_joined and not self.digests.isdisjoint(
+                map(self._digest, self.pseudonyms(text))
             ):
                 return True
         return False
+
+    def _digest(self, text: str) -> bytes:
+        made = self._keyed.copy()
+        made.update(text.encode("utf-8", "surrogatepass"))
+        return made.digest()
 
     def as_of(self, data_dir: Path) -> Suppressed:
         """The same as the list says now. Blocks. Raises ConfigurationError."""
@@ -74,8 +81,13 @@ class Suppressed:
 
 
 def digest(key: bytes, text: str) -> bytes:
-    raw = text.encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(raw, digest_size=_DIGEST_BYTES, key=key).digest()
+    made = _hash(key)
+    made.update(text.encode("utf-8", "surrogatepass"))
+    return made.digest()
+
+
+def _hash(key: bytes) -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=_DIGEST_BYTES, key=key)
 
 
 def add(
