@@ -27,7 +27,7 @@ from stdnum.mx import curp
 from gateway.privacy.detectors.context import CODE, OFFICIAL
 from gateway.privacy.detectors.declaration import Certainty, Detector, Span
 from gateway.privacy.detectors.triggers import SEVEN_DIGITS, characters, pattern
-from gateway.privacy.detectors.words_before import Telling, words_before
+from gateway.privacy.detectors.words_before import Telling, may_say, words_before
 
 Check = Callable[[str], bool]
 
@@ -81,6 +81,7 @@ _SURE = Telling(
 )
 _AMBIGUOUS = Telling("pan sin nit rut run inn tin")
 """These are words of their own: what follows must have check digits, or as many digits as an id."""
+_ENDINGS = _SURE.endings | _AMBIGUOUS.endings
 _ID = re.compile(r"(?:[A-Za-z]{1,6}[ -]?)?[0-9](?:[ .\-/]?[0-9A-Za-z]){3,18}(?![0-9A-Za-z])")
 _WORD_AFTER = re.compile(r"[ .\-/][A-Za-z]{2,}|[ .\-/][A-Za-z](?=[ .\-/]|\Z)")
 _UNDER_KEY = re.compile(
@@ -110,12 +111,15 @@ def national_ids(text: str, context: int) -> list[Span]:
 
 def _in_text(text: str) -> Iterator[Span]:
     since = 0
+    is_said = may_say(text, _ENDINGS)
     for token in _TOKEN.finditer(text):
         start = token.start()
         if start < since or (token.end() - start > 2 and token[0].isalpha()):
             continue
         may_be_form = _may_begin_form(token[0], text[token.end() : token.end() + 1])
-        end = (may_be_form and _end_of_form(text, start)) or _end_after_word(text, start)
+        end = (may_be_form and _end_of_form(text, start)) or (
+            is_said and _end_after_word(text, start)
+        )
         if end:
             since = end
             yield start, end, "national_id"
