@@ -35,6 +35,10 @@ class Taken:
         """Where containers stood that a rule dropped, or dropped all of that nothing keeps."""
         self._values: list[Any] = []
 
+    def __bool__(self) -> bool:
+        """Whether any value was taken."""
+        return bool(self._values)
+
     def add(self, value: Any) -> None:
         """A text or a number, or all that is in a container."""
         self._values.append(value)
