@@ -79,10 +79,11 @@ class Telling:
         if last not in self._last and last not in _CONNECTING:
             return not last.isascii() and last.endswith(self._unspaced)
         for end in range(len(words), max(0, len(words) - 4), -1):
-            for start in range(max(0, end - 3), end):
+            word = words[end - 1]
+            for start in range(max(0, end - 3), end) if word in self._last else ():
                 if " ".join(words[start:end]) in self._phrases:
                     return True
-            if words[end - 1] not in _CONNECTING:
+            if word not in _CONNECTING:
                 break
         return last.endswith(self._unspaced)
 

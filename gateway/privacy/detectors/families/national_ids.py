@@ -89,8 +89,18 @@ _UNDER_KEY = re.compile(
     r"[0-9A-Za-z](?:[ .\-/]?[0-9A-Za-z]){4,24}(?![0-9A-Za-z])"
 )
 _GAPS = frozenset(" -")
-_SIGNS = frozenset(".-+")
-_FIRST_GROUPS = (1, 3, 4)
+_FIRST_GROUPS = {
+    (" ", 1): "12",
+    (" ", 3): "12",
+    (" ", 4): "23456789",
+    ("-", 4): "23456789",
+    ("-", 6): "0123456789",
+    ("+", 6): "0123",
+    (".", 1): "0123456789",
+    (".", 2): "0123456789",
+    (".", 3): "0123456789",
+}
+"""What comes after the first digits of a form, how many they are, and which comes first."""
 _DIGIT = re.compile("[0-9]")
 _FEWEST = 4
 _SHORTEST = 8
@@ -130,7 +140,7 @@ def _may_begin_form(token: str, after: str) -> bool:
     length = len(token)
     if not token[0].isdecimal():
         return length >= 9 or after in _GAPS
-    return length >= 8 or after in _SIGNS or (length in _FIRST_GROUPS and after == " ")
+    return length >= 8 or token[0] in _FIRST_GROUPS.get((after, length), "")
 
 
 def _end_of_form(text: str, start: int) -> int:
