@@ -61,6 +61,12 @@ class Taken:
         if not self._values:
             return texts
         said = "\n".join(texts).lower()
+        if len(self._values) <= _FEW:
+            for value in self._values:
+                if type(value) is not str or value[:_LOOKED_AT].lower() in said:
+                    break
+            else:
+                return texts
         values = set(_told(self._values, said)) - {""}
         if not values:
             return texts
