@@ -206,6 +206,7 @@ DETECTORS = (
             "cpf «52998224725»",
             "PESEL: «44051401359»",
             "passport no. «X1234567»",
+            "passport.«A1234567»",
         ),
         counterexamples=(
             "12345678A",
