@@ -51,7 +51,10 @@ def account_of(
     violations: tuple[Violation, ...] = ()
     if breaches:
         violations = tuple(
-            _violation(one, policy.pointer(_told(one, scrubbed, plan)), budget) for one in breaches
+            _UNPLANNED
+            if one is UNPLANNED_BREACH
+            else _violation(one, policy.pointer(_told(one, scrubbed, plan)), budget)
+            for one in breaches
         )
     message_id = spec.id_of(message)
     library, version = NO_TEXT, NO_TEXT
@@ -103,8 +106,6 @@ def _unread(raw: RawEvent, policy: CompiledPolicy) -> tuple[Change, ...]:
 
 
 def _violation(breach: Breach, place: CleanText, budget: Budget) -> Violation:
-    if breach is UNPLANNED_BREACH:
-        return _UNPLANNED
     budget.spend(len(place))
     return Violation(breach.type, place, breach.message, breach.code, breach.arguments)
 
