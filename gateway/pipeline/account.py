@@ -48,17 +48,21 @@ def account_of(
     spec = PROTOCOLS[raw.protocol]
     name = None if raw.name is None else spec.name_of(message, raw.type)
     changes = _unread(raw, policy) + scrubbed.changes if raw.misfits else scrubbed.changes
-    violations = tuple(
-        _violation(one, policy.pointer(_told(one, scrubbed, plan)), budget) for one in breaches
-    )
+    violations: tuple[Violation, ...] = ()
+    if breaches:
+        violations = tuple(
+            _UNPLANNED
+            if one is UNPLANNED_BREACH
+            else _violation(one, policy.pointer(_told(one, scrubbed, plan)), budget)
+            for one in breaches
+        )
     message_id = spec.id_of(message)
     library, version = NO_TEXT, NO_TEXT
     if changes or violations:
         library = short_text(spec.library_of(message))
         version = short_text(spec.app_version_of(message))
-    return _without_what_was_taken(
-        Account(name, message_id, library, version, changes, violations), scrubbed, plan
-    )
+    account = Account(name, message_id, library, version, changes, violations)
+    return _without_what_was_taken(account, scrubbed, plan) if scrubbed.taken else account
 
 
 def _without_what_was_taken(
@@ -102,8 +106,6 @@ def _unread(raw: RawEvent, policy: CompiledPolicy) -> tuple[Change, ...]:
 
 
 def _violation(breach: Breach, place: CleanText, budget: Budget) -> Violation:
-    if breach is UNPLANNED_BREACH:
-        return _UNPLANNED
     budget.spend(len(place))
     return Violation(breach.type, place, breach.message, breach.code, breach.arguments)
 

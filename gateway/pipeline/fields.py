@@ -135,14 +135,17 @@ def _signature(node: Message) -> Signature:
 
 def _items(node: list[Any]) -> Signature:
     """Of an array of objects; one of plain values counts as a value."""
-    if _CONTAINERS.isdisjoint(map(type, node)):
+    kinds = set(map(type, node))
+    if _CONTAINERS.isdisjoint(kinds):
         return ()
+    if kinds == _OBJECTS:
+        return (False, *dict.fromkeys(map(_signature, node)))
     inner = dict.fromkeys(
         _signature(item) if type(item) is dict else _items(item)
         for item in node
         if type(item) in _CONTAINERS
     )
-    return (any(type(item) not in _CONTAINERS for item in node), *inner)
+    return (not kinds <= _CONTAINERS, *inner)
 
 
 def paths(signature: tuple[Any, ...]) -> Iterator[Path]:
@@ -253,6 +256,7 @@ def _take(
 _EMPTY = (None, (), ((),))
 """What has no members, or plain items alone."""
 _CONTAINERS = frozenset((dict, list))
+_OBJECTS = frozenset((dict,))
 _NAMED = frozenset(
     (name, kind) for name, spec in PROTOCOLS.items() for kind in spec.types_planned_by_name
 )

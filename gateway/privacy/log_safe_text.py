@@ -15,18 +15,21 @@ from gateway.privacy.policy.selectors import format_pointer
 from gateway.privacy.scrub.values import shape
 
 _SHORT = 48
+_MOST_STEPS = 4096
+_LONGEST_STEP = 96
 _ODD = re.compile(r"[^\w .+/@:()\[\]-]", re.ASCII)
 
 
 class LogSafe:
     """Masks what the gateway's detectors know, and those that a policy brings."""
 
-    __slots__ = ("_could_hold", "_everything")
+    __slots__ = ("_could_hold", "_everything", "_steps")
 
     def __init__(self, own: Sequence[Detector] = ()) -> None:
         kinds = frozenset((*PERSONAL, *(detector.name for detector in own)))
         self._everything = RuleSet((), (Rule(0, "log", "mask", kinds),), own=own)
         self._could_hold = precheck((), own)
+        self._steps: dict[str | int, str] = {}  # of pointers, where no detector finds anything
 
     def text(self, text: str) -> CleanText:
         """The text with everything personal masked, whatever the policy says."""
@@ -50,11 +53,20 @@ class LogSafe:
 
     def pointer(self, path: Sequence[str | int]) -> CleanText:
         """A JSON Pointer in which a key that is itself personal is masked."""
-        return CleanText(
-            format_pointer(
-                tuple(self.text(step) if isinstance(step, str) else step for step in path)
-            )
-        )
+        known = self._steps
+        return CleanText("".join([known.get(step) or self._step(step) for step in path]))
+
+    def _step(self, step: str | int) -> str:
+        if isinstance(step, int):
+            return f"/{step}"
+        if self._could_hold(step):
+            return format_pointer((self.text(step),))
+        clean = format_pointer((step,))
+        if len(step) <= _LONGEST_STEP:
+            if len(self._steps) >= _MOST_STEPS:
+                self._steps.clear()
+            self._steps[step] = clean
+        return clean
 
 
 BY_GATEWAY = LogSafe()

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from gateway.config.privacy import NOTHING
 from gateway.event import Misfit, RawEvent
-from gateway.protocols import PROTOCOLS, Keys
+from gateway.protocols import PROTOCOLS, Keys, ProtocolSpec
 
 DEVICE = "$device:"
 """Mixpanel's mark of an id that names a device; it stays before the pseudonym."""
@@ -25,6 +25,17 @@ _ODD_START = frozenset(_AROUND + "0-{[$.:_")
 _ZEROS = "0-{}.:_ "
 _TEMPLATES = (("{{", "}}"), ("${", "}"), ("[object ", "]"))
 _NUMBERS = frozenset({int, float})
+
+
+class _Place(NamedTuple):
+    """Where an id stands."""
+
+    keys: Keys
+    is_group: bool
+
+
+_Branch: TypeAlias = "dict[str | None, _Place | _Branch]"
+"""Places by their keys, from the outside in; None: each of a list."""
 
 
 class Placeholders:
@@ -62,54 +73,43 @@ class Placeholders:
 
         Whole numbers are left as integers there, so that equal numbers are one id.
         """
-        spec = PROTOCOLS[raw.protocol]
         found: list[Misfit] = []
-        message = raw.message
-        for keys in spec.person_ids:
-            value = message.get(keys[0])
-            if value is not None and (len(keys) > 1 or not isinstance(value, str) or value in self):
-                self._at(message, keys, 0, found, self._of_persons)
-        for keys in spec.group_ids:
-            if keys[0] in message:
-                self._at(message, keys, 0, found, self._nothing)
+        self._below(raw.message, _PLACES[raw.protocol], found)
         if found:
             raw.misfits += tuple(found)
 
-    def _at(
-        self, node: Any, keys: Keys, depth: int, found: list[Misfit], ids: frozenset[str]
-    ) -> None:
-        key = keys[depth]
-        if key == "*":
-            if type(node) is list:
-                self._in_list(node, keys, depth, found, ids)
-            return
-        if type(node) is not dict or key not in node:
-            return
-        value = node[key]
-        if depth + 1 < len(keys):
-            self._at(value, keys, depth + 1, found, ids)
-        elif type(value) is str:
-            if value in self and (ids is self._of_persons or _folded(value) in ids):
-                del node[key]
-                found.append(_misfit(keys, value))
-        elif type(value) in _NUMBERS:
-            if type(value) is float and value.is_integer():
-                value = node[key] = whole(value)
-            if str(value) in ids:
-                del node[key]
-                found.append(_misfit(keys, str(value)))
+    def _below(self, node: dict[Any, Any], branch: _Branch, found: list[Misfit]) -> None:
+        for key, place in branch.items():
+            value = node.get(key)
+            kind = type(value)
+            if value is None:
+                continue
+            if isinstance(place, dict):
+                if kind is dict:
+                    self._below(value, place, found)
+                elif kind is list and (each := place.get(None)):
+                    self._in_list(value, each, found)
+            elif kind is str:
+                if value in self and (not place.is_group or _folded(value) in self._nothing):
+                    del node[place.keys[-1]]
+                    found.append(_misfit(place.keys, value))
+            elif kind in _NUMBERS:
+                if kind is float and value.is_integer():
+                    value = node[place.keys[-1]] = whole(value)
+                if str(value) in (self._nothing if place.is_group else self._of_persons):
+                    del node[place.keys[-1]]
+                    found.append(_misfit(place.keys, str(value)))
 
-    def _in_list(
-        self, node: list[Any], keys: Keys, depth: int, found: list[Misfit], ids: frozenset[str]
-    ) -> None:
-        if depth + 1 < len(keys):
+    def _in_list(self, node: list[Any], place: _Place | _Branch, found: list[Misfit]) -> None:
+        if isinstance(place, dict):
             for item in node:
-                self._at(item, keys, depth + 1, found, ids)
+                if type(item) is dict:
+                    self._below(item, place, found)
             return
         kept: list[Any] = []
         for item in node:
             if type(item) is str and item in self:
-                found.append(_misfit(keys, item))
+                found.append(_misfit(place.keys, item))
             else:
                 kept.append(item)
         node[:] = kept
@@ -136,3 +136,22 @@ def _folded(value: str) -> str:
             if value.startswith(start) and value.endswith(end):
                 return start + end
     return value
+
+
+def _places(spec: ProtocolSpec) -> _Branch:
+    root: _Branch = {}
+    every = [_Place(keys, is_group=False) for keys in spec.person_ids]
+    every += [_Place(keys, is_group=True) for keys in spec.group_ids]
+    for place in every:
+        node = root
+        *above, last = (None if key == "*" else key for key in place.keys)
+        for key in above:
+            below = node.setdefault(key, {})
+            if not isinstance(below, dict):
+                raise TypeError("an id cannot stand inside of an id")
+            node = below
+        node[last] = place
+    return root
+
+
+_PLACES = {name: _places(spec) for name, spec in PROTOCOLS.items()}

@@ -6,6 +6,7 @@ import re
 
 _REACH = 48
 _WORD = re.compile(r"[^\W\d_]+(?:['.\-][^\W\d_]+)*")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+$")
 _GAP = " .:：=#,+(＋°º№\t\"'"
 _WIDEST_GAP = 4
@@ -61,13 +62,15 @@ Words = tuple[str, ...]
 class Telling:
     """Phrases that say what the number behind them is."""
 
-    __slots__ = ("_last", "_phrases", "_unspaced")
+    __slots__ = ("_last", "_phrases", "_unspaced", "endings")
 
     def __init__(self, phrases: str) -> None:
         """`phrases`, with `_` between the words of one."""
         every = phrases.lower().split()
         self._phrases = frozenset(phrase.replace("_", " ") for phrase in every)
         self._last = frozenset(phrase.rpartition(" ")[2] for phrase in self._phrases)
+        self.endings = frozenset(_LETTERS.findall(word)[-1] for word in self._last)
+        """The letters that every phrase ends with."""
         self._unspaced = tuple(phrase for phrase in every if _UNSPACED.fullmatch(phrase))
 
     def says(self, words: Words) -> bool:
@@ -76,12 +79,18 @@ class Telling:
         if last not in self._last and last not in _CONNECTING:
             return not last.isascii() and last.endswith(self._unspaced)
         for end in range(len(words), max(0, len(words) - 4), -1):
-            for start in range(max(0, end - 3), end):
+            word = words[end - 1]
+            for start in range(max(0, end - 3), end) if word in self._last else ():
                 if " ".join(words[start:end]) in self._phrases:
                     return True
-            if words[end - 1] not in _CONNECTING:
+            if word not in _CONNECTING:
                 break
         return last.endswith(self._unspaced)
+
+
+def may_say(text: str, endings: frozenset[str]) -> bool:
+    """Whether a phrase with one of these endings can stand in the text; almost always none can."""
+    return not text.isascii() or not endings.isdisjoint(_LETTERS.findall(text.lower()))
 
 
 def words_before(text: str, at: int) -> Words:

@@ -57,16 +57,14 @@ def identity_needles(identities: Mapping[str, Rule], tokens: Mapping[str, str]) 
         token = tokens[value]
         if value == token:
             continue
-        forms = [value]
+        own = Needle(value, token, "pseudonymize", rule.id, "string", not rule.by_key)
+        needles.append(own)
         if not _UNRESERVED(value):
             cases = (value,) if value.isascii() else (value, value.lower(), value.upper())
-            forms += [quote(case.encode("utf-8", "surrogatepass"), safe="") for case in cases]
+            forms = [quote(case.encode("utf-8", "surrogatepass"), safe="") for case in cases]
             if " " in value:
                 forms.append(value.replace(" ", "+"))
-        needles += [
-            Needle(form, token, "pseudonymize", rule.id, "string", not rule.by_key)
-            for form in forms
-        ]
+            needles += [own._replace(value=form) for form in forms]
     return needles
 
 

@@ -142,16 +142,14 @@ class ScrubLog:
         return self.identities.get(piece) or self.known.get(piece)
 
     def change(self, action: str, rule: str, kind: str, length: int) -> None:
-        keys = self._keys
+        keys: Mapping[Any, Key] = self._keys
         path = self.path
         if self.veil is not None:
             hidden = (HIDDEN if isinstance(step, str) else step for step in path[self.veil :])
             path = [*path[: self.veil], *hidden]
         place = "".join(
             [
-                known.step
-                if isinstance(step, str) and (known := keys.get(step)) is not None
-                else self._step(step)
+                known.step if (known := keys.get(step)) is not None else self._step(step)
                 for step in path
             ]
         )

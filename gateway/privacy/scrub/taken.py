@@ -35,6 +35,10 @@ class Taken:
         """Where containers stood that a rule dropped, or dropped all of that nothing keeps."""
         self._values: list[Any] = []
 
+    def __bool__(self) -> bool:
+        """Whether any value was taken."""
+        return bool(self._values)
+
     def add(self, value: Any) -> None:
         """A text or a number, or all that is in a container."""
         self._values.append(value)
@@ -57,6 +61,12 @@ class Taken:
         if not self._values:
             return texts
         said = "\n".join(texts).lower()
+        if len(self._values) <= _FEW:
+            for value in self._values:
+                if type(value) is not str or value[:_LOOKED_AT].lower() in said:
+                    break
+            else:
+                return texts
         values = set(_told(self._values, said)) - {""}
         if not values:
             return texts

@@ -27,7 +27,7 @@ from stdnum.mx import curp
 from gateway.privacy.detectors.context import CODE, OFFICIAL
 from gateway.privacy.detectors.declaration import Certainty, Detector, Span
 from gateway.privacy.detectors.triggers import SEVEN_DIGITS, characters, pattern
-from gateway.privacy.detectors.words_before import Telling, words_before
+from gateway.privacy.detectors.words_before import Telling, may_say, words_before
 
 Check = Callable[[str], bool]
 
@@ -81,6 +81,7 @@ _SURE = Telling(
 )
 _AMBIGUOUS = Telling("pan sin nit rut run inn tin")
 """These are words of their own: what follows must have check digits, or as many digits as an id."""
+_ENDINGS = _SURE.endings | _AMBIGUOUS.endings
 _ID = re.compile(r"(?:[A-Za-z]{1,6}[ -]?)?[0-9](?:[ .\-/]?[0-9A-Za-z]){3,18}(?![0-9A-Za-z])")
 _WORD_AFTER = re.compile(r"[ .\-/][A-Za-z]{2,}|[ .\-/][A-Za-z](?=[ .\-/]|\Z)")
 _UNDER_KEY = re.compile(
@@ -88,8 +89,18 @@ _UNDER_KEY = re.compile(
     r"[0-9A-Za-z](?:[ .\-/]?[0-9A-Za-z]){4,24}(?![0-9A-Za-z])"
 )
 _GAPS = frozenset(" -")
-_SIGNS = frozenset(".-+")
-_FIRST_GROUPS = (1, 3, 4)
+_FIRST_GROUPS = {
+    (" ", 1): "12",
+    (" ", 3): "12",
+    (" ", 4): "23456789",
+    ("-", 4): "23456789",
+    ("-", 6): "0123456789",
+    ("+", 6): "0123",
+    (".", 1): "0123456789",
+    (".", 2): "0123456789",
+    (".", 3): "0123456789",
+}
+"""What comes after the first digits of a form, how many they are, and which comes first."""
 _DIGIT = re.compile("[0-9]")
 _FEWEST = 4
 _SHORTEST = 8
@@ -110,12 +121,15 @@ def national_ids(text: str, context: int) -> list[Span]:
 
 def _in_text(text: str) -> Iterator[Span]:
     since = 0
+    is_said = may_say(text, _ENDINGS)
     for token in _TOKEN.finditer(text):
         start = token.start()
         if start < since or (token.end() - start > 2 and token[0].isalpha()):
             continue
         may_be_form = _may_begin_form(token[0], text[token.end() : token.end() + 1])
-        end = (may_be_form and _end_of_form(text, start)) or _end_after_word(text, start)
+        end = (may_be_form and _end_of_form(text, start)) or (
+            is_said and _end_after_word(text, start)
+        )
         if end:
             since = end
             yield start, end, "national_id"
@@ -126,7 +140,7 @@ def _may_begin_form(token: str, after: str) -> bool:
     length = len(token)
     if not token[0].isdecimal():
         return length >= 9 or after in _GAPS
-    return length >= 8 or after in _SIGNS or (length in _FIRST_GROUPS and after == " ")
+    return length >= 8 or token[0] in _FIRST_GROUPS.get((after, length), "")
 
 
 def _end_of_form(text: str, start: int) -> int:
@@ -192,6 +206,7 @@ DETECTORS = (
             "cpf «52998224725»",
             "PESEL: «44051401359»",
             "passport no. «X1234567»",
+            "passport.«A1234567»",
         ),
         counterexamples=(
             "12345678A",
