@@ -84,7 +84,7 @@ class TextScrubber(ABC):
                 case "mask":
                     return text if text == MASK else self.ledger.mask(text, rule)
                 case "pseudonymize":
-                    if text in (HASH_OF_NOTHING, MASK):
+                    if text == HASH_OF_NOTHING or self._plan.is_mask(text):
                         return text
                     return self.ledger.pseudonymize(text, rule, "string")
                 case "keep":
@@ -93,6 +93,8 @@ class TextScrubber(ABC):
                     return text
                 case "strip_query":
                     text = self.ledger.shortened(text, without_query(text), rule)
+                case "truncate" | "partial" if self._stands_for_another(text):
+                    continue
                 case "truncate":
                     short, is_address = shortened(text)
                     text = self.ledger.shortened(text, short, rule)
@@ -108,6 +110,10 @@ class TextScrubber(ABC):
         if place.reads_shapes or self._plan.look(text):
             return self._text(text, place, key)
         return text
+
+    def _stands_for_another(self, text: str) -> bool:
+        """Whether it is the pseudonym or the mask of an event that was clean once."""
+        return self.ledger.tokens.get(text) == text or self._plan.is_mask(text)
 
     def _keep(self, text: str) -> None:
         self.ledger.keep()
