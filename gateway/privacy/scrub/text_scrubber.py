@@ -62,11 +62,11 @@ class TextScrubber(ABC):
     @abstractmethod
     def _container(self, node: Any, state: PathState, hits: Hits, key: Key) -> Any: ...
 
-    def _string(self, text: str, place: RuleSet, key: Key) -> Any:
-        """A text where rules over the whole value hold."""
+    def _string(self, text: str, place: RuleSet, key: Key, since: int = 0) -> Any:
+        """A text where rules over the whole value hold, from the stage `since` on."""
         if not text:
             return text if place.drop is None else self.ledger.drop(text, place.drop)
-        for rule, window in place.stages:
+        for rule, window in place.stages[since:] if since else place.stages:
             if place.keepers:
                 decider = self._decider(text, place, key)
                 if decider is not None and decider.order < rule.order:

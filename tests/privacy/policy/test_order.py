@@ -299,3 +299,20 @@ def test_named_exceptions_stand_above_every_rule(compiled: Compile, event: MakeE
     assert inside(policy.scrub(event(message)).message)["properties"] == {
         "a": "maria@kunde.example"
     }
+
+
+@pytest.mark.parametrize("value", [52345, "52345"])
+@pytest.mark.parametrize("first", ["partial, keep: last 4", "generalize, to: 3 digits"])
+@pytest.mark.parametrize(("second", "left"), [("drop", None), ("mask", "[masked]")])
+def test_a_number_that_says_less_meets_the_rules_below(  # noqa: PLR0917 (fixtures and what is tried)
+    compiled: Compile, event: MakeEvent, value: Any, first: str, second: str, left: str | None
+) -> None:
+    policy = compiled(
+        rules(
+            f"match: {{key: zip}}, action: {first}",
+            f'match: {{key: [zip, "z*"]}}, action: {second}',
+        )
+    )
+    message = {"userId": "u", "properties": {"zip": value, "n": 1}}
+    after = inside(policy.scrub(event(message)).message)["properties"]
+    assert after.get("zip") == left
