@@ -195,7 +195,7 @@ def delivery(
     """The requests that a destination would get of one event, or the reason why none."""
     if reason := record.header.filtered.get(destination.name):
         return _filtered(reason)
-    own, _ = today(record, destination.name, rules)
+    own = today(record, destination.name, rules).event
     localised = pseudonymizer.domain(destination.name).localise(own)
     rendered = destination.render([localised])
     if reason := rendered.filtered.get(record.sequence):

@@ -17,9 +17,10 @@ from gateway.delivery.ack_window import Outcome
 from gateway.delivery.batch import ItemT
 from gateway.delivery.policy_in_force import is_current, today
 from gateway.errors import JournalError, fault
-from gateway.event import Change, Reason, StoredEvent
+from gateway.event import Reason, StoredEvent
 from gateway.journal import AppendLog, DeadLetter, encoded
 from gateway.pipeline import audit_line
+from gateway.pipeline.account import Account
 from gateway.pipeline.decide import Rules
 
 _FEW = 20
@@ -48,7 +49,7 @@ class Policing(Protocol[ItemT]):
 
 class _Made(NamedTuple):
     events: Sequence[StoredEvent]
-    changes: Mapping[int, Sequence[Change]]
+    accounts: Mapping[int, Account]
     failed: Mapping[int, str]
 
 
@@ -80,8 +81,8 @@ class Rescrub:
             made = await asyncio.to_thread(self._made, events, rules)
         else:
             made = self._made(events, rules)
-        if made.changes:
-            await self._account(events, made.changes, rules)
+        if made.accounts:
+            await self._account(events, made.accounts, rules)
         for cause in set(made.failed.values()):
             log.error("the policy in force failed", consumer=self.consumer, fault=cause)
         failed = {event.sequence: event for event in events if event.sequence in made.failed}
@@ -89,18 +90,18 @@ class Rescrub:
 
     def _made(self, events: Iterable[StoredEvent], rules: Rules) -> _Made:
         ready: list[StoredEvent] = []
-        changes: dict[int, Sequence[Change]] = {}
+        accounts: dict[int, Account] = {}
         failed: dict[int, str] = {}
         for event in events:
             try:
-                own, removed = today(event, self.consumer, rules)
+                own, account = today(event, self.consumer, rules)
             except Exception as error:  # noqa: BLE001 (whatever it is, the event must not travel)
                 failed[event.sequence] = fault(error)
                 continue
             ready.append(own)
-            if removed:
-                changes[event.sequence] = removed
-        return _Made(ready, changes, failed)
+            if account is not None:
+                accounts[event.sequence] = account
+        return _Made(ready, accounts, failed)
 
     def _refused(self, event: StoredEvent) -> Outcome:
         outcome = self.unable(event)
@@ -111,7 +112,7 @@ class Rescrub:
     async def _account(
         self,
         events: Sequence[StoredEvent],
-        changes: Mapping[int, Sequence[Change]],
+        accounts: Mapping[int, Account],
         rules: Rules,
     ) -> None:
         """A journal that takes no line just now must not stop what empties it."""
@@ -119,7 +120,7 @@ class Rescrub:
         new = [
             event
             for event in events
-            if event.sequence in changes and self._accounted.get(_name(event)) != mark
+            if event.sequence in accounts and self._accounted.get(_name(event)) != mark
         ]
         for event in new:
             self._accounted[_name(event)] = mark
@@ -127,7 +128,7 @@ class Rescrub:
             self._accounted.popitem(last=False)
         self.scrubbed += len(new)
         lines = [
-            audit_line.again(event.header, self.consumer, changes[event.sequence], rules.revisions)
+            audit_line.again(event.header, self.consumer, accounts[event.sequence], rules.revisions)
             for event in new
         ]
         try:

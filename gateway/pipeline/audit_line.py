@@ -8,7 +8,7 @@ kind, length, destinations]`, a violation `[code, pointer, …]`; `expanded` wri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from gateway.contract.violations import (
     sentence,
 )
 from gateway.event import Change, CleanBytes, Decision, Header, Protocol, RawEvent, Reason
+from gateway.pipeline.account import Account
 from gateway.pipeline.decide import Rules
 from gateway.privacy import Scrubbed
 from gateway.protocols import PROTOCOLS
@@ -84,24 +85,26 @@ def _change(change: Change) -> tuple[str | int | tuple[str, ...], ...]:
     return (*entry, change.destinations) if change.destinations else entry
 
 
-def again(
-    header: Header, destination: str, changes: Iterable[Change], revisions: Revisions
-) -> CleanBytes:
+def again(header: Header, destination: str, account: Account, revisions: Revisions) -> CleanBytes:
     """The line of an accepted event from which a later policy removed more before it left."""
     entry: dict[str, Any] = {
         "time": timestamp(header.received_at),
-        "messageId": header.message_id,
+        "messageId": account.message_id,
         "source": header.source,
         "type": header.type,
-        "event": header.name,
+        "event": account.name,
         "schema": header.schema,
         "class": header.telemetry_class,
         "again": destination,
         "rev": (revisions.policy.number, revisions.schema.number),
-        "changes": [_change(change) for change in changes],
+        "changes": [_change(change) for change in account.changes],
     }
     if header.type not in _PROTOCOLS:
         entry["protocol"] = header.protocol
+    if account.library:
+        entry["lib"] = account.library
+    if account.app_version:
+        entry["app"] = account.app_version
     return CleanBytes(orjson.dumps(entry))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -29,11 +30,12 @@ from gateway.privacy.policy.destinations import DestinationRules
 from gateway.privacy.policy.plan import Planner
 from gateway.privacy.pseudonyms import Pseudonymizer
 from gateway.privacy.scrub.client_ip import Mode, settle
-from gateway.privacy.scrub.propagate import identity_needles, propagate
+from gateway.privacy.scrub.propagate import Needle, identity_needles, propagate
 from gateway.privacy.scrub.scrub_log import ScrubLog
 from gateway.privacy.scrub.scrubber import Scrubber
 from gateway.privacy.scrub.taken import HIDDEN, Taken
 from gateway.privacy.scrub.values import shape
+from gateway.protocols.known_names import CONTEXT, WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Scrubbed:
     taken: Taken = field(repr=False)
     """What was taken out of the event, so that nothing else tells it."""
     overlays: OverlayBytes = NO_OVERLAYS
+    needles: Sequence[Needle] = field(default=(), repr=False)
+    """What is hidden in all of it."""
 
 
 class CompiledPolicy:
@@ -141,7 +145,8 @@ class CompiledPolicy:
             propagate(message, needles, ledger.kept, changes, budget)
         tokens = {*ledger.tokens.values(), *settled.tokens.values()}
         clean = cast("CleanMessage", message)
-        return Scrubbed(clean, tuple(changes), tuple(sorted(tokens)), ledger.taken)
+        tokens = tuple(sorted(tokens))
+        return Scrubbed(clean, tuple(changes), tokens, ledger.taken, needles=needles)
 
     def spare(self, raw: RawEvent) -> RawEvent | None:
         """A copy for `shared`, where a rule for single destinations may reach into the event."""
@@ -169,7 +174,9 @@ class CompiledPolicy:
         """
         wanted = set(to)
         views: list[View] = []
-        changes = [*for_all.changes]
+        changes = dict.fromkeys(for_all.changes)
+        dropped = {change.pointer for change in for_all.changes}
+        emptied = {self.pointer(path) for path in for_all.taken.inside}
         taken = Taken()
         taken.join(for_all.taken)
         common = for_all
@@ -184,14 +191,11 @@ class CompiledPolicy:
             views.append(View(names, tuple(own.named_by), seen.message, seen.pseudonyms))
             for change in seen.changes:
                 if of := own.named_by.get(change.rule):
-                    stated = replace(
-                        change, pointer=_known(change.pointer, for_all), destinations=of
-                    )
-                    if stated not in changes:
-                        changes.append(stated)
+                    place = _known(change.pointer, dropped, emptied)
+                    changes[replace(change, pointer=place, destinations=of)] = None
             taken.join(seen.taken)
             if own.tightens and seen.message != common.message:
-                common = self._again(raw, common, schema, names[0], work)
+                common = self._again(raw, common, seen, schema, destination=names[0], work=work)
                 taken.join(common.taken)
         rest = tuple(sorted(wanted))
         views.append(View(rest, (), for_all.message, for_all.pseudonyms))
@@ -199,12 +203,22 @@ class CompiledPolicy:
         return Scrubbed(common.message, tuple(changes), common.pseudonyms, taken, sealed(apart))
 
     def _again(
-        self, raw: RawEvent, clean: Scrubbed, schema: str | None, destination: str, work: int
+        self,
+        raw: RawEvent,
+        clean: Scrubbed,
+        seen: Scrubbed,
+        schema: str | None,
+        *,
+        destination: str,
+        work: int,
     ) -> Scrubbed:
-        """What is left of a clean message by the rules for one destination."""
+        """What is left of a clean message by the rules for one destination, which gets `seen`.
+
+        An id that is hidden in all of `seen` is hidden here as well, wherever it stood there.
+        """
         message = _copied(cast("RawMessage", clean.message))
         once_more = replace(raw, message=message, client_address=None)
-        return self.scrub(
+        left = self.scrub(
             once_more,
             schema,
             tokens=clean.pseudonyms,
@@ -212,6 +226,13 @@ class CompiledPolicy:
             destination=destination,
             as_it_came=raw.message,
         )
+        changes: list[Change] = []
+        if seen.needles:
+            propagate(message, seen.needles, (), changes, Budget(work))
+        if not changes:
+            return left
+        pseudonyms = tuple(sorted({*left.pseudonyms, *seen.pseudonyms}))
+        return replace(left, pseudonyms=pseudonyms)
 
     def rules_of(self, destination: str) -> Collection[str]:
         """The ids of the rules that name it."""
@@ -249,10 +270,22 @@ def _copied(value: Any) -> Any:
     return [_copied(item) for item in value] if type(value) is list else value
 
 
-def _known(place: CleanText, for_all: Scrubbed) -> CleanText:
+def _known(place: CleanText, dropped: AbstractSet[str], emptied: AbstractSet[str]) -> CleanText:
     """The place, without names that the rules for all destinations took."""
-    taken = (one.pointer for one in for_all.changes if place.startswith(f"{one.pointer}/"))
-    return min(taken, key=len, default=place)
+    end = place.find("/", 1)
+    while end >= 0:
+        above, below = place[:end], place[end + 1 :]
+        if above in dropped:
+            return CleanText(above)
+        if above in emptied:
+            steps = (step if _tells_nothing(step) else HIDDEN for step in below.split("/"))
+            return CleanText("/".join((above, *steps)))
+        end = place.find("/", end + 1)
+    return place
+
+
+def _tells_nothing(step: str) -> bool:
+    return step.isdecimal() or step in WORDS or step in CONTEXT
 
 
 def _omit(message: RawMessage, omissions: Sequence[Omission]) -> list[tuple[Omission, Any]]:

@@ -189,3 +189,72 @@ def test_the_recipe_of_the_docs(tmp_path: Path) -> None:
     assert found.pop("mixpanel") == {"email": KEYS.pseudonym(MAIL)}
     assert list(found.values()) == [{}, {}, {}]
     assert MAIL.encode() not in encode(decision.event)
+
+
+ONE = {"destination": "one"}
+
+
+@pytest.mark.parametrize(
+    ("default", "rules"),
+    [
+        ("drop", [{"match": {"key": "case", **ONE}, "action": "pseudonymize"}]),
+        (
+            "keep",
+            [
+                {"match": {"key": "case", **ONE}, "action": "pseudonymize"},
+                {"match": {"key": "case"}, "action": "drop"},
+            ],
+        ),
+    ],
+)
+def test_what_is_hidden_from_one_destination_is_hidden_in_the_common_message(
+    tmp_path: Path, default: str, rules: list[dict[str, Any]]
+) -> None:
+    """The rules for all drop the id, and let it stand in the messageId."""
+    rules = [{"id": f"r{n}", **rule} for n, rule in enumerate(rules)]
+    policy = compiled(tmp_path, rules, default)
+    sent = {**message(), "messageId": "of case-77104", "properties": {"case": "case-77104"}}
+    decision = decide(raw(sent), policy)
+    assert decision.event is not None
+    stored = event_of(1, encode(decision.event))
+    assert not holds(today(stored, "one", policy)[0].body, "77104")
+    assert not holds(stored.body, "77104")
+    assert "77104" not in stored.header.message_id
+    assert not holds(audit_line.line(decision) or b"", "77104")
+
+
+def test_the_audit_names_no_key_that_one_destination_alone_gets(tmp_path: Path) -> None:
+    rules = [
+        {"id": "own", "match": {"path": "/context", **ONE}, "action": "pseudonymize"},
+    ]
+    policy = compiled(tmp_path, rules, "drop")
+    context = {"library": {"name": "x"}, "traits": {"Quirnbach": {"plan": "pro"}, "plan": "free"}}
+    sent = {**message(), "context": context}
+    decision = decide(raw(sent), policy)
+    assert decision.event is not None
+    stored = event_of(1, encode(decision.event))
+    assert holds(today(stored, "one", policy)[0].body, "Quirnbach")
+    assert not holds(audit_line.line(decision) or b"", "Quirnbach")
+    own = [change.pointer for change in decision.changes if change.destinations]
+    assert own == ["/context/library/name", "/context/traits/*/plan", "/context/traits/plan"]
+
+
+def test_the_line_of_an_older_event_repeats_nothing_that_is_taken_today(tmp_path: Path) -> None:
+    loose = compiled(tmp_path, [])
+    rules: list[dict[str, Any]] = [
+        {"id": "mails", "match": {"kind": "email"}, "action": "mask"},
+        {"id": "names", "match": {"key": "nickname"}, "action": "drop"},
+    ]
+    tight = compiled(tmp_path, rules)
+    properties = {"nickname": "Quirnbach77", "Quirnbach77": {"email": MAIL}}
+    sent = {**message(), "event": f"Mail {MAIL}", "messageId": "m-Quirnbach77"}
+    event = replace(raw({**sent, "properties": properties}), name=sent["event"])
+    decision = decide(event, loose)
+    assert decision.event is not None
+    stored = event_of(1, encode(decision.event))
+    account = today(stored, "one", tight).account
+    assert account is not None
+    line = audit_line.again(stored.header, "one", account, tight.revisions)
+    assert not holds(line, MAIL)
+    assert not holds(line, "Quirnbach77")
+    assert json.loads(line)["event"] == "Mail [email]"

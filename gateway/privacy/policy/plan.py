@@ -44,10 +44,15 @@ _LONGEST_NAME = 96
 _MOST_TEXTS = 2048
 LONGEST_TEXT = 128
 """A longer one is not remembered."""
-_MASKS = re.compile(rf"\[(?:{'|'.join(KINDS)}|masked)\]")
+_MASK = rf"\[(?:{'|'.join(KINDS)}|masked)\]"
+_MASKS = re.compile(_MASK)
 
 Identities = dict[str, "Rule | Identities"]
 """Places, as nested keys, whose values a rule pseudonymises."""
+
+
+def _masks_with(own: Sequence[Detector]) -> re.Pattern[str]:
+    return re.compile("|".join((_MASK, *(rf"\[{re.escape(each.name)}\]" for each in own))))
 
 
 class PrivacyPlan:
@@ -56,6 +61,7 @@ class PrivacyPlan:
     __slots__ = (
         "_closed",
         "_could_hold",
+        "_masks",
         "_named",
         "_nowhere",
         "_on_keys",
@@ -103,6 +109,7 @@ class PrivacyPlan:
         self.readings = 1 + len(own)
         """How often a text is read for its plain words."""
         self._could_hold = precheck((), own)
+        self._masks = _masks_with(own) if own else _MASKS
         self.look = precheck(self.open.scanner.kinds, own)
         """Whether a text may hold anything."""
         self.glance: Callable[[str], object] = (
@@ -152,13 +159,17 @@ class PrivacyPlan:
             if len(texts) > _MOST_TEXTS:
                 texts.clear()
 
+    def is_mask(self, text: str) -> bool:
+        """Whether all of a text is the mask of something that was found once."""
+        return text[:1] == "[" and self._masks.fullmatch(text) is not None
+
     def inside(self, key: Key) -> PathState:
         """The state of what is inside a text under this key."""
         return self._nowhere.person if key.person else self._nowhere
 
     def _learn(self, name: str, says: Callable[[str], Said], cache: dict[str, Key]) -> Key:
         # A mask in a key, such as [email], is no word of it, and what is left of it names no field.
-        own = _MASKS.sub("", name) if "[" in name else name
+        own = self._masks.sub("", name) if "[" in name else name
         folded, said = own.casefold(), says(name) if own == name else Said(None)
         matched = {w.rule.order: hit for w in self._on_keys if (hit := w.by_key(folded, said))}
         odd = bool(self._could_hold(name))

@@ -267,7 +267,7 @@ class Scrubber(TextScrubber):
     def _number_in_order(self, value: float, place: RuleSet, key: Key) -> Any:
         """A number is found whole: the first rule that takes it decides, and `drop` over it."""
         claim = place.claim_of_number(value, key.context) if place.rules else None
-        for rule, window in place.stages:
+        for behind, (rule, window) in enumerate(place.stages, 1):
             if (
                 claim is not None
                 and (claim[1].order < rule.order or (window is not None and window.every_kind))
@@ -287,7 +287,9 @@ class Scrubber(TextScrubber):
                     return value
                 case "generalize" | "partial":
                     changed = self._changed(value, rule, key)
-                    if changed is GONE or isinstance(changed, str):
+                    if isinstance(changed, str):
+                        return self._string(changed, place, key, behind)
+                    if changed is GONE:
                         return changed
                     value = changed
         return self._number_of_kind(value, claim)

@@ -62,11 +62,11 @@ class TextScrubber(ABC):
     @abstractmethod
     def _container(self, node: Any, state: PathState, hits: Hits, key: Key) -> Any: ...
 
-    def _string(self, text: str, place: RuleSet, key: Key) -> Any:
-        """A text where rules over the whole value hold."""
+    def _string(self, text: str, place: RuleSet, key: Key, since: int = 0) -> Any:
+        """A text where rules over the whole value hold, from the stage `since` on."""
         if not text:
             return text if place.drop is None else self.ledger.drop(text, place.drop)
-        for rule, window in place.stages:
+        for rule, window in place.stages[since:] if since else place.stages:
             if place.keepers:
                 decider = self._decider(text, place, key)
                 if decider is not None and decider.order < rule.order:
@@ -84,7 +84,7 @@ class TextScrubber(ABC):
                 case "mask":
                     return text if text == MASK else self.ledger.mask(text, rule)
                 case "pseudonymize":
-                    if text in (HASH_OF_NOTHING, MASK):
+                    if text == HASH_OF_NOTHING or self._plan.is_mask(text):
                         return text
                     return self.ledger.pseudonymize(text, rule, "string")
                 case "keep":
@@ -93,6 +93,8 @@ class TextScrubber(ABC):
                     return text
                 case "strip_query":
                     text = self.ledger.shortened(text, without_query(text), rule)
+                case "truncate" | "partial" if self._stands_for_another(text):
+                    continue
                 case "truncate":
                     short, is_address = shortened(text)
                     text = self.ledger.shortened(text, short, rule)
@@ -108,6 +110,10 @@ class TextScrubber(ABC):
         if place.reads_shapes or self._plan.look(text):
             return self._text(text, place, key)
         return text
+
+    def _stands_for_another(self, text: str) -> bool:
+        """Whether it is the pseudonym or the mask of an event that was clean once."""
+        return self.ledger.tokens.get(text) == text or self._plan.is_mask(text)
 
     def _keep(self, text: str) -> None:
         self.ledger.keep()

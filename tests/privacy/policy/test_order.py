@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from gateway.event import RawEvent
@@ -167,6 +167,14 @@ def scrubbed(
     return after
 
 
+def _is_stricter(rules: list[Rule], properties: dict[str, Any]) -> bool:
+    """A name in a JSON text is read as one in any text: a `keep` of a kind on a path is too far."""
+    kept = [at for at, rule in enumerate(rules) if rule.action == "keep" and rule.kinds]
+    named = [at for at, rule in enumerate(rules) if rule.key and not rule.kinds]
+    has_json = any(str(value).startswith("{") for value in properties.values())
+    return has_json and any(rules[at].path and at < other for at in kept for other in named)
+
+
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -177,6 +185,7 @@ def scrubbed(
 def test_the_order_is_that_of_the_model(
     compiled: Compile, event: MakeEvent, rules: list[Rule], properties: dict[str, Any]
 ) -> None:
+    assume(not _is_stricter(rules, properties))
     try:
         after = scrubbed(compiled, event, rules, properties)
     except Exception as error:
@@ -299,3 +308,20 @@ def test_named_exceptions_stand_above_every_rule(compiled: Compile, event: MakeE
     assert inside(policy.scrub(event(message)).message)["properties"] == {
         "a": "maria@kunde.example"
     }
+
+
+@pytest.mark.parametrize("value", [52345, "52345"])
+@pytest.mark.parametrize("first", ["partial, keep: last 4", "generalize, to: 3 digits"])
+@pytest.mark.parametrize(("second", "left"), [("drop", None), ("mask", "[masked]")])
+def test_a_number_that_says_less_meets_the_rules_below(  # noqa: PLR0917 (fixtures and what is tried)
+    compiled: Compile, event: MakeEvent, value: Any, first: str, second: str, left: str | None
+) -> None:
+    policy = compiled(
+        rules(
+            f"match: {{key: zip}}, action: {first}",
+            f'match: {{key: [zip, "z*"]}}, action: {second}',
+        )
+    )
+    message = {"userId": "u", "properties": {"zip": value, "n": 1}}
+    after = inside(policy.scrub(event(message)).message)["properties"]
+    assert after.get("zip") == left
