@@ -29,7 +29,7 @@ from gateway.privacy import Pseudonymizer
 from gateway.process.data_dir_lock import explained
 from gateway.process.watchdog import Watchdog
 from gateway.quarantine import QuarantineFiles
-from gateway.retention import Retention
+from gateway.retention import Retention, first_start
 from gateway.snapshot import Snapshot, compile_snapshot
 from gateway.status import ListenerCounts, Observer
 
@@ -48,6 +48,7 @@ class Gateway:
         ring: Keyring | None = None,
         works_in: str,
         fields: FieldTable,
+        kept_since: float,
     ) -> None:
         """Use `open`."""
         gateway = configuration.gateway
@@ -120,6 +121,7 @@ class Gateway:
             journal,
             lambda: self.control.snapshot.settings.retention,
             data_places.retained(configuration),
+            since=kept_since,
         )
         observer = Observer(
             works_in=works_in,
@@ -173,6 +175,9 @@ class Gateway:
                 SqliteJournal.open, folder, gateway.journal, window, ring
             )
             try:
+                kept_since = await asyncio.to_thread(
+                    first_start, gateway.data_dir, journal.clock.certain()
+                )
                 opened = cls(
                     configuration,
                     environment,
@@ -182,6 +187,7 @@ class Gateway:
                     ring=ring,
                     works_in=str(gateway.data_dir.resolve()),
                     fields=fields,
+                    kept_since=kept_since,
                 )
                 await opened.control.start()
             except BaseException:

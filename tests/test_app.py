@@ -82,7 +82,14 @@ async def test_constructors_do_no_io(tmp_path: Path, monkeypatch: pytest.MonkeyP
         for owner, name in DOORS:
             patched.setattr(owner, name, noted(name, getattr(owner, name)))
         Gateway(
-            configuration, {}, pseudonymizer, compiled, journal, works_in="", fields=FieldTable(0.0)
+            configuration,
+            {},
+            pseudonymizer,
+            compiled,
+            journal,
+            works_in="",
+            fields=FieldTable(0.0),
+            kept_since=0.0,
         )
     await journal.close()
     assert used == []

@@ -17,7 +17,7 @@ from gateway.config.model import Retention as Settings
 from gateway.event import Reason
 from gateway.journal import DISCARDED, EXPIRED, DeadLetter, Step, encoded
 from gateway.journal.sqlite import SqliteJournal
-from gateway.retention import Retention
+from gateway.retention import Part, Retention, first_start
 from tests.journal.building import NO_LIMIT, event
 
 DAY = 86_400.0
@@ -63,7 +63,7 @@ async def test_files_and_letters_go_by_their_age(tmp_path: Path) -> None:
         letters = [DeadLetter(one, Reason.REFUSED, 400, "no") for one in events]
         await journal.advance("vendor", Step(dead=letters))
         dated(tmp_path / "journal/journal.db", {1: NOON - 31 * DAY, 2: NOON - 29 * DAY, 3: 0.0})
-        retention = Retention(journal, lambda: KEPT, folders)  # type: ignore[arg-type]
+        retention = Retention(journal, lambda: KEPT, folders, since=0.0)  # type: ignore[arg-type]
 
         await retention.look()
 
@@ -89,13 +89,14 @@ async def test_a_start_says_what_will_be_deleted(tmp_path: Path) -> None:
     journal = SqliteJournal.open(tmp_path / "journal", NO_LIMIT)
     try:
         with capture_logs() as lines:
-            retention = Retention(journal, Settings, {})
+            retention = Retention(journal, Settings, {}, since=NOON)
             retention.start()
             retention.stop()
     finally:
         await journal.close()
     [line] = lines
     assert (line["events"], line["dead_letters"]) == ("forever", "30 days")
+    assert line["from_"] == "2026-12-02T12:00:00.000Z"
 
 
 async def test_a_clock_that_is_years_ahead_deletes_nothing_at_once(tmp_path: Path) -> None:
@@ -104,7 +105,8 @@ async def test_a_clock_that_is_years_ahead_deletes_nothing_at_once(tmp_path: Pat
     journal = SqliteJournal.open(tmp_path / "journal", NO_LIMIT)
     journal.clock = time.clock()
     try:
-        retention = Retention(journal, lambda: KEPT, {tmp_path / "quarantine": "quarantine"})
+        folders: dict[Path, Part] = {tmp_path / "quarantine": "quarantine"}
+        retention = Retention(journal, lambda: KEPT, folders, since=0.0)
         time.set_by = 20 * 365 * DAY
         for _ in range(23):
             await retention.look()
@@ -112,6 +114,27 @@ async def test_a_clock_that_is_years_ahead_deletes_nothing_at_once(tmp_path: Pat
         assert file.exists()
         time.passed += 3 * 3600
         await retention.look()
+        assert not file.exists()
+    finally:
+        await journal.close()
+
+
+async def test_nothing_is_deleted_in_the_first_week(tmp_path: Path) -> None:
+    """What an earlier version kept, somebody may want to keep."""
+    time = Time()
+    file = file_of(tmp_path / "quarantine", 300)
+    journal = SqliteJournal.open(tmp_path / "journal", NO_LIMIT)
+    journal.clock = time.clock()
+    folders: dict[Path, Part] = {tmp_path / "quarantine": "quarantine"}
+    try:
+        for days in (0, 3, 6.9):
+            time.passed = days * DAY
+            since = first_start(tmp_path, NOON + time.passed)
+            await Retention(journal, lambda: KEPT, folders, since=since).look()
+            assert file.exists()
+        time.passed = 7.1 * DAY
+        since = first_start(tmp_path, NOON + time.passed)
+        await Retention(journal, lambda: KEPT, folders, since=since).look()
         assert not file.exists()
     finally:
         await journal.close()

@@ -7,7 +7,6 @@ policy lets events keep them, pseudonyms mostly, and never what a person gave. A
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Literal
 
 import orjson
 
+from gateway import durable
 from gateway.timestamps import timestamp
 
 FOLDER = "erasures"
@@ -107,17 +107,17 @@ class Job:
 
     def save(self, data_dir: Path) -> None:
         """Keep it, durably. Blocks. Raises OSError."""
-        put(data_dir / FOLDER / f"{self.id}.json", orjson.dumps(asdict(self)))
+        _put(data_dir / FOLDER / f"{self.id}.json", orjson.dumps(asdict(self)))
 
     def write_receipt(self, data_dir: Path) -> None:
         """Write the receipt as it is by now, durably. Blocks. Raises OSError."""
         text = orjson.dumps(self.receipt(), option=orjson.OPT_INDENT_2)
-        put(data_dir / RECEIPTS / f"{self._name()}.json", text)
+        _put(data_dir / RECEIPTS / f"{self._name()}.json", text)
 
     def forget(self, data_dir: Path) -> None:
         """The receipt is all that stays. Blocks. Raises OSError."""
         (data_dir / FOLDER / f"{self.id}.json").unlink(missing_ok=True)
-        _sync(data_dir / FOLDER)
+        durable.sync(data_dir / FOLDER)
 
     def _name(self) -> str:
         moment = timestamp(self.asked_at).replace(":", "").replace(".", "")
@@ -142,21 +142,6 @@ def _read(file: Path) -> Job:
     return Job(**fields, requests={name: Request(**one) for name, one in requests.items()})
 
 
-def put(file: Path, content: bytes) -> None:
-    """Whole and durable, for this user alone."""
+def _put(file: Path, content: bytes) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.new")
-    with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(file)
-    _sync(file.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    durable.put(file, content)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path as FilePath
 
 import orjson
 
+from gateway import durable
 from gateway.errors import ConfigurationError, Mistake
 from gateway.fields.table import FieldTable
 from gateway.pipeline.fields import FieldRules
@@ -31,19 +31,8 @@ def read(data_dir: FilePath, now: float) -> FieldTable:
 
 def write(data_dir: FilePath, table: FieldTable) -> None:
     """Durable on return. Raises OSError, and then the old file is as it was."""
-    file = data_dir / FILE
-    new = file.with_suffix(".new")
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-    with os.fdopen(handle, "wb") as opened:
-        opened.write(orjson.dumps(table.as_json(), option=orjson.OPT_INDENT_2))
-        opened.flush()
-        os.fsync(opened.fileno())
-    new.replace(file)
-    folder = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    content = orjson.dumps(table.as_json(), option=orjson.OPT_INDENT_2)
+    durable.put(data_dir / FILE, content, 0o640)
 
 
 def knowing(table: FieldTable, before: FieldRules) -> FieldRules:

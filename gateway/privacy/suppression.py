@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from gateway import durable
 from gateway.errors import ConfigurationError, Mistake, file_problem
 from gateway.privacy.person_ids import ids_in, spellings
 
@@ -156,24 +156,9 @@ def _key(data_dir: Path) -> bytes:
         raise _wrong(file, file_problem(error)) from None
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = secrets.token_bytes(32)
-    _put(file, key)
+    durable.put(file, key)
     return key
 
 
 def _write(data_dir: Path, entries: list[dict[str, Any]]) -> None:
-    _put(data_dir / FILE, json.dumps({"people": entries}).encode())
-
-
-def _put(file: Path, content: bytes) -> None:
-    """Whole and durable, for this user alone."""
-    beside = file.with_name(f".{file.name}.new")
-    with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    durable.put(data_dir / FILE, json.dumps({"people": entries}).encode())
