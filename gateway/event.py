@@ -423,3 +423,4 @@ class Decision:
     schema_revision: int = 0
     library: CleanText = NO_TEXT  # name/version of what sent it
     app_version: CleanText = NO_TEXT
+    join: tuple[CleanText, CleanText] | None = None  # see gateway.pipeline.joining

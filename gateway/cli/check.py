@@ -105,6 +105,10 @@ def _summary(
     ]
     if policy.default == "drop":
         lines.insert(3, "              an allow-list: what no rule lets out is dropped")
+    if window := policy.pseudonyms.join_after_rotation:
+        lines.append(
+            f"pseudonyms    joined by an alias for {window / 86400:g} days after a rotation of keys"
+        )
     if policy.new_fields != "keep":
         lines.append(
             f"new fields    {policy.new_fields}, until `gateway fields accept` lets them out"

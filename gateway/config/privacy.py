@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, field_validator, model_validator
 
-from gateway.config.values import Many, Settings
+from gateway.config.values import Many, Seconds, Settings
 
 Action = Literal[
     "drop", "mask", "pseudonymize", "truncate", "strip_query", "generalize", "partial", "keep"
@@ -158,6 +158,10 @@ class Pseudonyms(Settings):
     """Ids that have several spellings and one before they are hashed. `email`: without blanks
     around, in small letters, in one Unicode form, the domain without punycode; dots and `+tag` of
     the name stay. `[]`: as they came. Changes at a restart."""
+    join_after_rotation: Seconds = Field(default=0, ge=0, allow_inf_nan=False)
+    """How long after `gateway keys rotate` an alias joins a person's new pseudonym to the one by
+    the key before, counted from the end of the key's day (UTC): `30d`. Vendors cannot take it back.
+    It ends sooner once the key before is forgotten. 0: nothing joins them."""
 
 
 class PlaceholderIds(Settings):

@@ -17,6 +17,7 @@ from gateway.ingest import Intake
 from gateway.ingest.fair_queue import Turns
 from gateway.intake.accounting import block_of
 from gateway.intake.dedup import Dedup
+from gateway.intake.joins import Joins
 from gateway.intake.slices import decided
 from gateway.journal import AppendLog
 from gateway.pipeline.decide import Rules
@@ -49,6 +50,7 @@ class Acceptor:
         self._control = control
         self._journal = journal
         self._dedup = dedup
+        self._joins = Joins(dedup.digest, dedup.has_seen)
         self._turns = turns
         self._screen = screen
         self._refused = refused
@@ -86,10 +88,11 @@ class Acceptor:
         for decision in decisions:
             if decision.fault:
                 log.error("the policy failed", source=decision.source, fault=decision.fault)
-        block = block_of(intake, decisions, rules, time.time())
-        if not (block.counts or block.audit):
-            return
-        await self._journal.append(block)
+        with self._joins.beside(decisions, rules) as joins:
+            block = block_of(intake, decisions, rules, time.time(), joins)
+            if not (block.counts or block.audit):
+                return
+            await self._journal.append(block)
         self._saw(decisions)
         for decision in decisions:
             for change in decision.changes:

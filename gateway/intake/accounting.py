@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from gateway.event import CleanBytes, Decision, Reason, TelemetryClass
 from gateway.ingest import Intake
@@ -16,20 +17,27 @@ from gateway.pipeline.decide import Rules
 from gateway.revisions import Revisions
 from gateway.telemetry import switch_history
 
+NO_JOINS: Mapping[bytes, Decision] = MappingProxyType({})
+
 
 def block_of(
-    intake: Intake, decisions: Sequence[Decision], rules: Rules, now: float
+    intake: Intake,
+    decisions: Sequence[Decision],
+    rules: Rules,
+    now: float,
+    joins: Mapping[bytes, Decision] = NO_JOINS,
 ) -> EncodedBlock:
-    """`rules`: that the events were decided under. `now`: epoch seconds."""
+    """`rules`: that the events were decided under. `now`: epoch seconds. `joins`: see `Joins`."""
+    kept = [*decisions, *joins.values()] if joins else decisions
     return encoded(
-        events=[decision.event for decision in decisions if decision.event],
+        events=[decision.event for decision in kept if decision.event],
         audit=[
             *[line for line in map(audit_line.line, decisions) if line],
             *intake.audit,
             *_lost_pieces(intake, rules.revisions, now),
         ],
-        counts=_counts(intake, decisions, rules.switches.period),
-        seen=_seen(intake.digests, decisions),
+        counts=_counts(intake, kept, rules.switches.period),
+        seen=_seen(intake.digests, decisions) + b"".join(joins),
     )
 
 

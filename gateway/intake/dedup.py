@@ -22,7 +22,7 @@ class Dedup:
 
     def __init__(self, has_seen: Callable[[bytes], bool], key: bytes) -> None:
         """`has_seen`: whether the journal keeps an event with this digest. `key`: a secret."""
-        self._has_seen = has_seen
+        self.has_seen = has_seen
         self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES, key=key)
         self._under_way: dict[bytes, asyncio.Future[None]] = {}
 
@@ -49,8 +49,12 @@ class Dedup:
     def _digest(self, raw: RawEvent) -> bytes | None:
         if raw.given_id is None:
             return None
+        return self.digest(raw.source, raw.given_id)
+
+    def digest(self, source: str, given_id: str) -> bytes:
+        """What an id of a source is remembered by."""
         hashed = self._hash.copy()
-        hashed.update(f"{raw.source}\0{raw.given_id}".encode("utf-8", "surrogatepass"))
+        hashed.update(f"{source}\0{given_id}".encode("utf-8", "surrogatepass"))
         return hashed.digest()
 
     def _without_repeats(self, intake: Intake, digests: Sequence[bytes | None]) -> Intake:
@@ -58,7 +62,7 @@ class Dedup:
         first: list[int] = []
         refusals = list(intake.refusals)
         for place, digest in enumerate(digests):
-            if digest and (digest in known or self._has_seen(digest)):
+            if digest and (digest in known or self.has_seen(digest)):
                 raw = intake.events[place]
                 refusals.append(Refusal(raw.source, raw.type, Reason.REPEATED))
                 continue

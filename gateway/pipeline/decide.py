@@ -96,6 +96,7 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
     if taken := rules.fields.taken(seen, plan, raw.received_at):
         scrubbed = replace(scrubbed, changes=scrubbed.changes + take_out(message, taken))
     user = spec.user_of(message)
+    join = None if examination.reason else scrubbed.join
     facts = RoutingFacts(raw.source, raw.protocol, raw.type, name, schema, telemetry_class, user)
     to, filtered = _routes(examination, rules.routes, facts, message)
     if spare is not None:
@@ -152,6 +153,7 @@ def _decide(raw: RawEvent, rules: Rules) -> Decision:
         library=account.library,
         app_version=account.app_version,
         fields=seen,
+        join=join,
     )
 
 

@@ -20,6 +20,7 @@ from gateway.event import (
     RawEvent,
     RawMessage,
 )
+from gateway.privacy import joins
 from gateway.privacy.detectors import Detector
 from gateway.privacy.errors import ScrubError
 from gateway.privacy.log_safe_text import BY_GATEWAY, LogSafe
@@ -58,13 +59,16 @@ class Scrubbed:
     overlays: OverlayBytes = NO_OVERLAYS
     needles: Sequence[Needle] = field(default=(), repr=False)
     """What is hidden in all of it."""
+    join: joins.Join | None = None
+    """Of the account that the message names, where the policy joins it."""
 
 
 class CompiledPolicy:
     """What may leave. Immutable; made by `compile_policy`."""
 
     __slots__ = (
-        "_client_ip", "_of", "_own", "_planner", "_pseudonymizer", "_safe", "placeholders",
+        "_client_ip", "_join_for", "_joins_until", "_of", "_own", "_planner", "_pseudonymizer",
+        "_safe", "placeholders",
     )  # fmt: skip
 
     def __init__(
@@ -74,12 +78,16 @@ class CompiledPolicy:
         pseudonymizer: Pseudonymizer,
         placeholders: Placeholders,
         own: Sequence[DestinationRules] = (),
+        *,
+        join_for: float = 0,
     ) -> None:
-        """`own`: of the destinations that have rules of their own."""
+        """`own`: of the destinations that have rules of their own. `join_for`: seconds."""
         self._client_ip = client_ip
         self._safe = LogSafe(planner.own) if planner.own else BY_GATEWAY
         self._planner = planner
         self._pseudonymizer = pseudonymizer
+        self._join_for = join_for
+        self._joins_until = joins.open_until(pseudonymizer.ring, join_for)
         self._own = own
         self._of = {name: rules for rules in own for name in rules.destinations}
         self.placeholders = placeholders
@@ -98,7 +106,12 @@ class CompiledPolicy:
     def with_keys(self, pseudonymizer: Pseudonymizer) -> CompiledPolicy:
         """The same policy with other keys."""
         return CompiledPolicy(
-            self._client_ip, self._planner, pseudonymizer, self.placeholders, self._own
+            self._client_ip,
+            self._planner,
+            pseudonymizer,
+            self.placeholders,
+            self._own,
+            join_for=self._join_for,
         )
 
     def scrub(
@@ -146,7 +159,11 @@ class CompiledPolicy:
         tokens = {*ledger.tokens.values(), *settled.tokens.values()}
         clean = cast("CleanMessage", message)
         tokens = tuple(sorted(tokens))
-        return Scrubbed(clean, tuple(changes), tokens, ledger.taken, needles=needles)
+        join = None
+        if raw.received_at < self._joins_until and ledger.identities:
+            previous = self._pseudonymizer.previous
+            join = joins.join_in(raw.protocol, clean, ledger.identities, ledger.tokens, previous)
+        return Scrubbed(clean, tuple(changes), tokens, ledger.taken, needles=needles, join=join)
 
     def spare(self, raw: RawEvent) -> RawEvent | None:
         """A copy for `shared`, where a rule for single destinations may reach into the event."""
@@ -261,7 +278,10 @@ def compile_policy(
     """
     planner, own = compile_planners(policy, document, annotations)
     placeholders = Placeholders((*policy.placeholders.ids, *policy.placeholders.more))
-    return CompiledPolicy(policy.client_ip, planner, pseudonymizer, placeholders, own)
+    join_for = policy.pseudonyms.join_after_rotation
+    return CompiledPolicy(
+        policy.client_ip, planner, pseudonymizer, placeholders, own, join_for=join_for
+    )
 
 
 def _copied(value: Any) -> Any:

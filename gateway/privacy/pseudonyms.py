@@ -136,6 +136,10 @@ class Pseudonymizer:
         made = {each(one) for each in self._hex for one in spelled}
         return frozenset(made | {_as_uuid(digits) for digits in made})
 
+    def previous(self, value: str) -> CleanText:
+        """The token that stood for `value` by the key before the one in force."""
+        return CleanText(self._hmacs[-2](self._spelled(value)))
+
     def lasting(self, text: str) -> CleanText:
         """What stands for a text that names no person, until the oldest key is destroyed."""
         return CleanText(self._hmacs[0](text.encode("utf-8", "surrogatepass")))
