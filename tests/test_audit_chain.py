@@ -222,6 +222,7 @@ async def test_the_command_says_where_the_real_audit_was_changed(tmp_path: Path)
             return [one for file in names(folder) for one in file.read_bytes().splitlines()]
 
         await until(lambda: len(lines()) == 5, 20, lambda: gateway.log)
+        await gateway.stop()  # then the journal knows where the lines end
     data_dir = folder.parent
     out = io.StringIO()
     assert audit._verify(data_dir, as_json=True, out=out) == 0, out.getvalue()
