@@ -141,7 +141,8 @@ def fresh(message: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     new = copy.deepcopy(message)
     digits = f"{rng.randrange(10**13):013}"
     new["messageId"] = message["messageId"][:-36] + str(uuid.UUID(int=rng.getrandbits(128)))
-    new["timestamp"] = f"2026-11-23T08:{digits[0:2]}:{digits[2:4]}.{digits[4:7]}Z"
+    minute, second = int(digits[0:2]) % 60, int(digits[2:4]) % 60
+    new["timestamp"] = f"2026-11-23T08:{minute:02}:{second:02}.{digits[4:7]}Z"
     new["userId"] = rng.randbytes(32).hex() if len(message["userId"]) > 32 else f"user-{digits}"
     if "anonymousId" in new:
         new["anonymousId"] = str(uuid.UUID(int=rng.getrandbits(128)))
